@@ -1,0 +1,25 @@
+"""What travels from the data to the tasks."""
+
+from typing import NamedTuple
+
+from torch import Tensor
+
+
+class Batch(NamedTuple):
+    """Tracks of different lengths, padded to the longest of them.
+
+    A named tuple, since Lightning moves and pins those to devices as they are.
+
+    Attributes:
+        spectrograms: ``(batch, time, features)`` float32, dB and chroma as in the files; frames from a track's
+            length on are padding, of no meaning.
+        lengths: Frames of each track, ``(batch,)`` int64.
+        targets: Class of each track, ``(batch,)`` int64 with -1 where it is not known, or values,
+            ``(batch, axes)`` float32 with NaN where they are not known.
+        ids: Track ids.
+    """
+
+    spectrograms: Tensor
+    lengths: Tensor
+    targets: Tensor
+    ids: list[str]

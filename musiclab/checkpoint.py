@@ -1,0 +1,27 @@
+"""What a checkpoint file says about itself."""
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from musiclab.errors import UserError
+
+
+def read_checkpoint(path: str | Path) -> dict[str, Any]:
+    """Read a checkpoint that musiclab wrote; nothing in it is executed.
+
+    Raises:
+        UserError: If there is no such file, or it is no checkpoint of musiclab.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise UserError(f"{path}: no such checkpoint; give the path of a .ckpt file, as in RUN/checkpoints/last.ckpt")
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, EOFError, OSError, ValueError, KeyError, pickle.UnpicklingError):
+        raise UserError(f"{path}: not a checkpoint, or damaged; give a .ckpt file that `musiclab fit` wrote") from None
+    if not isinstance(checkpoint, dict) or "target_names" not in checkpoint.get("hyper_parameters", {}):
+        raise UserError(f"{path}: a checkpoint, but not of musiclab; give a .ckpt file that `musiclab fit` wrote")
+    return checkpoint

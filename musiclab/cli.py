@@ -1,0 +1,72 @@
+"""The ``musiclab`` command: Lightning's fit, validate, test and predict, and musiclab's own tools."""
+
+import importlib
+import logging
+import sys
+import warnings
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from musiclab.errors import UserError
+
+if TYPE_CHECKING:
+    from musiclab.training import TrainingCLI
+
+TOOLS = {
+    "demo-data": ("musiclab.data.demo:demo_data", "Make the demo corpus: synthesised music, laid out as the lab's data."),
+    "check": ("musiclab.data.check:check", "List everything that is wrong with a data set folder."),
+}
+"""Commands that need no trainer: name, function, line of help."""
+
+
+def main(args: Sequence[str] | None = None) -> None:
+    """Run a command line, ``sys.argv`` by default.
+
+    Raises:
+        SystemExit: With code 1 after a one-line message if the user can put things right; with code 2 if the
+            command line itself is wrong.
+    """
+    arguments = list(sys.argv[1:] if args is None else args)
+    try:
+        if arguments and arguments[0] in TOOLS:
+            run_tool(arguments[0], arguments[1:])
+        else:
+            run_training(arguments)
+    except UserError as error:
+        print(f"musiclab: error: {error}", file=sys.stderr)
+        raise SystemExit(1) from None
+
+
+def run_tool(name: str, arguments: list[str]) -> None:
+    """Run one of :data:`TOOLS`; torch is not imported."""
+    from jsonargparse import auto_cli
+
+    module, function = TOOLS[name][0].split(":")
+    auto_cli(
+        getattr(importlib.import_module(module), function),
+        args=arguments,
+        as_positional=True,
+        prog=f"musiclab {name}",
+    )
+
+
+def run_training(arguments: list[str]) -> "TrainingCLI":
+    """Run one of Lightning's commands."""
+    _quieten()
+    from musiclab.training import TrainingCLI
+
+    return TrainingCLI(arguments, {name: text for name, (_, text) in TOOLS.items()})
+
+
+def _quieten() -> None:
+    """Silence hints that do not apply here."""
+    warnings.filterwarnings("ignore", ".*does not have many workers.*")
+    warnings.filterwarnings("ignore", ".*smaller than the logging interval.*")
+    warnings.filterwarnings("ignore", ".*Checkpoint directory .* exists and is not empty.*")
+    warnings.filterwarnings("ignore", ".*LightningCLI's args parameter is intended.*")
+
+    class NoTips(logging.Filter):
+        def filter(self, record: logging.LogRecord) -> bool:
+            return "Tip" not in record.getMessage()
+
+    logging.getLogger("pytorch_lightning.utilities.rank_zero").addFilter(NoTips())

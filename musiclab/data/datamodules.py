@@ -1,0 +1,308 @@
+"""From a data set folder to the batches of each stage."""
+
+import os
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import torch
+from pytorch_lightning import LightningDataModule
+from pytorch_lightning.utilities.rank_zero import rank_zero_info
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from musiclab.data.dataset import SpectrogramDataset, Track, collate
+from musiclab.data.demo import default_corpus
+from musiclab.data.labels import (
+    LAB_CLASS_MAP,
+    GenreLabels,
+    describe_merge,
+    merge_genres,
+    read_genre_labels,
+)
+from musiclab.data.sampling import TrainingBatches, evaluation_order
+from musiclab.data.splitting import choose_subset, split_validation
+from musiclab.data.store import SpectrogramStore, StoreDtype, open_store
+from musiclab.errors import UserError
+from musiclab.features import FEATURE_ROWS, FRAME_SECONDS
+
+Features = Literal["mel", "chroma", "fused"]
+
+
+class Part(NamedTuple):
+    """The tracks of ``train/`` or ``test/``: ids, a target for each, and a class for each to stratify by, if any."""
+
+    ids: list[str]
+    targets: Tensor
+    classes: list[str] | None
+
+
+class SpectrogramDataModule(LightningDataModule):
+    """What the datamodules of all tasks share: stores, splits, loaders.
+
+    Args:
+        root: Data set folder; null for the demo corpus, which is made on first use.
+        features: ``mel`` (128 values per frame), ``chroma`` (12) or ``fused`` (140).
+        beat_synced: Whether a frame is a beat. It cannot be seen in the files.
+        seconds: Duration of a frame in seconds, for frames that are no beats. It cannot be seen in the files.
+        batch_size: Tracks per batch and process.
+        val_fraction: Share of the training tracks held out for validation.
+        folds: Number of folds of a cross-validation; null for a single split by ``val_fraction``.
+        fold: Which of the folds, from 0, is held out.
+        limit: At most so many tracks of ``train/`` and of ``test/``, for quick runs.
+        seed: Seed of the split and of ``limit``; the order of training comes from ``seed_everything``.
+        shuffle: Train in a new order each epoch.
+        by_length: Put tracks of similar length into a training batch; null: for beat-synced tracks.
+        store_dtype: Precision of the packed store.
+        cache: Folder of the packed store; null: ``$MUSICLAB_CACHE``, else the user's cache folder.
+        num_workers: Loading processes; null: none on a CPU, up to 4 beside a GPU.
+        pin_memory: Load into pinned memory; null: beside a GPU.
+
+    Attributes:
+        num_features: Values per frame.
+        target_names: Genres or axes, in the order of the model's outputs.
+    """
+
+    demo_folder: str
+    target_names: list[str]
+
+    def __init__(
+        self,
+        root: str | Path | None = None,
+        features: Features = "mel",
+        beat_synced: bool = False,
+        seconds: float = FRAME_SECONDS,
+        batch_size: int = 32,
+        val_fraction: float = 0.1,
+        folds: int | None = None,
+        fold: int = 0,
+        limit: int | None = None,
+        seed: int = 0,
+        shuffle: bool = True,
+        by_length: bool | None = None,
+        store_dtype: StoreDtype = "float16",
+        cache: str | Path | None = None,
+        num_workers: int | None = None,
+        pin_memory: bool | None = None,
+    ) -> None:
+        super().__init__()
+        if root is None:
+            root = default_corpus() / (self.demo_folder + ("_beat" if beat_synced else ""))
+        self.root = Path(root).expanduser()
+        if not self.root.is_dir():
+            raise UserError(f"{self.root}: no such folder; give the path of a data set with --data.root")
+        self.features = features
+        self.num_features = len(range(*FEATURE_ROWS[features].indices(140)))
+        self.beat_synced = beat_synced
+        self.seconds = seconds
+        self.batch_size = batch_size
+        self.val_fraction = val_fraction
+        self.folds = folds
+        self.fold = fold
+        self.limit = limit
+        self.seed = seed
+        self.shuffle = shuffle
+        self.by_length = beat_synced if by_length is None else by_length
+        self.store_dtype: StoreDtype = store_dtype
+        self.cache = cache
+        self.num_workers = num_workers
+        self.pin_memory = pin_memory
+        self._datasets: dict[str, SpectrogramDataset] = {}
+
+    @abstractmethod
+    def train_part(self) -> Part:
+        """Return the tracks of ``train/``, of which some are held out for validation."""
+
+    @abstractmethod
+    def test_part(self) -> Part:
+        """Return the labelled tracks of ``test/``."""
+
+    @abstractmethod
+    def predict_part(self) -> Part:
+        """Return all tracks of ``test/``, with targets as far as they are known."""
+
+    def setup(self, stage: str) -> None:
+        """Open the stores that a stage needs, building them if need be, and make its datasets."""
+        if stage in ("fit", "validate") and "train" not in self._datasets:
+            part = self.train_part()
+            chosen = choose_subset(len(part.ids), part.classes, self.limit, self.seed)
+            part = _select(part, chosen.tolist())
+            split = split_validation(
+                len(part.ids),
+                part.classes,
+                fraction=self.val_fraction,
+                folds=self.folds,
+                fold=self.fold,
+                seed=self.seed,
+            )
+            store = self._open("train", part.ids)
+            self._datasets["train"] = self._dataset(store, _select(part, split.train.tolist()))
+            self._datasets["validation"] = self._dataset(store, _select(part, split.validation.tolist()))
+        if stage in ("test", "predict") and stage not in self._datasets:
+            part = self.test_part() if stage == "test" else self.predict_part()
+            chosen = choose_subset(len(part.ids), part.classes, self.limit, self.seed)
+            part = _select(part, chosen.tolist())
+            self._datasets[stage] = self._dataset(self._open("test", part.ids), part)
+
+    def feature_statistics(self) -> tuple[Tensor, Tensor]:
+        """Return mean and standard deviation of each feature over all frames of the training part, float32."""
+        train = self._datasets["train"]
+        mean, std = train.store.mean_and_std(train.positions, train.columns)
+        return torch.from_numpy(mean).float(), torch.from_numpy(std).float()
+
+    def train_targets(self) -> Tensor:
+        """Return the targets of the training part."""
+        return self._datasets["train"].targets
+
+    def train_dataloader(self) -> DataLoader[Track]:
+        """Return the loader of the training part; each epoch is drawn from the run's seed and its number."""
+        dataset = self._datasets["train"]
+        trainer = self.trainer
+        batches = TrainingBatches(
+            dataset.lengths,
+            self.batch_size,
+            shuffle=self.shuffle,
+            by_length=self.by_length,
+            seed=int(os.environ.get("PL_GLOBAL_SEED", "0")),
+            # trainer.current_epoch is one short when the first epoch after a resume is drawn.
+            epoch=lambda: trainer.fit_loop.epoch_progress.current.processed if trainer else 0,
+            rank=trainer.global_rank if trainer else 0,
+            world_size=trainer.world_size if trainer else 1,
+        )
+        return self._loader(dataset, batch_sampler=batches)
+
+    def val_dataloader(self) -> DataLoader[Track]:
+        """Return the loader of the validation part."""
+        return self._evaluation_loader("validation")
+
+    def test_dataloader(self) -> DataLoader[Track]:
+        """Return the loader of the labelled test tracks."""
+        return self._evaluation_loader("test")
+
+    def predict_dataloader(self) -> DataLoader[Track]:
+        """Return the loader of all test tracks."""
+        return self._evaluation_loader("predict")
+
+    def _open(self, folder: str, ids: Sequence[str]) -> SpectrogramStore:
+        store = open_store(self.root / folder, self.store_dtype, self.cache)
+        columns = FEATURE_ROWS[self.features]
+        if columns.stop > store.rows:
+            raise UserError(
+                f"{self.root / folder}: {self.features} features need {columns.stop} rows, but its arrays have "
+                f"{store.rows} (no chroma); use --data.features mel"
+            )
+        missing = [identifier for identifier in ids if identifier not in store]
+        if missing:
+            raise UserError(
+                f"{self.root / folder / missing[0]}.*.npy: listed in the label file but missing"
+                f"{f' (and {len(missing) - 1} more)' if len(missing) > 1 else ''}; "
+                f"restore the file or remove its row; `musiclab check {self.root}` lists all that is wrong"
+            )
+        return store
+
+    def _dataset(self, store: SpectrogramStore, part: Part) -> SpectrogramDataset:
+        return SpectrogramDataset(store, part.ids, part.targets, FEATURE_ROWS[self.features])
+
+    def _evaluation_loader(self, part: str) -> DataLoader[Track]:
+        dataset = self._datasets[part]
+        rank, world_size = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+        if len(dataset) < world_size:
+            raise UserError(f"{self.root}: {len(dataset)} {part} tracks for {world_size} processes; use fewer devices")
+        order = evaluation_order(len(dataset), rank, world_size)
+        return self._loader(dataset, batch_size=self.batch_size, sampler=order)
+
+    def _loader(self, dataset: SpectrogramDataset, **sampling: object) -> DataLoader[Track]:
+        on_gpu = self.trainer is not None and self.trainer.strategy.root_device.type == "cuda"
+        workers = self.num_workers
+        if workers is None:
+            # Copying frames out of the store costs less than handing them from one process to another, unless
+            # the processor would otherwise wait for a GPU.
+            share = (os.cpu_count() or 1) // (self.trainer.num_devices if self.trainer else 1)
+            workers = min(4, share) if on_gpu else 0
+        return DataLoader(
+            dataset,
+            num_workers=workers,
+            collate_fn=collate,
+            pin_memory=on_gpu if self.pin_memory is None else self.pin_memory,
+            persistent_workers=workers > 0,
+            **sampling,  # type: ignore[arg-type]
+        )
+
+
+class GenreDataModule(SpectrogramDataModule):
+    """Tracks with one genre each.
+
+    The root holds ``train/``, ``test/``, ``train_labels.txt`` and ``test_labels.txt``; validation parts and
+    ``limit`` are stratified by genre.
+
+    Args:
+        class_map: New name of each genre, null to drop its tracks; genres that are not named stay as they are.
+            ``lab`` stands for the lab's merging of 20 genres into 10; null for none.
+        target_names: Genres in the order of the model's outputs; null: those of ``train_labels.txt``, sorted. The
+            command line fills in the names of a checkpoint that is tested or predicts.
+        kwargs: See :class:`SpectrogramDataModule`.
+    """
+
+    demo_folder = "fma_genre_spectrograms"
+
+    def __init__(
+        self,
+        class_map: Literal["lab"] | dict[str, str | None] | None = "lab",
+        target_names: list[str] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.save_hyperparameters(logger=False)
+        self.class_map: Mapping[str, str | None] | None = LAB_CLASS_MAP if class_map == "lab" else class_map
+        self.target_names = target_names or sorted(set(self._read("train_labels.txt").genres))
+
+    def setup(self, stage: str) -> None:
+        """Open the stores that a stage needs and make its datasets; say what ``class_map`` did."""
+        if stage == "fit" and "train" not in self._datasets:
+            self.test_part()  # a wrong test label would otherwise come to light after hours of training
+            merged = describe_merge(read_genre_labels(self.root / "train_labels.txt"), self.class_map)
+            rank_zero_info(f"Genres of {self.root}: {', '.join(self.target_names)}")
+            if merged:
+                rank_zero_info(f"By class_map: {merged}")
+        super().setup(stage)
+
+    def train_part(self) -> Part:
+        """Return the tracks of ``train/`` with their genres."""
+        return self._part("train_labels.txt", self._read("train_labels.txt"))
+
+    def test_part(self) -> Part:
+        """Return the tracks of ``test/`` with their genres."""
+        return self._part("test_labels.txt", self._read("test_labels.txt"))
+
+    def predict_part(self) -> Part:
+        """Return the tracks of ``test/`` with their genres, or all its files without if there are no labels."""
+        if (self.root / "test_labels.txt").exists():
+            return self.test_part()
+        ids = open_store(self.root / "test", self.store_dtype, self.cache).ids
+        return Part(ids, torch.full((len(ids),), -1), None)
+
+    def _read(self, name: str) -> GenreLabels:
+        path = self.root / name
+        labels = merge_genres(read_genre_labels(path), self.class_map)
+        if not labels.ids:
+            raise UserError(f"{path}: class_map drops every track; use --data.class_map null to keep all genres")
+        return labels
+
+    def _part(self, name: str, labels: GenreLabels) -> Part:
+        number = {genre: index for index, genre in enumerate(self.target_names)}
+        unknown = sorted(set(labels.genres) - number.keys())
+        if unknown:
+            raise UserError(
+                f"{self.root / name}: genre {', '.join(unknown)} is none of the model's "
+                f"({', '.join(self.target_names)}); correct the labels or map it with --data.class_map"
+            )
+        return Part(labels.ids, torch.tensor([number[genre] for genre in labels.genres]), labels.genres)
+
+
+def _select(part: Part, indices: list[int]) -> Part:
+    return Part(
+        [part.ids[index] for index in indices],
+        part.targets[indices],
+        None if part.classes is None else [part.classes[index] for index in indices],
+    )

@@ -1,0 +1,231 @@
+"""Label files of the lab: which tracks there are, and their genre or emotional dimensions.
+
+Genre files are tab-separated with the header ``Id<TAB>Genre``; emotion files are comma-separated with the header
+``Id,valence,energy,danceability``. Names vary from file to file (``1043.fused.full.npy.gz``,
+``1043.beatsync.fused.npy.gz``, ``1043``): the id is always what stands before the first dot.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import NamedTuple
+
+from musiclab.errors import UserError, raise_first
+
+LAB_CLASS_MAP: Mapping[str, str | None] = MappingProxyType(
+    {
+        "Rock": "Rock",
+        "Psych-Rock": "Rock",
+        "Post-Rock": "Rock",
+        "Folk": "Folk",
+        "Psych-Folk": "Folk",
+        "Metal": "Metal",
+        "Punk": "Metal",
+        "Electronic": "Electronic",
+        "Chiptune": "Electronic",
+        "Trip-Hop": "Trip-Hop",
+        "Pop": "Pop",
+        "Hip-Hop": "Hip-Hop",
+        "Classical": "Classical",
+        "Blues": "Blues",
+        "Jazz": "Jazz",
+        "Indie-Rock": None,
+        "Post-Punk": None,
+        "Soundtrack": None,
+        "International": None,
+        "Old-Time": None,
+    }
+)
+"""The lab's 20 genres merged into 10; tracks of a genre mapped to None are dropped."""
+
+
+class GenreLabels(NamedTuple):
+    """Track ids of a genre label file and the genre of each, in the file's order."""
+
+    ids: list[str]
+    genres: list[str]
+
+
+class EmotionLabels(NamedTuple):
+    """Track ids of an emotion label file, the axes asked for, and one row of values per track."""
+
+    ids: list[str]
+    axes: list[str]
+    values: list[list[float]]
+
+
+class LabelTable(NamedTuple):
+    """A label file as read: column names, ``(id, fields)`` rows, and everything that is wrong with it."""
+
+    columns: list[str]
+    rows: list[tuple[str, list[str]]]
+    problems: list[str]
+
+
+def track_id(name: str) -> str:
+    """Return the id of a file name or label entry: what stands before the first dot.
+
+    Raises:
+        UserError: If the id is empty or would lead out of the data set's folder.
+    """
+    identifier = name.strip().split(".", 1)[0]
+    if not identifier or any(mark in name for mark in ("/", "\\", "\0")):
+        raise UserError(f"{name!r} is no track name: an id must name a file inside the data set's folder")
+    return identifier
+
+
+def read_table(path: Path) -> LabelTable:
+    """Read a label file of either kind and collect every problem found, instead of stopping at the first.
+
+    A file that cannot be read as a table at all comes back without rows.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        return LabelTable([], [], [f"{path}: no such label file; check the path of the data set"])
+    except UnicodeDecodeError as error:
+        return LabelTable([], [], [f"{path}: not UTF-8 text (byte {error.start}); save the file as UTF-8"])
+    except OSError as error:
+        return LabelTable([], [], [f"{path}: cannot be read ({error.strerror})"])
+    # splitlines() would also break at exotic separators inside a field.
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    if not text.strip():
+        return LabelTable([], [], [f"{path}: the label file is empty; it needs a header and a row per track"])
+    separator = "\t" if "\t" in lines[0] else ","
+    columns = [column.strip() for column in lines[0].split(separator)]
+    rows: list[tuple[str, list[str]]] = []
+    problems: list[str] = []
+    for number, line in enumerate(lines[1:], start=2):
+        if not line.strip():
+            continue
+        fields = [field.strip() for field in line.split(separator)]
+        if len(fields) != len(columns):
+            problems.append(f"{path}: line {number} has {len(fields)} fields where the header has {len(columns)}")
+            continue
+        try:
+            rows.append((track_id(fields[0]), fields))
+        except UserError as error:
+            problems.append(f"{path}: line {number}: {error}")
+    counts = Counter(identifier for identifier, _ in rows)
+    problems += [
+        f"{path}: id {identifier} stands there {count} times; keep one row per track"
+        for identifier, count in counts.items()
+        if count > 1
+    ]
+    if not rows and not problems:
+        problems.append(f"{path}: the label file has a header but no tracks")
+    return LabelTable(columns, rows, problems)
+
+
+def parse_genres(table: LabelTable, path: Path) -> tuple[GenreLabels, list[str]]:
+    """Return the genre of each track of ``table`` and what is wrong, the table's own problems included."""
+    problems = list(table.problems)
+    if not table.columns:
+        return GenreLabels([], []), problems
+    if table.columns[0] != "Id" or "Genre" not in table.columns:
+        return GenreLabels([], []), [*problems, _header_problem(path, table.columns, "Id<TAB>Genre")]
+    column = table.columns.index("Genre")
+    ids = [identifier for identifier, _ in table.rows]
+    genres = [fields[column] for _, fields in table.rows]
+    problems += [
+        f"{path}: track {identifier} has no genre; fill it in or remove the row"
+        for identifier, genre in zip(ids, genres, strict=True)
+        if not genre
+    ]
+    return GenreLabels(ids, genres), problems
+
+
+def parse_emotions(
+    table: LabelTable, path: Path, axes: Sequence[str] | None = None
+) -> tuple[EmotionLabels, list[str]]:
+    """Return the values of each track on ``axes`` (all columns if None) and what is wrong."""
+    problems = list(table.problems)
+    if not table.columns:
+        return EmotionLabels([], [], []), problems
+    available = table.columns[1:]
+    if table.columns[0] != "Id" or not available:
+        return EmotionLabels([], [], []), [*problems, _header_problem(path, table.columns, "Id,valence,energy,...")]
+    chosen = list(axes) if axes is not None else available
+    missing = [axis for axis in chosen if axis not in available]
+    if missing:
+        problems.append(f"{path}: no column {', '.join(missing)}; it has {', '.join(available)}")
+        return EmotionLabels([], [], []), problems
+    columns = [table.columns.index(axis) for axis in chosen]
+    values = []
+    for identifier, fields in table.rows:
+        row = [_number(fields[column]) for column in columns]
+        problems += [
+            f"{path}: track {identifier}: {axis} is {fields[column]!r}, not a finite number"
+            for axis, column, value in zip(chosen, columns, row, strict=True)
+            if not math.isfinite(value)
+        ]
+        values.append(row)
+    return EmotionLabels([identifier for identifier, _ in table.rows], chosen, values), problems
+
+
+def read_genre_labels(path: str | Path) -> GenreLabels:
+    """Read a genre label file.
+
+    Raises:
+        UserError: Naming the file and the first problem, and how many more there are.
+    """
+    path = Path(path)
+    labels, problems = parse_genres(read_table(path), path)
+    raise_first(problems)
+    return labels
+
+
+def read_emotion_labels(path: str | Path, axes: Sequence[str] | None = None) -> EmotionLabels:
+    """Read an emotion label file; columns are found by name.
+
+    Args:
+        path: The label file.
+        axes: Names of the wanted columns, in the wanted order; None for all of them.
+
+    Raises:
+        UserError: Naming the file and the first problem, and how many more there are.
+    """
+    path = Path(path)
+    labels, problems = parse_emotions(read_table(path), path, axes)
+    raise_first(problems)
+    return labels
+
+
+def merge_genres(labels: GenreLabels, class_map: Mapping[str, str | None] | None) -> GenreLabels:
+    """Rename genres by ``class_map`` and drop the tracks whose genre maps to None.
+
+    A genre outside the map keeps its name; a map of None changes nothing.
+    """
+    merged = [(i, (class_map or {}).get(genre, genre)) for i, genre in zip(*labels, strict=True)]
+    kept = [(i, genre) for i, genre in merged if genre is not None]
+    return GenreLabels([i for i, _ in kept], [genre for _, genre in kept])
+
+
+def describe_merge(labels: GenreLabels, class_map: Mapping[str, str | None] | None) -> str | None:
+    """Say in one line which genres ``class_map`` merges and drops, with track counts; None if it does neither."""
+    counts = Counter(labels.genres)
+    sources: dict[str | None, list[str]] = {}
+    for genre in sorted(counts):
+        sources.setdefault((class_map or {}).get(genre, genre), []).append(genre)
+    dropped = sources.pop(None, [])
+    parts = [
+        " + ".join(f"{genre} ({counts[genre]})" for genre in genres) + f" -> {target}"
+        for target, genres in sources.items()
+        if genres != [target]
+    ]
+    if dropped:
+        parts.append("dropped " + ", ".join(f"{genre} ({counts[genre]})" for genre in dropped))
+    return "; ".join(parts) or None
+
+
+def _header_problem(path: Path, columns: list[str], expected: str) -> str:
+    return f"{path}: the header is {' | '.join(columns)!r}; expected {expected!r}"
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan

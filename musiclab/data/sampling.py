@@ -1,0 +1,82 @@
+"""Which tracks make up which training batch."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import numpy.typing as npt
+from torch.utils.data import Sampler
+
+CHUNK_BATCHES = 32
+"""Batches that are drawn together and sorted by length when tracks of similar length are batched."""
+
+
+class TrainingBatches(Sampler[list[int]]):
+    """Batches of one training epoch, drawn from the seed and the epoch alone.
+
+    Nothing is kept between epochs, so a run that is resumed draws the same batches as one that ran through.
+
+    Args:
+        lengths: Frames of each track, ``(tracks,)``.
+        batch_size: Tracks per batch and process; the last batch may be smaller.
+        shuffle: Draw a new order each epoch; else the tracks come in the order they are in.
+        by_length: Batch tracks of similar length, for less padding. Tracks are shuffled, sorted by length within
+            chunks of some batches, and the batches shuffled again, so that epochs still differ.
+        seed: Seed of the run.
+        epoch: Returns the number of the epoch that is about to start.
+        rank: This process.
+        world_size: Number of processes. Each draws its own tracks, all of them the same number: where the number
+            of tracks is no multiple, an epoch leaves out up to ``world_size - 1`` tracks, others each time.
+    """
+
+    def __init__(
+        self,
+        lengths: npt.NDArray[np.int64],
+        batch_size: int,
+        *,
+        shuffle: bool = True,
+        by_length: bool = False,
+        seed: int = 0,
+        epoch: Callable[[], int] = lambda: 0,
+        rank: int = 0,
+        world_size: int = 1,
+    ) -> None:
+        self.lengths = lengths
+        self.batch_size = batch_size
+        self.shuffle = shuffle
+        self.by_length = by_length
+        self.seed = seed
+        self.epoch = epoch
+        self.rank = rank
+        self.world_size = world_size
+
+    def __len__(self) -> int:
+        return -(-(len(self.lengths) // self.world_size) // self.batch_size)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        generator = np.random.default_rng((self.seed, self.epoch()))
+        tracks = np.arange(len(self.lengths))
+        if self.shuffle:
+            generator.shuffle(tracks)
+        # Processes take turns, so that each has tracks of every length.
+        share = len(tracks) // self.world_size
+        joint = self.batch_size * self.world_size
+        tracks = tracks[: share * self.world_size]
+        if self.by_length:
+            tracks = np.concatenate([self._sort(chunk) for chunk in _split(tracks, joint * CHUNK_BATCHES)])
+        batches = _split(tracks, joint)
+        if self.by_length and self.shuffle:
+            generator.shuffle(batches)
+        for batch in batches:
+            yield batch[self.rank :: self.world_size].tolist()
+
+    def _sort(self, tracks: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        return tracks[np.argsort(self.lengths[tracks], kind="stable")]
+
+
+def _split(tracks: npt.NDArray[np.int64], size: int) -> list[npt.NDArray[np.int64]]:
+    return [tracks[start : start + size] for start in range(0, len(tracks), size)]
+
+
+def evaluation_order(tracks: int, rank: int, world_size: int) -> Sequence[int]:
+    """Return the tracks that a process evaluates: each track is evaluated exactly once, by one process."""
+    return range(rank, tracks, world_size)

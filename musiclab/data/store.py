@@ -1,0 +1,195 @@
+"""A folder's arrays packed once into one memory-mapped file.
+
+An epoch over thousands of ``.npy`` files opens, reads and transposes each of them again. The store does that once:
+it writes all tracks of a folder one after the other, as contiguous ``(time, rows)`` frames, into a single file that
+every worker and process maps. The operating system shares its pages and takes them back when memory is short, so the
+RAM in use does not grow with the data set.
+
+A store is a folder in the cache::
+
+    NAME-PPPPPPPP-SSSSSSSSSSSS/     P: hash of the source path, S: hash of the source files (name, size, mtime)
+        frames.bin                  all frames, (frames, rows) in the store's dtype
+        index.json                  dtype, rows, and the id and number of frames of each track
+        moments.npy                 (tracks, 2, rows) float64: sum and sum of squares over each track's frames
+
+Its name says which files it was made of, so a changed source file leads to another name and the store is built
+anew; a store is complete when its folder exists, since it is written under a temporary name and renamed.
+"""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import numpy as np
+import numpy.typing as npt
+from filelock import FileLock
+from tqdm import tqdm
+
+from musiclab.cache import cache_folder
+from musiclab.data.arrays import find_arrays, read_array
+from musiclab.errors import UserError
+
+StoreDtype = Literal["float16", "float32"]
+
+FORMAT_VERSION = 1
+PARTIAL_SUFFIX = ".partial"
+
+
+class SpectrogramStore:
+    """All tracks of a folder, memory-mapped; made by :func:`open_store`.
+
+    Attributes:
+        ids: Track ids, in the order of the file names.
+        lengths: Frames of each track, ``(tracks,)``.
+        rows: Values per frame: 128 (mel) or 140 (mel and chroma).
+    """
+
+    def __init__(self, folder: Path) -> None:
+        index = json.loads((folder / "index.json").read_text())
+        self.folder = folder
+        self.ids: list[str] = index["ids"]
+        self.lengths: npt.NDArray[np.int64] = np.array(index["lengths"], dtype=np.int64)
+        self.rows: int = index["rows"]
+        self._dtype = np.dtype(index["dtype"])
+        self._ends = np.cumsum(self.lengths)
+        self._positions = {identifier: position for position, identifier in enumerate(self.ids)}
+        self._map()
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __getitem__(self, position: int) -> npt.NDArray[np.floating]:
+        """Return the frames of one track, ``(time, rows)``: a view of the file, to be copied and not written to."""
+        end = self._ends[position]
+        return self._frames[end - self.lengths[position] : end]
+
+    def positions(self, ids: Sequence[str]) -> npt.NDArray[np.int64]:
+        """Return the position of each track of ``ids``.
+
+        Raises:
+            KeyError: For an id that the store does not hold.
+        """
+        return np.array([self._positions[identifier] for identifier in ids], dtype=np.int64)
+
+    def __contains__(self, identifier: str) -> bool:
+        return identifier in self._positions
+
+    def mean_and_std(
+        self, positions: npt.NDArray[np.int64], columns: slice
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """Return mean and standard deviation of each of ``columns`` over all frames of the given tracks."""
+        moments = np.load(self.folder / "moments.npy", mmap_mode="r", allow_pickle=False)
+        total, squares = moments[positions, :, columns].sum(axis=0)
+        frames = self.lengths[positions].sum()
+        mean = total / frames
+        return mean, np.sqrt(np.maximum(squares / frames - mean**2, 0.0))
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A pickled memory map is a copy of the whole file: worker processes that are spawned map it again.
+        return {key: value for key, value in self.__dict__.items() if key != "_frames"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._map()
+
+    def _map(self) -> None:
+        shape = (int(self._ends[-1]), self.rows)
+        self._frames = np.memmap(self.folder / "frames.bin", dtype=self._dtype, mode="r", shape=shape)
+
+
+def open_store(
+    source: str | Path, dtype: StoreDtype = "float16", cache: str | Path | None = None
+) -> SpectrogramStore:
+    """Open the store of a folder of arrays; build it first if there is none of these very files.
+
+    One process builds while others that want the same store wait for it.
+
+    Args:
+        source: Folder of ``(rows, time)`` arrays, ``.npy`` or ``.npy.gz``.
+        dtype: What the frames are kept as. float16 resolves 0.06 dB at -80 dB and halves disk, memory and traffic.
+        cache: Cache folder; see :func:`musiclab.cache.cache_folder`.
+
+    Raises:
+        UserError: If the folder or one of its files is not as it should be, or the cache cannot be written.
+    """
+    source = Path(source).absolute()
+    files = find_arrays(source)
+    if not files:
+        raise UserError(f"{source}: no array files (*.npy, *.npy.gz) in this folder")
+    stores = cache_folder(cache) / "stores"
+    name, fingerprint = _store_name(source, files, dtype)
+    folder = stores / f"{name}-{fingerprint}"
+    if folder.is_dir():
+        return SpectrogramStore(folder)
+    try:
+        stores.mkdir(parents=True, exist_ok=True)
+        with FileLock(stores / f"{name}.lock"):
+            if not folder.is_dir():  # else another process built it while this one waited
+                _remove_outdated(stores, name)
+                _build(source, files, np.dtype(dtype), folder)
+    except OSError as error:
+        raise UserError(
+            f"{stores}: the packed store of {source} cannot be written ({error.strerror or error}); "
+            "free some space or choose another cache folder (MUSICLAB_CACHE or --data.cache)"
+        ) from None
+    return SpectrogramStore(folder)
+
+
+def _store_name(source: Path, files: dict[str, Path], dtype: str) -> tuple[str, str]:
+    where = hashlib.sha256(f"{source}\0{dtype}\0{FORMAT_VERSION}".encode()).hexdigest()[:8]
+    what = hashlib.sha256()
+    for path in files.values():
+        status = path.stat()
+        what.update(f"{path.name}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
+    return f"{source.parent.name}-{source.name}-{where}", what.hexdigest()[:12]
+
+
+def _remove_outdated(stores: Path, name: str) -> None:
+    """Remove what a killed build left and stores of files that have changed since; maps that are open stay valid."""
+    for folder in stores.glob(f"{name}-*"):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _build(source: Path, files: dict[str, Path], dtype: np.dtype[Any], folder: Path) -> None:
+    partial = folder.with_name(folder.name + PARTIAL_SUFFIX)
+    partial.mkdir()
+    try:
+        lengths, moments, rows = _pack(source, files, dtype, partial / "frames.bin")
+        np.save(partial / "moments.npy", moments, allow_pickle=False)
+        index = {"ids": list(files), "lengths": lengths, "rows": rows, "dtype": dtype.name}
+        (partial / "index.json").write_text(json.dumps(index))
+        partial.rename(folder)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+
+
+def _pack(
+    source: Path, files: dict[str, Path], dtype: np.dtype[Any], target: Path
+) -> tuple[list[int], npt.NDArray[np.float64], int]:
+    """Write the frames of all ``files`` to ``target``; return their lengths, moments and number of rows."""
+    lengths: list[int] = []
+    moments: list[npt.NDArray[np.float64]] = []
+    rows = 0
+    with target.open("wb") as stream:
+        title = f"Packing {source.parent.name}/{source.name}"
+        for path in tqdm(files.values(), desc=title, unit="track", delay=1):
+            array = read_array(path)
+            rows = rows or array.shape[0]
+            if array.shape[0] != rows:
+                raise UserError(
+                    f"{path}: {array.shape[0]} rows where the other files of the folder have {rows}; "
+                    "keep arrays of one kind in a folder"
+                )
+            with np.errstate(over="ignore"):
+                frames = np.ascontiguousarray(array.T, dtype=dtype)
+            values = frames.astype(np.float64)
+            if not np.isfinite(values).all():
+                raise UserError(f"{path}: values up to {np.abs(array).max():.3g} do not fit {dtype.name}; expected dB")
+            stream.write(frames.tobytes())
+            lengths.append(len(frames))
+            moments.append(np.stack([values.sum(axis=0), (values**2).sum(axis=0)]))
+    return lengths, np.stack(moments), rows

@@ -1,0 +1,363 @@
+"""Music made from scratch for the demo corpus: a genre is a distribution over musical traits, a track a draw.
+
+`draw_traits` draws tempo, mode, instruments, drums and sound of a track, `render` plays them. The genres
+overlap on purpose, as real ones do: a model should be clearly better than chance on them and never perfect.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from musiclab.features import SAMPLE_RATE
+
+OVERLAP = 0.2
+"""How alike the genres are: the probability that a trait of a track comes from a genre chosen at random."""
+
+CLIP_SECONDS = (7.0, 9.0)
+EMOTION_NOISE = 0.07  # standard deviation
+
+Floats = npt.NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True)
+class Genre:
+    """Where the traits of a genre's tracks lie: means of numbers, probabilities, equally likely choices."""
+
+    tempo: float  # beats a minute
+    minor: float  # probability of the minor mode
+    sevenths: float  # probability that chords have a seventh
+    progression: tuple[str, ...]
+    chords: tuple[str, ...]  # instruments
+    lead: tuple[str, ...]  # instruments
+    drums: tuple[str, ...]  # patterns
+    drum_level: float  # relative to the other parts
+    density: float  # notes a beat
+    drive: float  # saturation: loudness and distortion
+    tilt: float  # brightness, dB an octave
+    reverb: float  # share of the reverberated sound
+    dynamics: float  # range of the slow changes of loudness, dB
+    hiss: float  # noise floor, dB
+
+
+@dataclass(frozen=True)
+class Traits:
+    """What one track is like: the fields of `Genre`, drawn."""
+
+    tempo: float
+    minor: bool
+    sevenths: bool
+    progression: str
+    chords: str
+    lead: str
+    drums: str
+    drum_level: float
+    density: float
+    drive: float
+    tilt: float
+    reverb: float
+    dynamics: float
+    hiss: float
+
+
+_POP, _MODAL, _TURN, _TWELVE = ("pop",), ("pop", "modal"), ("turnaround",), ("twelve bars",)
+GENRES = {
+    "Rock": Genre(122, 0.35, 0.1, _POP, ("overdriven", "guitar"), ("voice", "overdriven"),
+                  ("rock", "rock", "driving"), 0.8, 1.6, 2.5, -2.0, 0.15, 4, -60),
+    "Psych-Rock": Genre(112, 0.45, 0.2, _MODAL, ("overdriven", "organ"), ("voice", "overdriven", "organ"),
+                        ("rock",), 0.7, 1.5, 2.2, -2.5, 0.35, 5, -55),
+    "Indie-Rock": Genre(126, 0.3, 0.1, _POP, ("guitar", "overdriven"), ("voice", "guitar"),
+                        ("rock", "driving"), 0.75, 1.6, 1.8, -2.0, 0.2, 5, -60),
+    "Metal": Genre(148, 0.9, 0.0, ("modal",), ("distorted",), ("voice", "distorted"),
+                   ("blast", "driving"), 0.9, 2.4, 5.0, -0.5, 0.1, 2, -60),
+    "Punk": Genre(166, 0.35, 0.0, _POP, ("distorted", "overdriven"), ("voice",),
+                  ("driving",), 0.9, 2.0, 4.5, -0.5, 0.05, 2, -55),
+    "Folk": Genre(104, 0.3, 0.1, _POP, ("guitar",), ("voice", "flute", "guitar"),
+                  ("none", "none", "brushes"), 0.3, 1.4, 0.6, -3.0, 0.15, 8, -58),
+    "Psych-Folk": Genre(98, 0.45, 0.15, _MODAL, ("guitar", "organ"), ("voice", "flute"),
+                        ("none", "brushes"), 0.3, 1.3, 0.7, -3.5, 0.35, 8, -52),
+    "Electronic": Genre(126, 0.6, 0.2, ("modal",), ("saw", "strings"), ("saw", "square"),
+                        ("four", "four", "break"), 1.0, 2.0, 2.0, -1.0, 0.3, 4, -75),
+    "Chiptune": Genre(138, 0.4, 0.1, _MODAL, ("square",), ("square",),
+                      ("four", "driving"), 0.7, 3.0, 1.5, -0.5, 0.02, 2, -75),
+    "Hip-Hop": Genre(90, 0.75, 0.4, ("modal", "turnaround"), ("electric piano", "strings", "organ"),
+                     ("voice",), ("break",), 1.2, 2.4, 1.8, -3.5, 0.1, 3, -58),
+    "Classical": Genre(96, 0.4, 0.1, ("cadence",), ("strings", "piano"), ("strings", "flute", "piano"),
+                       ("none",), 0.1, 1.6, 0.3, -4.0, 0.45, 14, -66),
+    "Soundtrack": Genre(84, 0.65, 0.2, ("modal", "cadence"), ("strings", "saw"), ("piano", "strings"),
+                        ("none",), 0.2, 0.9, 0.6, -4.5, 0.55, 10, -66),
+    "Jazz": Genre(136, 0.4, 0.95, _TURN, ("piano", "electric piano"), ("brass", "piano"),
+                  ("swing",), 0.55, 2.0, 0.7, -3.0, 0.25, 7, -62),
+    "Blues": Genre(104, 0.15, 0.8, _TWELVE, ("guitar", "piano", "overdriven"),
+                   ("voice", "overdriven", "brass"), ("shuffle",), 0.6, 1.4, 1.3, -3.0, 0.15, 6, -50),
+}  # fmt: skip
+
+# How far the tracks of a genre lie from its means (standard deviation), and the bounds of the draw.
+_SPREAD = {
+    "tempo": (14.0, 62.0, 190.0),
+    "drum_level": (0.2, 0.0, 1.5),
+    "density": (0.4, 0.5, 4.0),
+    "drive": (0.6, 0.1, 6.0),
+    "tilt": (0.9, -6.0, 1.5),
+    "reverb": (0.1, 0.0, 0.7),
+    "dynamics": (2.5, 0.0, 18.0),
+    "hiss": (6.0, -80.0, -38.0),
+}
+
+# Degrees of the scale on which the chords of successive bars stand.
+_PROGRESSIONS = {
+    "pop": ((0, 4, 5, 3), (0, 5, 3, 4), (0, 3, 4, 4), (5, 3, 0, 4)),
+    "modal": ((0, 0, 5, 6), (0, 6, 5, 6), (0, 2, 6, 0), (0, 0, 3, 0)),
+    "turnaround": ((1, 4, 0, 0), (0, 5, 1, 4), (2, 5, 1, 4)),
+    "twelve bars": ((0, 0, 0, 0, 3, 3, 0, 0, 4, 3, 0, 4), (0, 3, 0, 0, 3, 3, 0, 4)),
+    "cadence": ((0, 3, 4, 0), (0, 1, 4, 0), (5, 1, 4, 0)),
+}
+_SCALES = {False: (0, 2, 4, 5, 7, 9, 11), True: (0, 2, 3, 5, 7, 8, 10)}  # semitones; True is minor
+
+# Kick, snare and hi-hat on the sixteenths of a bar.
+_DRUMS = {
+    "rock": ("x.......x.x.....", "....x.......x...", "x.x.x.x.x.x.x.x."),
+    "driving": ("x...x...x...x...", "..x...x...x...x.", "x.x.x.x.x.x.x.x."),
+    "blast": ("x.xxx.xxx.xxx.xx", "..x...x...x...x.", "x...x...x...x..."),
+    "four": ("x...x...x...x...", "....x.......x...", "..x...x...x...x."),
+    "break": ("x..x......x..x..", "....x..x....x...", "x.xxx.x.x.xxx.x."),
+    "swing": ("x...............", ".......x......x.", "x...x..xx...x..x"),
+    "shuffle": ("x.......x.......", "....x.......x...", "x..xx..xx..xx..x"),
+    "brushes": ("x.......x.......", "....x.......x...", "................"),
+    "none": ("................", "................", "................"),
+}
+
+
+@dataclass(frozen=True)
+class Instrument:
+    """A tone: partials that fall as a power of their number, and an envelope."""
+
+    rolloff: float  # amplitude of partial n is n ** -rolloff
+    attack: float  # s
+    decay: float  # s to 1 / e; partials above the first few fade three times as fast
+    partials: tuple[int, ...] = ()  # these only; empty for all
+    drive: float = 0.0
+    detune: float = 0.0  # Hz, of a second voice
+    vibrato: float = 0.0  # s of delay
+    formants: tuple[float, ...] = ()  # Hz
+
+
+_INSTRUMENTS = {
+    "guitar": Instrument(1.1, 0.003, 0.5),
+    "overdriven": Instrument(1.1, 0.005, 1.5, drive=2.0),
+    "distorted": Instrument(0.9, 0.005, 2.0, drive=8.0),
+    "piano": Instrument(1.6, 0.005, 0.7),
+    "electric piano": Instrument(1.5, 0.005, 0.9, partials=(1, 2, 4, 10)),
+    "organ": Instrument(0.7, 0.02, 9.0, partials=(1, 2, 3, 4, 6, 8)),
+    "strings": Instrument(1.3, 0.15, 9.0, detune=1.5, vibrato=4e-5),
+    "saw": Instrument(1.0, 0.01, 1.5, detune=2.5),
+    "square": Instrument(1.0, 0.002, 1.0, partials=tuple(range(1, 60, 2))),
+    "brass": Instrument(1.0, 0.04, 3.0, vibrato=5e-5, formants=(500.0, 1400.0)),
+    "flute": Instrument(2.4, 0.06, 5.0, vibrato=8e-5),
+    "voice": Instrument(1.0, 0.05, 2.0, vibrato=1e-4, formants=(600.0, 1100.0, 2600.0)),
+    "bass": Instrument(1.7, 0.005, 0.5),
+}
+
+
+def draw_traits(genre: str, rng: np.random.Generator) -> Traits:
+    """Draw what a track of a genre is like; each trait may come from another genre (see `OVERLAP`)."""
+    names = list(GENRES)
+
+    def source() -> Genre:
+        return GENRES[names[rng.integers(len(names))] if rng.random() < OVERLAP else genre]
+
+    def number(name: str) -> float:
+        spread, low, high = _SPREAD[name]
+        return float(np.clip(rng.normal(getattr(source(), name), spread), low, high))
+
+    def choice(name: str) -> str:
+        options = getattr(source(), name)
+        return str(options[rng.integers(len(options))])
+
+    draws: dict[str, Any] = {name: number(name) for name in _SPREAD}
+    draws |= {name: choice(name) for name in ("progression", "chords", "lead", "drums")}
+    draws |= {name: bool(rng.random() < getattr(source(), name)) for name in ("minor", "sevenths")}
+    return Traits(**draws)
+
+
+def draw_emotions(traits: Traits, rng: np.random.Generator) -> tuple[float, float, float]:
+    """Return valence, energy and danceability, 0..1, of a track.
+
+    Valence rises with the major mode, tempo and brightness; energy with loudness, the beat, tempo, density
+    and brightness; danceability with the beat and its regularity, and falls away from 118 beats a minute.
+    Each has noise that no model can predict.
+    """
+    tempo = (traits.tempo - 118) / 26
+    brightness = (traits.tilt + 2.6) / 1.5
+    loudness = (np.log2(traits.drive) - 0.5) / 1.2
+    beat = (traits.drum_level * (traits.drums != "none") - 0.5) / 0.4
+    density = (traits.density - 1.8) / 0.7
+    mode = -1 if traits.minor else 1
+    regular = 1 if traits.drums in ("four", "rock", "driving", "break") else -1
+    valence = 0.50 + 0.13 * mode + 0.07 * tempo + 0.07 * brightness
+    energy = 0.50 + 0.11 * loudness + 0.06 * beat + 0.05 * tempo + 0.03 * density + 0.03 * brightness
+    danceability = 0.56 + 0.13 * beat + 0.05 * regular - 0.10 * abs(tempo)
+    noisy = np.array([valence, energy, danceability]) + rng.normal(0, EMOTION_NOISE, 3)
+    valence, energy, danceability = np.clip(noisy, 0, 1).tolist()
+    return valence, energy, danceability
+
+
+@dataclass(frozen=True)
+class _Song:
+    """What is played: a scale from a key, and the degree on which the chord of each bar stands."""
+
+    traits: Traits
+    key: int  # semitones above C
+    step: float  # s, a sixteenth
+    roots: list[int]
+
+    def pitch(self, degree: int, octave: int) -> float:
+        """Return the frequency, Hz, of a degree of the scale."""
+        scale = _SCALES[self.traits.minor]
+        return float(440 * 2 ** ((self.key + 12 * (octave + degree // 7) + scale[degree % 7] - 57) / 12))
+
+
+def render(traits: Traits, rng: np.random.Generator) -> npt.NDArray[np.float32]:
+    """Play a track: ``(samples,)`` at 22 050 Hz, peak 0.9, `CLIP_SECONDS` long."""
+    length = int(rng.uniform(*CLIP_SECONDS) * SAMPLE_RATE)
+    song = _compose(traits, length, rng)
+    tones, drums = np.zeros(length), np.zeros(length)
+    _play_chords(tones, song, rng)
+    _play_lead(tones, song, rng)
+    tones *= 0.25 / (np.sqrt(np.mean(tones**2)) + 1e-9)
+    _play_bass(tones, song, rng)
+    _play_drums(drums, song, rng)
+    return _master(tones + traits.drum_level * drums, traits, rng)
+
+
+def _compose(traits: Traits, length: int, rng: np.random.Generator) -> _Song:
+    step = 60 / traits.tempo / 4
+    num_bars = int(np.ceil(length / SAMPLE_RATE / step / 16))
+    progressions = _PROGRESSIONS[traits.progression]
+    progression = progressions[rng.integers(len(progressions))]
+    first = int(rng.integers(len(progression)))
+    roots = [progression[(first + bar) % len(progression)] for bar in range(num_bars)]
+    return _Song(traits, int(rng.integers(12)), step, roots)
+
+
+def _play_chords(out: Floats, song: _Song, rng: np.random.Generator) -> None:
+    instrument = _INSTRUMENTS[song.traits.chords]
+    held = instrument.attack > 0.1 or song.traits.density < 1
+    every = 16 if held else int(rng.choice([2, 4, 4, 8]))  # steps
+    degrees = [0, 2, 4, 6] if song.traits.sevenths else [0, 2, 4]
+    for bar, root in enumerate(song.roots):
+        seconds = every * song.step * 0.98
+        tones = [_note(song.pitch(root + degree, 4), seconds, instrument) for degree in degrees]
+        for hit in range(0, 16, every):
+            _add(out, (16 * bar + hit) * song.step, np.sum(tones, axis=0) * rng.uniform(0.7, 1.0))
+
+
+def _play_lead(out: Floats, song: _Song, rng: np.random.Generator) -> None:
+    """Play a melody that wanders over the scale, with rests."""
+    instrument, degree, time = _INSTRUMENTS[song.traits.lead], 7, 0
+    while time < 16 * len(song.roots):
+        steps = max(1, round(4 / song.traits.density * rng.choice([0.5, 1.0, 1.0, 2.0])))
+        if rng.random() < 0.85:
+            degree = int(np.clip(degree + rng.integers(-2, 3), 2, 13))
+            note = _note(song.pitch(degree, 4), steps * song.step * 0.95, instrument)
+            _add(out, time * song.step, note * rng.uniform(1.0, 2.0))
+        time += steps
+
+
+def _play_bass(out: Floats, song: _Song, rng: np.random.Generator) -> None:
+    """Play the root with the kick drum, or walk over the chord on every beat."""
+    walking = song.traits.drums in ("swing", "shuffle")
+    kicks = _hits(song.traits.drums)[0]
+    onsets = [0, 4, 8, 12] if walking else np.flatnonzero(kicks).tolist() or [0]
+    for bar, root in enumerate(song.roots):
+        for onset, end in zip(onsets, [*onsets[1:], 16], strict=True):
+            degree = root + (int(rng.choice([0, 2, 4])) if walking and onset else 0)
+            note = _note(song.pitch(degree, 2), (end - onset) * song.step, _INSTRUMENTS["bass"])
+            _add(out, (16 * bar + onset) * song.step, 0.4 * note)
+
+
+def _play_drums(out: Floats, song: _Song, rng: np.random.Generator) -> None:
+    """Play the pattern; now and then a hit is left out or added."""
+    for line, sound in zip(_hits(song.traits.drums), _drum_sounds(), strict=True):
+        for bar in range(len(song.roots)):
+            played = (line & (rng.random(16) > 0.04)) | (line.any() & (rng.random(16) < 0.02))
+            for hit in np.flatnonzero(played):
+                _add(out, (16 * bar + hit) * song.step, sound * rng.uniform(0.7, 1.0))
+
+
+def _hits(pattern: str) -> list[npt.NDArray[np.bool_]]:
+    return [np.array([mark == "x" for mark in line]) for line in _DRUMS[pattern]]
+
+
+def _master(mix: Floats, traits: Traits, rng: np.random.Generator) -> npt.NDArray[np.float32]:
+    """Shape loudness, brightness and space of the whole."""
+    length = len(mix)
+    knots = rng.uniform(-traits.dynamics, 0, size=6)  # dB
+    gain = 10 ** (np.interp(np.linspace(0, 5, length), np.arange(6), knots) / 20)
+    mix = np.tanh(mix * gain * (0.5 + traits.drive)) / np.tanh(0.5 + traits.drive)
+    mix += 10 ** (traits.hiss / 20) * rng.standard_normal(length)
+    size = 1 << (length + SAMPLE_RATE).bit_length()
+    frequency = np.fft.rfftfreq(size, 1 / SAMPLE_RATE)
+    spectrum = np.fft.rfft(mix, size) * 10 ** (traits.tilt * np.log2((frequency + 60) / 1000) / 20)
+    decay = np.exp(-np.arange(SAMPLE_RATE) / (0.25 * SAMPLE_RATE)) * rng.standard_normal(SAMPLE_RATE)
+    wet = traits.reverb / np.sqrt(np.sum(decay**2))
+    spectrum *= (1 - traits.reverb) + wet * np.fft.rfft(decay, size)
+    mix = np.fft.irfft(spectrum, size)[:length]
+    return np.asarray(0.9 * mix / np.abs(mix).max(), np.float32)
+
+
+_TABLE_SIZE = 2048
+
+
+def _note(frequency: float, seconds: float, instrument: Instrument) -> Floats:
+    """Play one note by reading wave tables of one period; bright partials fade sooner than the low ones."""
+    time = np.arange(int(seconds * SAMPLE_RATE)) / SAMPLE_RATE
+    low, high = _wave_tables(frequency, instrument)
+    bent = time + instrument.vibrato * np.sin(2 * np.pi * 5.5 * time) if instrument.vibrato else time
+    fade = np.exp(-time / instrument.decay)
+    place = _table_places(bent, frequency)
+    note = fade * (low[place] + fade**2 * high[place])
+    if instrument.detune:
+        note += fade * low[_table_places(time, frequency + instrument.detune)]
+    if instrument.drive:
+        note = np.tanh(instrument.drive * note)
+    release = np.clip((seconds - time) / 0.02, 0, 1)
+    return np.asarray(note * np.clip(time / instrument.attack, 0, 1) * release)
+
+
+def _table_places(time: Floats, frequency: float) -> npt.NDArray[np.int64]:
+    return (time * (frequency * _TABLE_SIZE)).astype(np.int64) % _TABLE_SIZE
+
+
+@lru_cache(maxsize=512)
+def _wave_tables(frequency: float, instrument: Instrument) -> tuple[Floats, Floats]:
+    """Return one period each of the partials up to the third and of those above it, at equal power."""
+    number = np.arange(_TABLE_SIZE // 2 + 1)
+    amplitude = np.maximum(number, 1.0) ** -instrument.rolloff * (number * frequency < 0.45 * SAMPLE_RATE)
+    if instrument.partials:
+        amplitude *= np.isin(number, instrument.partials)
+    if instrument.formants:
+        distance = [np.log2(np.maximum(number * frequency, 1) / formant) for formant in instrument.formants]
+        amplitude *= 0.15 + sum(np.exp(-0.5 * (octaves / 0.2) ** 2) for octaves in distance)
+    amplitude[0] = 0
+    spectrum = -0.5j * _TABLE_SIZE * amplitude / np.sqrt(np.sum(amplitude**2))
+    return np.fft.irfft(spectrum * (number <= 3)), np.fft.irfft(spectrum * (number > 3))
+
+
+@lru_cache(maxsize=1)
+def _drum_sounds() -> tuple[Floats, Floats, Floats]:
+    rng, time = np.random.default_rng(0), np.arange(int(0.3 * SAMPLE_RATE)) / SAMPLE_RATE
+    noise = rng.standard_normal(len(time))
+    kick = np.sin(2 * np.pi * (45 * time - 5 * np.exp(-time * 25))) * np.exp(-time / 0.09)
+    snare = (0.6 * noise + np.sin(2 * np.pi * 190 * time)) * np.exp(-time / 0.06)
+    hat = np.diff(noise, 2, prepend=[0, 0]) * np.exp(-time / 0.02)
+    return 0.9 * kick, 0.6 * snare, 0.25 * hat
+
+
+def _add(out: Floats, seconds: float, sound: Floats) -> None:
+    start = int(seconds * SAMPLE_RATE)
+    stop = min(len(out), start + len(sound))
+    if start < stop:
+        out[start:stop] += sound[: stop - start]

@@ -1,0 +1,7 @@
+"""Backbones: from spectrograms of any length to one embedding per track."""
+
+from musiclab.models.backbone import Backbone
+from musiclab.models.cnn import CNN
+from musiclab.models.lstm import LSTM
+
+__all__ = ["CNN", "LSTM", "Backbone"]

@@ -1,0 +1,36 @@
+"""What every backbone is, and the masked reductions over time that backbones share."""
+
+import torch
+from torch import Tensor, nn
+
+
+class Backbone(nn.Module):
+    """Maps spectrograms ``(batch, time, features)`` and their lengths ``(batch,)`` to ``(batch, embedding)``.
+
+    In evaluation a track's embedding does not depend on the other tracks of its batch nor on its padding.
+
+    Attributes:
+        embedding_size: Size of the embedding.
+    """
+
+    embedding_size: int
+
+    def forward(self, spectrograms: Tensor, lengths: Tensor) -> Tensor:
+        """Return the embeddings ``(batch, embedding)``."""
+        raise NotImplementedError
+
+
+def frame_mask(lengths: Tensor, frames: int) -> Tensor:
+    """Return ``(batch, frames)`` booleans: True for a track's own frames, False for padding."""
+    return torch.arange(frames, device=lengths.device) < lengths[:, None]
+
+
+def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
+    """Average ``(batch, time, features)`` over the frames that ``mask`` ``(batch, time)`` lets through."""
+    weights = mask[:, :, None].float()  # sums of many frames need float32 even under autocast
+    return (values * weights).sum(dim=1) / weights.sum(dim=1)
+
+
+def masked_max(values: Tensor, mask: Tensor) -> Tensor:
+    """Return the maximum of ``(batch, time, features)`` over the frames that ``mask`` ``(batch, time)`` lets through."""
+    return values.masked_fill(~mask[:, :, None], -torch.inf).amax(dim=1)

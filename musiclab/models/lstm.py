@@ -1,0 +1,77 @@
+"""Recurrent backbone."""
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+from musiclab.models.backbone import Backbone, frame_mask, masked_mean
+
+
+class LSTM(Backbone):
+    """Long short-term memory over the frames, pooled over time.
+
+    Sequences are packed, so the recurrence ends with a track's last own frame.
+
+    Args:
+        num_features: Values per frame.
+        hidden_size: Units per layer and direction.
+        num_layers: Layers.
+        dropout: Probability of dropping a unit between layers and in the embedding.
+        bidirectional: Read each track backwards as well; doubles the embedding.
+        pooling: ``last``: the state after a track's last frame (and after its first one, reading backwards);
+            ``mean``: mean over the frames; ``attention``: mean weighted by learned attention, a softmax over
+            time of ``v . tanh(W h_t)``.
+
+    Source:
+        Hochreiter and Schmidhuber 1997; attention as in Yang et al. 2016, "Hierarchical Attention Networks for
+        Document Classification", section 2.2.
+    """
+
+    def __init__(
+        self,
+        num_features: int,
+        hidden_size: int = 128,
+        num_layers: int = 2,
+        dropout: float = 0.4,
+        bidirectional: bool = False,
+        pooling: Literal["last", "mean", "attention"] = "last",
+    ) -> None:
+        super().__init__()
+        self.recurrence = nn.LSTM(
+            num_features,
+            hidden_size,
+            num_layers,
+            batch_first=True,
+            dropout=dropout if num_layers > 1 else 0.0,
+            bidirectional=bidirectional,
+        )
+        self.embedding_size = hidden_size * (2 if bidirectional else 1)
+        self.pooling = pooling
+        if pooling == "attention":
+            self.attention = nn.Sequential(
+                nn.Linear(self.embedding_size, self.embedding_size),
+                nn.Tanh(),
+                nn.Linear(self.embedding_size, 1, bias=False),
+            )
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, spectrograms: Tensor, lengths: Tensor) -> Tensor:
+        """Return the embeddings ``(batch, embedding)``."""
+        packed = pack_padded_sequence(spectrograms, lengths.cpu(), batch_first=True, enforce_sorted=False)
+        packed_outputs, (states, _) = self.recurrence(packed)
+        if self.pooling == "last":
+            directions = 2 if self.recurrence.bidirectional else 1
+            return self.dropout(torch.cat(list(states[-directions:]), dim=1))
+        outputs, _ = pad_packed_sequence(packed_outputs, batch_first=True)
+        mask = frame_mask(lengths, outputs.shape[1])
+        if self.pooling == "mean":
+            return self.dropout(masked_mean(outputs, mask))
+        weights = self.attention_weights(outputs, mask)
+        return self.dropout((weights[:, :, None] * outputs).sum(dim=1))
+
+    def attention_weights(self, outputs: Tensor, mask: Tensor) -> Tensor:
+        """Return the share of each frame in the embedding, ``(batch, time)``: sums to 1, zero in padding."""
+        scores = self.attention(outputs).squeeze(2).float()
+        return scores.masked_fill(~mask, -torch.inf).softmax(dim=1).to(outputs.dtype)

@@ -1,0 +1,39 @@
+"""Figures, drawn with matplotlib's object interface: no global state, no window, safe in any process."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from musiclab.files import replacing
+
+
+def confusion_figure(matrix: npt.NDArray[np.int64], names: Sequence[str]) -> Figure:
+    """Draw a confusion matrix ``(truth, prediction)``: counts as text, shares of each row as colour."""
+    count = len(names)
+    size = 2.4 + 0.55 * count
+    figure = Figure(figsize=(size, size), layout="constrained", dpi=110)
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    for (row, column), tracks in np.ndenumerate(matrix):
+        colour = "white" if shares[row, column] > 0.5 else "black"
+        axes.text(column, row, str(tracks), ha="center", va="center", color=colour, fontsize=9)
+    axes.set_xticks(range(count), names, rotation=45, ha="right", rotation_mode="anchor")
+    axes.set_yticks(range(count), names)
+    axes.set_xlabel("prediction")
+    axes.set_ylabel("truth")
+    accuracy = np.trace(matrix) / max(matrix.sum(), 1)
+    axes.set_title(f"{matrix.sum()} tracks, accuracy {accuracy:.3f}")
+    figure.colorbar(image, ax=axes, shrink=0.7, label="share of the genre's tracks")
+    return figure
+
+
+def save_figure(figure: Figure, path: Path) -> None:
+    """Write a figure as a picture, whole or not at all; the suffix gives the format."""
+    with replacing(path) as partial:
+        figure.savefig(partial)

@@ -1,0 +1,142 @@
+"""What all tasks share: inputs, normalisation, backbone, head, optimisation and reproducible batches."""
+
+import os
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from pytorch_lightning import LightningModule
+from pytorch_lightning.cli import LRSchedulerCallable, OptimizerCallable, ReduceLROnPlateau
+from pytorch_lightning.utilities.types import OptimizerLRScheduler
+from torch import Tensor, nn
+
+from musiclab.augmentations import Augmentation
+from musiclab.batch import Batch
+from musiclab.errors import UserError
+from musiclab.features import FRAME_SECONDS
+from musiclab.models import LSTM, Backbone
+
+INPUT_HPARAMS = ("features", "beat_synced", "seconds")
+"""What a network was trained on, as the datamodule says it."""
+
+
+class SpectrogramTask(LightningModule):
+    """A backbone with a linear head on normalised spectrograms.
+
+    Args:
+        num_features: Values per frame.
+        target_names: Genres or axes, one for each output.
+        features: Name of the features, kept in the checkpoint; likewise ``beat_synced`` and ``seconds``.
+        beat_synced: Whether a frame is a beat.
+        seconds: Duration of a frame in seconds, for frames that are no beats.
+        backbone: Makes the backbone, given the number of features.
+        optimizer: Makes the optimizer, given the parameters.
+        lr_scheduler: Makes the learning-rate scheduler, given the optimizer; one that takes ``total_steps`` gets
+            the number of steps of the run and is stepped after each, others after each epoch.
+        augmentations: Random changes to training batches, in this order.
+    """
+
+    def __init__(
+        self,
+        num_features: int,
+        target_names: list[str],
+        features: str = "mel",
+        beat_synced: bool = False,
+        seconds: float = FRAME_SECONDS,
+        backbone: Callable[[int], Backbone] = LSTM,
+        optimizer: OptimizerCallable = torch.optim.Adam,
+        lr_scheduler: LRSchedulerCallable | None = None,
+        augmentations: Sequence[Augmentation] | None = None,
+    ) -> None:
+        super().__init__()
+        self.save_hyperparameters()
+        self.target_names = list(target_names)
+        self.backbone = backbone(num_features)
+        self.head = nn.Linear(self.backbone.embedding_size, len(target_names))
+        self.optimizer = optimizer
+        self.lr_scheduler = lr_scheduler
+        self.augmentations = list(augmentations or [])
+        self.register_buffer("feature_mean", torch.zeros(num_features))
+        self.register_buffer("feature_std", torch.ones(num_features))
+        self.feature_mean: Tensor
+        self.feature_std: Tensor
+
+    def setup(self, stage: str) -> None:
+        """Fit the normalisation on the training part, if the datamodule offers its statistics."""
+        statistics = getattr(self._datamodule(), "feature_statistics", None)
+        if stage == "fit" and statistics is not None:
+            mean, std = statistics()
+            self.feature_mean.copy_(mean)
+            # A feature that never changes says nothing; it becomes zero instead of being blown up.
+            self.feature_std.copy_(torch.where(std > 1e-4, std, torch.ones_like(std)))
+
+    def forward(self, spectrograms: Tensor, lengths: Tensor) -> Tensor:
+        """Return the outputs ``(batch, len(target_names))`` for spectrograms as they are in the files.
+
+        Args:
+            spectrograms: ``(batch, time, features)``, dB and chroma; what lies beyond ``lengths`` is ignored.
+            lengths: Frames of each track, ``(batch,)``.
+        """
+        return self.outputs(self.normalise(spectrograms), lengths)
+
+    def normalise(self, spectrograms: Tensor) -> Tensor:
+        """Return the spectrograms with mean 0 and standard deviation 1 for each feature of the training set."""
+        return (spectrograms - self.feature_mean) / self.feature_std
+
+    def outputs(self, normalised: Tensor, lengths: Tensor) -> Tensor:
+        """Return the outputs for normalised spectrograms."""
+        result: Tensor = self.head(self.backbone(normalised, lengths))
+        return result
+
+    def augment(self, batch: Batch) -> Batch:
+        """Normalise a training batch and apply the augmentations."""
+        batch = batch._replace(spectrograms=self.normalise(batch.spectrograms))
+        for augmentation in self.augmentations:
+            batch = augmentation(batch)
+        return batch
+
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+        """Seed dropout and augmentation from the run's seed, the process and the step.
+
+        A checkpoint holds no state of random generators: this is what lets a resumed run go on as if it had never
+        stopped.
+        """
+        seed = os.environ.get("PL_GLOBAL_SEED")
+        if seed is not None:
+            step = self.trainer.fit_loop.epoch_loop.total_batch_idx
+            state = np.random.SeedSequence([int(seed), self.global_rank, step]).generate_state(2)
+            torch.manual_seed(int(state[0]) << 32 | int(state[1]))
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """Return the optimizer, and the scheduler with the interval that suits it."""
+        optimizer = self.optimizer(self.parameters())
+        if self.lr_scheduler is None:
+            return optimizer
+        try:
+            scheduler = self.lr_scheduler(optimizer, total_steps=int(self.trainer.estimated_stepping_batches))  # type: ignore[call-arg]
+            interval = "step"
+        except TypeError:  # a scheduler without total_steps
+            scheduler = self.lr_scheduler(optimizer)
+            interval = "epoch"
+        config: dict[str, Any] = {"scheduler": scheduler, "interval": interval}
+        if isinstance(scheduler, ReduceLROnPlateau):
+            config["monitor"] = scheduler.monitor
+        return {"optimizer": optimizer, "lr_scheduler": config}  # type: ignore[return-value]
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Refuse a checkpoint of another task, of other targets or of other inputs.
+
+        Raises:
+            UserError: Saying what differs; labels of another order would silently be renamed otherwise.
+        """
+        theirs = checkpoint["hyper_parameters"]
+        for name in ("target_names", "num_features", *INPUT_HPARAMS):
+            if name in theirs and theirs[name] != self.hparams[name]:
+                raise UserError(
+                    f"the checkpoint was trained with {name} {theirs[name]}, but the data gives {self.hparams[name]}; "
+                    "use the data set and settings that it was trained with"
+                )
+
+    def _datamodule(self) -> Any:
+        return getattr(self.trainer, "datamodule", None)

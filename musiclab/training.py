@@ -1,0 +1,144 @@
+"""LightningCLI with musiclab's datamodules and tasks: links between them, run folders, checkpoints."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+from pytorch_lightning.cli import ArgsType, LightningArgumentParser, LightningCLI
+from pytorch_lightning.loggers import TensorBoardLogger
+
+import musiclab.augmentations
+import musiclab.models  # noqa: F401  (makes the short class names known to the parser, as do the lines around)
+from musiclab.checkpoint import read_checkpoint
+from musiclab.data.datamodules import GenreDataModule, SpectrogramDataModule  # noqa: F401
+from musiclab.errors import UserError
+from musiclab.tasks import ClassificationTask, SpectrogramTask  # noqa: F401
+
+LINKED = ("num_features", "target_names", "features", "beat_synced", "seconds")
+"""What a task takes from the datamodule."""
+
+
+class TrainingCLI(LightningCLI):
+    """The commands ``fit``, ``validate``, ``test`` and ``predict``.
+
+    Args:
+        args: The command line.
+        tools: Name and help of the other commands, to be listed beside these.
+    """
+
+    def __init__(self, args: list[str], tools: dict[str, str]) -> None:
+        self._tools = tools
+        self._checkpoint: Path | None = None
+        super().__init__(
+            SpectrogramTask,
+            SpectrogramDataModule,
+            subclass_mode_model=True,
+            subclass_mode_data=True,
+            seed_everything_default=0,
+            auto_configure_optimizers=False,
+            # Samplers of ours share the tracks out to processes.
+            trainer_defaults={"use_distributed_sampler": False},
+            save_config_kwargs={"overwrite": True},
+            parser_kwargs={"prog": "musiclab"},
+            args=args,
+        )
+
+    @staticmethod
+    def subcommands() -> dict[str, set[str]]:
+        """Return Lightning's commands and the arguments that they leave out."""
+        skipped = {name: set(arguments) for name, arguments in LightningCLI.subcommands().items()}
+        # The results are printed by us; and a config saved by one command is read by the others.
+        for name in ("validate", "test"):
+            skipped[name].add("verbose")
+        skipped["predict"].add("return_predictions")
+        return skipped
+
+    def add_core_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Add trainer, model and data; a checkpoint stands in for the latter two, so neither is required."""
+        parser.add_lightning_class_args(self.trainer_class, "trainer")
+        parser.set_defaults({f"trainer.{name}": value for name, value in self.trainer_defaults.items()})
+        parser.add_lightning_class_args(SpectrogramTask, "model", subclass_mode=True, required=False)
+        parser.add_lightning_class_args(SpectrogramDataModule, "data", subclass_mode=True, required=False)
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Let the task take from the datamodule what it has to agree with."""
+        for name in LINKED:
+            parser.link_arguments(f"data.{name}", f"model.init_args.{name}", apply_on="instantiate")
+
+    def _add_subcommands(self, parser: LightningArgumentParser, **kwargs: Any) -> None:
+        super()._add_subcommands(parser, **kwargs)
+        for name, text in self._tools.items():
+            tool = LightningArgumentParser(description=text)
+            parser._subcommands_action.add_subcommand(name, tool, help=text)
+
+    def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
+        """Parse the command line; a checkpoint's own data settings are its defaults.
+
+        Raises:
+            UserError: If a checkpoint is needed and missing, or none.
+        """
+        assert isinstance(args, list)
+        command = args[0] if args and args[0] in self.subcommands() else None
+        if command:
+            self._use_checkpoint(command, args[1:])
+        super().parse_arguments(parser, args)
+        if command:
+            config = self.config[command]
+            missing = [name for name in ("model", "data") if not config.get(name)]
+            if missing:
+                raise UserError(f"{command} needs {' and '.join(missing)}; give a config, as in -c configs/genre_cnn.yaml")
+
+    def _use_checkpoint(self, command: str, args: list[str]) -> None:
+        # Only the command line counts: the config of a resumed run names the checkpoint it was resumed from.
+        peek = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+        peek.add_argument("--ckpt_path")
+        path = peek.parse_known_args(args)[0].ckpt_path
+        if path is None:
+            if command != "fit" and not {"-h", "--help", "--print_config"} & set(args):
+                raise UserError(
+                    f"{command} needs a trained model: give --ckpt_path RUN/checkpoints/NAME.ckpt "
+                    "(without, it would run on random weights)"
+                )
+            return
+        checkpoint = read_checkpoint(path)
+        self._checkpoint = Path(path).absolute()
+        data = dict(checkpoint.get("datamodule_hyper_parameters", {}))
+        class_path = data.pop("_class_path", None)
+        data.pop("_instantiator", None)
+        if class_path:
+            if command != "fit":
+                data["target_names"] = checkpoint["hyper_parameters"]["target_names"]
+            self._subcommand_parsers[command].set_defaults({"data": {"class_path": class_path, "init_args": data}})
+
+    def instantiate_trainer(self, **kwargs: Any) -> pl.Trainer:
+        """Make the trainer, with a run folder ``lightning_logs/version_N`` under an absolute root."""
+        config = self._get(self.config_init, "trainer")
+        if config["logger"] is None or config["logger"] is True:
+            root = Path(config["default_root_dir"] or ".").absolute()
+            version = None
+            if self.subcommand == "fit" and self._checkpoint:
+                # A resumed run goes on in its own folder: elsewhere it would forget its best checkpoint.
+                run = self._checkpoint.parent.parent
+                if self._checkpoint.parent.name == "checkpoints" and run.parent.name == "lightning_logs":
+                    root, version = run.parent.parent, run.name
+            kwargs["default_root_dir"] = str(root)
+            kwargs["logger"] = TensorBoardLogger(str(root), version=version, default_hp_metric=False)
+        return super().instantiate_trainer(**kwargs)
+
+    def after_fit(self) -> None:
+        """Test the best checkpoint, unless the run was a mere check."""
+        checkpoints = self.trainer.checkpoint_callback
+        best = getattr(checkpoints, "best_model_path", "")
+        if best and not self.trainer.fast_dev_run and not self.trainer.overfit_batches:
+            self.trainer.test(self.model, datamodule=self.datamodule, ckpt_path=best, verbose=False)
+            if self.trainer.is_global_zero:
+                print(f"Best checkpoint: {best}")
+
+    def test(self, **kwargs: Any) -> None:
+        """Test without Lightning's table: the report is printed instead."""
+        self.trainer.test(**kwargs, verbose=False)
+
+    def predict(self, **kwargs: Any) -> None:
+        """Predict without keeping what is written to files anyway."""
+        self.trainer.predict(**kwargs, return_predictions=False)
