@@ -10,7 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import torch.distributed
 from pytorch_lightning import Callback, LightningModule, Trainer
+from pytorch_lightning.callbacks import EMAWeightAveraging
 from pytorch_lightning.loggers import TensorBoardLogger
+from pytorch_lightning.trainer.states import TrainerFn
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 from sklearn.metrics import classification_report, confusion_matrix
 from torch import Tensor
@@ -32,6 +34,25 @@ class Rows(NamedTuple):
     ids: list[str]
     targets: npt.NDArray[Any]
     predictions: npt.NDArray[np.float64]
+
+
+class EMAWeights(EMAWeightAveraging):
+    """Exponential moving average of the weights, which validation, checkpoints and tests use.
+
+    Lightning's callback, except that a test right after ``fit`` gets the averaged weights as well: Lightning puts
+    the weights in training back in place whenever it loads a checkpoint in the process that trained.
+
+    Args:
+        decay: Share of the average that stays at each step.
+    """
+
+    def __init__(self, decay: float = 0.99) -> None:
+        super().__init__(decay=decay)
+
+    def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Restore the averages if training is to go on."""
+        if trainer.state.fn == TrainerFn.FITTING:
+            super().on_load_checkpoint(trainer, pl_module, checkpoint)
 
 
 class GenreResults(Callback):

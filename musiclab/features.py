@@ -43,7 +43,8 @@ def fused_spectrogram(audio: Audio) -> Spectrogram:
         ValueError: if the audio is not mono, is empty or silent, or is not finite.
     """
     audio = _checked(audio)
-    return _fuse(_mel_power(_stft(audio)), _chroma(audio))
+    magnitude = np.abs(_stft(audio))
+    return _fuse(_mel_power(magnitude), _chroma(audio, magnitude))
 
 
 def beat_spectrogram(audio: Audio) -> Spectrogram:
@@ -84,7 +85,8 @@ def spectrograms(audio: Audio) -> tuple[Spectrogram, Spectrogram | None]:
 
     audio = _checked(audio)
     stft = _stft(audio)
-    power, chroma = _mel_power(stft), _chroma(audio)
+    magnitude = np.abs(stft)
+    power, chroma = _mel_power(magnitude), _chroma(audio, magnitude)
     full = _fuse(power, chroma)
     beats = beat_frames(percussive_part(stft, len(audio)))
     if len(beats) == 0:
@@ -165,16 +167,22 @@ def _stft(audio: Audio) -> npt.NDArray[np.complexfloating[Any, Any]]:
     return np.asarray(librosa.stft(audio, n_fft=N_FFT, hop_length=HOP_LENGTH))
 
 
-def _mel_power(stft: npt.NDArray[np.complexfloating[Any, Any]]) -> npt.NDArray[np.floating[Any]]:
+def _mel_power(magnitude: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.floating[Any]]:
     import librosa
 
-    return np.asarray(librosa.feature.melspectrogram(S=np.abs(stft) ** 2, sr=SAMPLE_RATE, n_mels=NUM_MELS))
+    return np.asarray(librosa.feature.melspectrogram(S=magnitude**2, sr=SAMPLE_RATE, n_mels=NUM_MELS))
 
 
-def _chroma(audio: Audio) -> npt.NDArray[np.floating[Any]]:
+def _chroma(audio: Audio, magnitude: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.floating[Any]]:
     import librosa
 
-    return np.asarray(librosa.feature.chroma_cqt(y=audio, sr=SAMPLE_RATE, hop_length=HOP_LENGTH))
+    bins = 36  # an octave, chroma_cqt's default; it would estimate the tuning from an STFT of its own
+    tuning = librosa.estimate_tuning(S=magnitude, sr=SAMPLE_RATE, n_fft=N_FFT, bins_per_octave=bins)
+    return np.asarray(
+        librosa.feature.chroma_cqt(
+            y=audio, sr=SAMPLE_RATE, hop_length=HOP_LENGTH, bins_per_octave=bins, tuning=tuning
+        )
+    )
 
 
 def _fuse(power: npt.NDArray[np.floating[Any]], chroma: npt.NDArray[np.floating[Any]]) -> Spectrogram:

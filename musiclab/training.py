@@ -9,7 +9,9 @@ from pytorch_lightning.cli import ArgsType, LightningArgumentParser, LightningCL
 from pytorch_lightning.loggers import TensorBoardLogger
 
 import musiclab.augmentations
+import musiclab.callbacks
 import musiclab.models  # noqa: F401  (makes the short class names known to the parser, as do the lines around)
+from musiclab.allocator import keep_freed_memory
 from musiclab.checkpoint import read_checkpoint
 from musiclab.data.datamodules import GenreDataModule, SpectrogramDataModule  # noqa: F401
 from musiclab.errors import UserError
@@ -28,6 +30,7 @@ class TrainingCLI(LightningCLI):
     """
 
     def __init__(self, args: list[str], tools: dict[str, str]) -> None:
+        keep_freed_memory()
         self._tools = tools
         self._checkpoint: Path | None = None
         super().__init__(

@@ -76,12 +76,14 @@ def make_corpus(
         ``out``, absolute.
 
     Raises:
-        UserError: if ``out`` holds something else or cannot be written, or a size is too small.
+        UserError: if ``out`` holds something else or cannot be written, or a size or the seed is too small.
     """
     out = Path(out).expanduser().absolute()
     sizes = {"genre_train": genre_train, "genre_test": genre_test}
     sizes |= {"emotion_train": emotion_train, "emotion_test": emotion_test}
     _check_sizes(sizes)
+    if seed < 0:
+        raise UserError(f"seed is {seed}: it must be 0 or more")
     description = {"corpus": "musiclab demo", "version": VERSION, "seed": seed, **sizes}
     if _is_made(out, description):
         return out
@@ -157,8 +159,9 @@ def _make(
 ) -> None:
     """Write the corpus to a folder beside ``out``, then rename it; the caller holds the lock."""
     prefix = f".{out.name}.partial-"
-    for leftover in out.parent.glob(f"{prefix}*"):  # of a run that was killed
-        shutil.rmtree(leftover, ignore_errors=True)
+    for found in out.parent.iterdir():
+        if found.name.startswith(prefix):  # left over from a run that was killed
+            shutil.rmtree(found, ignore_errors=True)
     partial = out.parent / f"{prefix}{uuid.uuid4().hex}"
     try:
         _write_corpus(partial, seed, tracks, jobs)

@@ -19,6 +19,8 @@ OVERLAP = 0.2
 CLIP_SECONDS = (7.0, 9.0)
 EMOTION_NOISE = 0.07  # standard deviation
 
+_FFT_SIZE = 1 << int((CLIP_SECONDS[1] + 1) * SAMPLE_RATE).bit_length()  # a clip and its reverberation
+
 Floats = npt.NDArray[np.floating[Any]]
 
 
@@ -298,17 +300,22 @@ def _master(mix: Floats, traits: Traits, rng: np.random.Generator) -> npt.NDArra
     gain = 10 ** (np.interp(np.linspace(0, 5, length), np.arange(6), knots) / 20)
     mix = np.tanh(mix * gain * (0.5 + traits.drive)) / np.tanh(0.5 + traits.drive)
     mix += 10 ** (traits.hiss / 20) * rng.standard_normal(length)
-    size = 1 << (length + SAMPLE_RATE).bit_length()
-    frequency = np.fft.rfftfreq(size, 1 / SAMPLE_RATE)
-    spectrum = np.fft.rfft(mix, size) * 10 ** (traits.tilt * np.log2((frequency + 60) / 1000) / 20)
-    decay = np.exp(-np.arange(SAMPLE_RATE) / (0.25 * SAMPLE_RATE)) * rng.standard_normal(SAMPLE_RATE)
-    wet = traits.reverb / np.sqrt(np.sum(decay**2))
-    spectrum *= (1 - traits.reverb) + wet * np.fft.rfft(decay, size)
-    mix = np.fft.irfft(spectrum, size)[:length]
+    octaves, room = _octaves_and_room()
+    response = 10 ** (traits.tilt / 20 * octaves) * ((1 - traits.reverb) + traits.reverb * room)
+    mix = np.fft.irfft(np.fft.rfft(mix, _FFT_SIZE) * response, _FFT_SIZE)[:length]
     return np.asarray(0.9 * mix / np.abs(mix).max(), np.float32)
 
 
-_TABLE_SIZE = 2048
+@lru_cache(maxsize=1)
+def _octaves_and_room() -> tuple[Floats, npt.NDArray[np.complex128]]:
+    """Return octaves above 1 kHz, and the response of a room that rings for a second, for each frequency."""
+    octaves = np.log2((np.fft.rfftfreq(_FFT_SIZE, 1 / SAMPLE_RATE) + 60) / 1000)
+    decay = np.exp(-np.arange(SAMPLE_RATE) / (0.25 * SAMPLE_RATE))
+    decay *= np.random.default_rng(0).standard_normal(SAMPLE_RATE)
+    return octaves, np.fft.rfft(decay / np.sqrt(np.sum(decay**2)), _FFT_SIZE)
+
+
+_TABLE_SIZE = 2048  # samples of one period
 
 
 def _note(frequency: float, seconds: float, instrument: Instrument) -> Floats:

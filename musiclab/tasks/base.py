@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import torch
@@ -19,6 +19,18 @@ from musiclab.models import LSTM, Backbone
 
 INPUT_HPARAMS = ("features", "beat_synced", "seconds")
 """What a network was trained on, as the datamodule says it."""
+
+
+class Optimisation(NamedTuple):
+    """What makes the optimizer and the scheduler."""
+
+    optimizer: OptimizerCallable
+    lr_scheduler: LRSchedulerCallable | None
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        # The command line's factories hold on to its parser and, through it, to the data; weight averaging, which
+        # copies the task, must not copy those.
+        return self
 
 
 class SpectrogramTask(LightningModule):
@@ -51,11 +63,14 @@ class SpectrogramTask(LightningModule):
     ) -> None:
         super().__init__()
         self.save_hyperparameters()
+        # Given from Python, these are no plain values, which a safely loaded checkpoint cannot hold.
+        for name in ("backbone", "optimizer", "lr_scheduler", "augmentations"):
+            if not isinstance(self.hparams[name], dict | list | None):
+                del self.hparams[name]
         self.target_names = list(target_names)
         self.backbone = backbone(num_features)
         self.head = nn.Linear(self.backbone.embedding_size, len(target_names))
-        self.optimizer = optimizer
-        self.lr_scheduler = lr_scheduler
+        self._optimisation = Optimisation(optimizer, lr_scheduler)
         self.augmentations = list(augmentations or [])
         self.register_buffer("feature_mean", torch.zeros(num_features))
         self.register_buffer("feature_std", torch.ones(num_features))
@@ -110,14 +125,16 @@ class SpectrogramTask(LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Return the optimizer, and the scheduler with the interval that suits it."""
-        optimizer = self.optimizer(self.parameters())
-        if self.lr_scheduler is None:
+        make_optimizer, make_scheduler = self._optimisation
+        optimizer = make_optimizer(self.parameters())
+        if make_scheduler is None:
             return optimizer
         try:
-            scheduler = self.lr_scheduler(optimizer, total_steps=int(self.trainer.estimated_stepping_batches))  # type: ignore[call-arg]
+            steps = int(self.trainer.estimated_stepping_batches)
+            scheduler = make_scheduler(optimizer, total_steps=steps)  # type: ignore[call-arg]
             interval = "step"
         except TypeError:  # a scheduler without total_steps
-            scheduler = self.lr_scheduler(optimizer)
+            scheduler = make_scheduler(optimizer)
             interval = "epoch"
         config: dict[str, Any] = {"scheduler": scheduler, "interval": interval}
         if isinstance(scheduler, ReduceLROnPlateau):

@@ -161,7 +161,9 @@ def test_refuses_what_is_no_corpus(tmp_path):
     assert (tmp_path / "thesis.txt").read_text() == "mine"
 
 
-def test_refuses_too_few_tracks(tmp_path):
+def test_refuses_too_few_tracks_and_negative_seeds(tmp_path):
+    with pytest.raises(UserError, match="seed is -1"):
+        demo.make_corpus(tmp_path / "corpus", seed=-1)
     with pytest.raises(UserError, match=r"genre_train is 13.*at least 14"):
         demo.make_corpus(tmp_path / "corpus", genre_train=13)
 
