@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from musiclab.batch import Batch
+from musiclab.errors import UserError
 from musiclab.models.backbone import frame_mask
 
 
@@ -39,7 +40,7 @@ class CropTime(Augmentation):
 
     def __init__(self, frames: int) -> None:
         if frames < 1:
-            raise ValueError(f"frames is {frames}; an excerpt has at least one frame")
+            raise UserError(f"frames is {frames}; an excerpt has at least one frame")
         self.frames = frames
 
     def __call__(self, batch: Batch) -> Batch:
@@ -63,7 +64,7 @@ class MaskTime(Augmentation):
     """
 
     def __init__(self, count: int = 2, fraction: float = 0.1) -> None:
-        self.count = count
+        self.count = _checked_count(count)
         self.fraction = _checked_fraction(fraction)
 
     def __call__(self, batch: Batch) -> Batch:
@@ -84,7 +85,7 @@ class MaskFeatures(Augmentation):
     """
 
     def __init__(self, count: int = 2, fraction: float = 0.1) -> None:
-        self.count = count
+        self.count = _checked_count(count)
         self.fraction = _checked_fraction(fraction)
 
     def __call__(self, batch: Batch) -> Batch:
@@ -109,7 +110,7 @@ class Mixup(Augmentation):
 
     def __init__(self, alpha: float = 0.3) -> None:
         if alpha <= 0:
-            raise ValueError(f"alpha is {alpha}; it must be above 0")
+            raise UserError(f"alpha is {alpha}; it must be above 0")
         self.alpha = alpha
 
     def __call__(self, batch: Batch) -> Batch:
@@ -127,9 +128,15 @@ class Mixup(Augmentation):
         )
 
 
+def _checked_count(count: int) -> int:
+    if count < 0:
+        raise ValueError(f"count is {count}; it must not be negative")
+    return count
+
+
 def _checked_fraction(fraction: float) -> float:
     if not 0 < fraction <= 1:
-        raise ValueError(f"fraction is {fraction}; it must lie above 0 and be at most 1")
+        raise UserError(f"fraction is {fraction}; it must lie above 0 and be at most 1")
     return fraction
 
 

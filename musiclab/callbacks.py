@@ -12,8 +12,6 @@ import torch.distributed
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.callbacks import EMAWeightAveraging
 from pytorch_lightning.loggers import TensorBoardLogger
-from pytorch_lightning.trainer.states import TrainerFn
-from pytorch_lightning.utilities.rank_zero import rank_zero_only
 from sklearn.metrics import classification_report, confusion_matrix
 from torch import Tensor
 
@@ -39,8 +37,8 @@ class Rows(NamedTuple):
 class EMAWeights(EMAWeightAveraging):
     """Exponential moving average of the weights, which validation, checkpoints and tests use.
 
-    Lightning's callback, except that a test right after ``fit`` gets the averaged weights as well: Lightning puts
-    the weights in training back in place whenever it loads a checkpoint in the process that trained.
+    Lightning's callback, except that its averages end with the training. With Lightning's, a checkpoint loaded
+    in the process that trained is tested with the weights in training, and validated with the last averages.
 
     Args:
         decay: Share of the average that stays at each step.
@@ -49,10 +47,9 @@ class EMAWeights(EMAWeightAveraging):
     def __init__(self, decay: float = 0.99) -> None:
         super().__init__(decay=decay)
 
-    def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Restore the averages if training is to go on."""
-        if trainer.state.fn == TrainerFn.FITTING:
-            super().on_load_checkpoint(trainer, pl_module, checkpoint)
+    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Forget the averages; when training ends, they are in the model."""
+        self._average_model = None
 
 
 class GenreResults(Callback):
@@ -93,19 +90,20 @@ class GenreResults(Callback):
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write all files of a test."""
         rows = gather_rows(self._outputs)
+        folder = trainer.log_dir  # all processes have to ask for it
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith("test_")}
-        if trainer.is_global_zero and trainer.log_dir:
-            self._write_test(Path(trainer.log_dir), rows, metrics, trainer)
+        if trainer.is_global_zero and folder:
+            self._write_test(Path(folder), rows, metrics, trainer)
 
     def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write the predictions."""
         rows = gather_rows(self._outputs)
-        if trainer.is_global_zero and trainer.log_dir:
-            path = Path(trainer.log_dir) / "predictions.csv"
+        folder = trainer.log_dir  # all processes have to ask for it
+        if trainer.is_global_zero and folder:
+            path = Path(folder) / "predictions.csv"
             write_genre_predictions(path, self.genres, rows)
             print(f"Predictions for {len(rows.ids)} tracks: {path}")
 
-    @rank_zero_only
     def _write_test(self, folder: Path, rows: Rows, metrics: dict[str, float], trainer: Trainer) -> None:
         # Figures are drawn with matplotlib, which is slow to import.
         from musiclab.report.figures import confusion_figure, save_figure

@@ -1,6 +1,5 @@
 """What a checkpoint file says about itself."""
 
-import pickle
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +19,9 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
         raise UserError(f"{path}: no such checkpoint; give the path of a .ckpt file, as in RUN/checkpoints/last.ckpt")
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError, pickle.UnpicklingError):
+    except Exception:  # bytes that are no checkpoint make the unpickler fail in any way
         raise UserError(f"{path}: not a checkpoint, or damaged; give a .ckpt file that `musiclab fit` wrote") from None
-    if not isinstance(checkpoint, dict) or "target_names" not in checkpoint.get("hyper_parameters", {}):
+    hparams = checkpoint.get("hyper_parameters") if isinstance(checkpoint, dict) else None
+    if not isinstance(hparams, dict) or "target_names" not in hparams:
         raise UserError(f"{path}: a checkpoint, but not of musiclab; give a .ckpt file that `musiclab fit` wrote")
-    return checkpoint
+    return checkpoint  # type: ignore[no-any-return]

@@ -2,12 +2,13 @@
 
 import importlib
 import logging
+import re
 import sys
 import warnings
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from musiclab.errors import UserError
+from musiclab.errors import find_user_error
 
 if TYPE_CHECKING:
     from musiclab.training import TrainingCLI
@@ -17,6 +18,21 @@ TOOLS = {
     "check": ("musiclab.data.check:check", "List everything that is wrong with a data set folder."),
 }
 """Commands that need no trainer: name, function, line of help."""
+
+
+HINTS = (
+    "does not have many workers",  # memory-mapped tracks are loaded faster without
+    "smaller than the logging interval",
+    "Checkpoint directory .* exists and is not empty",  # a resumed run goes on in its own folder
+    "The dirpath has changed from",
+    "LightningCLI's args parameter is intended",
+    "isinstance.treespec, LeafSpec",
+    "callbacks returned in `LightningModule.configure_callbacks` will override",
+    "loading a checkpoint outside the 'fit' stage",
+    "Loading `train_dataloader` to estimate",
+    "Tip",
+)
+"""Parts of Lightning's messages that do not apply here."""
 
 
 def main(args: Sequence[str] | None = None) -> None:
@@ -32,8 +48,11 @@ def main(args: Sequence[str] | None = None) -> None:
             run_tool(arguments[0], arguments[1:])
         else:
             run_training(arguments)
-    except UserError as error:
-        print(f"musiclab: error: {error}", file=sys.stderr)
+    except Exception as error:
+        found = find_user_error(error)
+        if found is None:
+            raise
+        print(f"musiclab: error: {found}", file=sys.stderr)
         raise SystemExit(1) from None
 
 
@@ -59,14 +78,11 @@ def run_training(arguments: list[str]) -> "TrainingCLI":
 
 
 def _quieten() -> None:
-    """Silence hints that do not apply here."""
-    warnings.filterwarnings("ignore", ".*does not have many workers.*")
-    warnings.filterwarnings("ignore", ".*smaller than the logging interval.*")
-    warnings.filterwarnings("ignore", ".*Checkpoint directory .* exists and is not empty.*")
-    warnings.filterwarnings("ignore", ".*LightningCLI's args parameter is intended.*")
+    """Silence Lightning's hints that do not apply here."""
+    for hint in HINTS:
+        warnings.filterwarnings("ignore", f".*{hint}.*")
 
-    class NoTips(logging.Filter):
-        def filter(self, record: logging.LogRecord) -> bool:
-            return "Tip" not in record.getMessage()
+    def worth_reading(record: logging.LogRecord) -> bool:
+        return not any(re.search(hint, record.getMessage()) for hint in HINTS)
 
-    logging.getLogger("pytorch_lightning.utilities.rank_zero").addFilter(NoTips())
+    logging.getLogger("pytorch_lightning.utilities.rank_zero").addFilter(worth_reading)

@@ -2,7 +2,7 @@
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytorch_lightning as pl
 from pytorch_lightning.cli import ArgsType, LightningArgumentParser, LightningCLI
@@ -19,6 +19,20 @@ from musiclab.tasks import ClassificationTask, SpectrogramTask  # noqa: F401
 
 LINKED = ("num_features", "target_names", "features", "beat_synced", "seconds")
 """What a task takes from the datamodule."""
+
+
+class TrainingParser(LightningArgumentParser):
+    """Lightning's parser, except that an error is one line."""
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        """Print what is wrong with the command line, without the pages of usage, and exit with code 2."""
+        if not self.exit_on_error:  # a parser within the parser: the error is caught there
+            super().error(message, ex)
+        lines = [line.strip().removeprefix("- ") for line in message.splitlines()]
+        # What a value is not: the parser's account of each type that it tried.
+        noise = ("Does not validate", "Subtypes:", "Errors:", "Expected a <class 'NoneType'>", "Given value")
+        text = " ".join(line for line in lines if not line.startswith(noise))
+        self.exit(2, f"musiclab: error: {text} (`musiclab COMMAND --help` lists all options)\n")
 
 
 class TrainingCLI(LightningCLI):
@@ -43,6 +57,7 @@ class TrainingCLI(LightningCLI):
             # Samplers of ours share the tracks out to processes.
             trainer_defaults={"use_distributed_sampler": False},
             save_config_kwargs={"overwrite": True},
+            parser_class=TrainingParser,
             parser_kwargs={"prog": "musiclab"},
             args=args,
         )
@@ -72,7 +87,7 @@ class TrainingCLI(LightningCLI):
     def _add_subcommands(self, parser: LightningArgumentParser, **kwargs: Any) -> None:
         super()._add_subcommands(parser, **kwargs)
         for name, text in self._tools.items():
-            tool = LightningArgumentParser(description=text)
+            tool = TrainingParser(description=text)
             parser._subcommands_action.add_subcommand(name, tool, help=text)
 
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
@@ -86,11 +101,24 @@ class TrainingCLI(LightningCLI):
         if command:
             self._use_checkpoint(command, args[1:])
         super().parse_arguments(parser, args)
-        if command:
-            config = self.config[command]
-            missing = [name for name in ("model", "data") if not config.get(name)]
-            if missing:
-                raise UserError(f"{command} needs {' and '.join(missing)}; give a config, as in -c configs/genre_cnn.yaml")
+
+    def before_instantiate_classes(self) -> None:
+        """Refuse a command line without model or data."""
+        config = self.config[self.subcommand]
+        missing = [name for name in ("model", "data") if not config.get(name)]
+        if missing:
+            raise UserError(
+                f"{self.subcommand} needs {' and '.join(missing)}; give a config, as in -c configs/genre_cnn.yaml"
+            )
+
+    def _parse_ckpt_path(self) -> None:
+        """Take the model from the checkpoint; refuse one of another task than the config's."""
+        config = self.config[self.config.subcommand]
+        if self._checkpoint and config.get("model"):
+            wanted, trained = (name.rsplit(".", 1)[-1] for name in (config.model.class_path, self._trained_class))
+            if wanted != trained:
+                raise UserError(f"{self._checkpoint}: a checkpoint of {trained}, but the config asks for {wanted}")
+        super()._parse_ckpt_path()
 
     def _use_checkpoint(self, command: str, args: list[str]) -> None:
         # Only the command line counts: the config of a resumed run names the checkpoint it was resumed from.
@@ -106,6 +134,7 @@ class TrainingCLI(LightningCLI):
             return
         checkpoint = read_checkpoint(path)
         self._checkpoint = Path(path).absolute()
+        self._trained_class = checkpoint["hyper_parameters"].get("_class_path", "")
         data = dict(checkpoint.get("datamodule_hyper_parameters", {}))
         class_path = data.pop("_class_path", None)
         data.pop("_instantiator", None)

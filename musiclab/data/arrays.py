@@ -3,6 +3,7 @@
 import gzip
 import zlib
 from pathlib import Path
+from tokenize import TokenError
 
 import numpy as np
 import numpy.typing as npt
@@ -28,7 +29,9 @@ def scan_arrays(folder: Path) -> tuple[dict[str, Path], list[str]]:
             problems.append(f"{path}: {error}")
             continue
         if identifier in found:
-            problems.append(f"{path}: id {identifier} is also that of {found[identifier].name}; keep one of them")
+            problems.append(
+                f"{path}: id {identifier} is also that of {found[identifier].name}; keep one of them"
+            )
         else:
             found[identifier] = path
     return found, problems
@@ -57,11 +60,17 @@ def read_array(path: Path) -> npt.NDArray[np.floating]:
         array = _load(path)
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
-    except (EOFError, gzip.BadGzipFile, zlib.error):
+    except (EOFError, gzip.BadGzipFile, zlib.error, TokenError):  # the last for a damaged header
         raise UserError(f"{path}: truncated or not an array file; copy or extract it again") from None
+    except MemoryError:
+        raise UserError(
+            f"{path}: larger than the memory, or its header is damaged; copy or extract it again"
+        ) from None
     except ValueError as error:
         if "pickle" in str(error).lower() or "object arrays" in str(error).lower():
-            raise UserError(f"{path}: holds pickled objects, which are never loaded; save a plain array") from None
+            raise UserError(
+                f"{path}: holds pickled objects, which are never loaded; save a plain array"
+            ) from None
         raise UserError(f"{path}: truncated or not an array file; copy or extract it again") from None
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror or error})") from None
@@ -83,6 +92,7 @@ def _load(path: Path) -> npt.NDArray[np.floating]:
     if path.name.endswith(".gz"):
         with gzip.open(path) as stream:
             array = np.lib.format.read_array(stream, allow_pickle=False)
+            stream.read(1)  # only at its end is the checksum compared
     else:
         # Unlike np.load, this never takes a file without the .npy header for a pickle or an archive.
         with path.open("rb") as stream:

@@ -157,7 +157,7 @@ class SpectrogramDataModule(LightningDataModule):
 
     def train_dataloader(self) -> DataLoader[Track]:
         """Return the loader of the training part; each epoch is drawn from the run's seed and its number."""
-        dataset = self._datasets["train"]
+        dataset, rank, world_size = self._share("train")
         trainer = self.trainer
         batches = TrainingBatches(
             dataset.lengths,
@@ -167,8 +167,8 @@ class SpectrogramDataModule(LightningDataModule):
             seed=int(os.environ.get("PL_GLOBAL_SEED", "0")),
             # trainer.current_epoch is one short when the first epoch after a resume is drawn.
             epoch=lambda: trainer.fit_loop.epoch_progress.current.processed if trainer else 0,
-            rank=trainer.global_rank if trainer else 0,
-            world_size=trainer.world_size if trainer else 1,
+            rank=rank,
+            world_size=world_size,
         )
         return self._loader(dataset, batch_sampler=batches)
 
@@ -205,12 +205,19 @@ class SpectrogramDataModule(LightningDataModule):
         return SpectrogramDataset(store, part.ids, part.targets, FEATURE_ROWS[self.features])
 
     def _evaluation_loader(self, part: str) -> DataLoader[Track]:
+        dataset, rank, world_size = self._share(part)
+        order = evaluation_order(len(dataset), rank, world_size)
+        return self._loader(dataset, batch_size=self.batch_size, sampler=order)
+
+    def _share(self, part: str) -> tuple[SpectrogramDataset, int, int]:
+        """Return the tracks of a part, and this process and the number of processes that share them."""
         dataset = self._datasets[part]
         rank, world_size = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
         if len(dataset) < world_size:
-            raise UserError(f"{self.root}: {len(dataset)} {part} tracks for {world_size} processes; use fewer devices")
-        order = evaluation_order(len(dataset), rank, world_size)
-        return self._loader(dataset, batch_size=self.batch_size, sampler=order)
+            raise UserError(
+                f"{self.root}: {len(dataset)} {part} tracks for {world_size} processes; use fewer devices"
+            )
+        return dataset, rank, world_size
 
     def _loader(self, dataset: SpectrogramDataset, **sampling: object) -> DataLoader[Track]:
         on_gpu = self.trainer is not None and self.trainer.strategy.root_device.type == "cuda"
@@ -286,7 +293,9 @@ class GenreDataModule(SpectrogramDataModule):
         path = self.root / name
         labels = merge_genres(read_genre_labels(path), self.class_map)
         if not labels.ids:
-            raise UserError(f"{path}: class_map drops every track; use --data.class_map null to keep all genres")
+            raise UserError(
+                f"{path}: class_map drops every track; use --data.class_map null to keep all genres"
+            )
         return labels
 
     def _part(self, name: str, labels: GenreLabels) -> Part:

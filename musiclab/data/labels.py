@@ -102,7 +102,9 @@ def read_table(path: Path) -> LabelTable:
             continue
         fields = [field.strip() for field in line.split(separator)]
         if len(fields) != len(columns):
-            problems.append(f"{path}: line {number} has {len(fields)} fields where the header has {len(columns)}")
+            problems.append(
+                f"{path}: line {number} has {len(fields)} fields where the header has {len(columns)}"
+            )
             continue
         try:
             rows.append((track_id(fields[0]), fields))
@@ -146,7 +148,10 @@ def parse_emotions(
         return EmotionLabels([], [], []), problems
     available = table.columns[1:]
     if table.columns[0] != "Id" or not available:
-        return EmotionLabels([], [], []), [*problems, _header_problem(path, table.columns, "Id,valence,energy,...")]
+        return EmotionLabels([], [], []), [
+            *problems,
+            _header_problem(path, table.columns, "Id,valence,energy,..."),
+        ]
     chosen = list(axes) if axes is not None else available
     missing = [axis for axis in chosen if axis not in available]
     if missing:

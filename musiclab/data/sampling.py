@@ -61,7 +61,7 @@ class TrainingBatches(Sampler[list[int]]):
         share = len(tracks) // self.world_size
         joint = self.batch_size * self.world_size
         tracks = tracks[: share * self.world_size]
-        if self.by_length:
+        if self.by_length and share:
             tracks = np.concatenate([self._sort(chunk) for chunk in _split(tracks, joint * CHUNK_BATCHES)])
         batches = _split(tracks, joint)
         if self.by_length and self.shuffle:

@@ -49,7 +49,9 @@ def split_validation(
         fold = 0
     else:
         if folds < 2 or not 0 <= fold < folds:
-            raise UserError(f"fold {fold} of {folds} folds; folds must be 2 or more, and fold from 0 to folds - 1")
+            raise UserError(
+                f"fold {fold} of {folds} folds; folds must be 2 or more, and fold from 0 to folds - 1"
+            )
         kind = KFold if classes is None else StratifiedKFold
         splitter = kind(n_splits=folds, shuffle=True, random_state=seed)
     try:
@@ -64,7 +66,13 @@ def split_validation(
 
 
 def choose_subset(tracks: int, classes: Sequence[str] | None, limit: int | None, seed: int) -> Indices:
-    """Choose at most ``limit`` tracks at random, an equal number per class as far as there are; ascending."""
+    """Choose at most ``limit`` tracks at random, an equal number per class as far as there are; ascending.
+
+    Raises:
+        UserError: If ``limit`` leaves no track.
+    """
+    if limit is not None and limit < 1:
+        raise UserError(f"limit is {limit}; it must be 1 or more, or null for all tracks")
     order = np.random.default_rng(seed).permutation(tracks)
     if limit is None or limit >= tracks:
         return np.arange(tracks)

@@ -16,6 +16,7 @@ Its name says which files it was made of, so a changed source file leads to anot
 anew; a store is complete when its folder exists, since it is written under a temporary name and renamed.
 """
 
+import glob
 import hashlib
 import json
 import shutil
@@ -149,7 +150,7 @@ def _store_name(source: Path, files: dict[str, Path], dtype: str) -> tuple[str, 
 
 def _remove_outdated(stores: Path, name: str) -> None:
     """Remove what a killed build left and stores of files that have changed since; maps that are open stay valid."""
-    for folder in stores.glob(f"{name}-*"):
+    for folder in stores.glob(f"{glob.escape(name)}-*"):
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -188,7 +189,9 @@ def _pack(
                 frames = np.ascontiguousarray(array.T, dtype=dtype)
             values = frames.astype(np.float64)
             if not np.isfinite(values).all():
-                raise UserError(f"{path}: values up to {np.abs(array).max():.3g} do not fit {dtype.name}; expected dB")
+                raise UserError(
+                    f"{path}: values up to {np.abs(array).max():.3g} do not fit {dtype.name}; expected dB"
+                )
             stream.write(frames.tobytes())
             lengths.append(len(frames))
             moments.append(np.stack([values.sum(axis=0), (values**2).sum(axis=0)]))

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from musiclab.errors import UserError
 from musiclab.models.backbone import Backbone, frame_mask, masked_max, masked_mean
 
 
@@ -35,9 +36,11 @@ class CNN(Backbone):
     ) -> None:
         super().__init__()
         if len(channels) != len(pools) or not channels:
-            raise ValueError(f"{len(channels)} channels and {len(pools)} pools; give one of each per block")
-        if kernel_size % 2 == 0:
-            raise ValueError(f"kernel_size is {kernel_size}; it must be odd, so that a frame stays where it is")
+            raise UserError(f"{len(channels)} channels and {len(pools)} pools; give one of each per block")
+        if min(*channels, *pools) < 1:
+            raise UserError(f"channels are {channels} and pools {pools}; they must be at least 1")
+        if kernel_size < 1 or kernel_size % 2 == 0:
+            raise UserError(f"kernel_size is {kernel_size}; it must be odd, so that a frame stays where it is")
         sizes = zip([1, *channels[:-1]], channels, pools, strict=True)
         self.blocks = nn.ModuleList(Block(inputs, maps, kernel_size, pool) for inputs, maps, pool in sizes)
         self.dropout = nn.Dropout(dropout)
@@ -53,7 +56,9 @@ class CNN(Backbone):
         for block in self.blocks:
             images, lengths, mask = block(images, lengths, mask, padded)
         frames = images.mean(dim=3).transpose(1, 2)
-        return self.dropout(torch.cat([masked_mean(frames, mask), masked_max(frames, mask)], dim=1))
+        pooled = torch.cat([masked_mean(frames, mask), masked_max(frames, mask)], dim=1)
+        embedding: Tensor = self.dropout(pooled)
+        return embedding
 
 
 class Block(nn.Module):
@@ -63,6 +68,7 @@ class Block(nn.Module):
         super().__init__()
         self.convolution = nn.Conv2d(inputs, maps, kernel_size, padding=kernel_size // 2, bias=False)
         self.norm = MaskedBatchNorm2d(maps)
+        self.pool_size = pool
         self.pool = nn.MaxPool2d(pool, ceil_mode=True)
 
     def forward(self, images: Tensor, lengths: Tensor, mask: Tensor, padded: bool) -> tuple[Tensor, Tensor, Tensor]:
@@ -74,7 +80,7 @@ class Block(nn.Module):
             images = images * mask[:, None, :, None]
         # ReLU and maximum may change places: same values, same gradients, on a fraction of the memory.
         images = F.relu(self.pool(images))
-        lengths = -(-lengths // self.pool.kernel_size)
+        lengths = -(-lengths // self.pool_size)
         return images, lengths, frame_mask(lengths, images.shape[2])
 
 

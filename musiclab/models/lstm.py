@@ -1,12 +1,15 @@
 """Recurrent backbone."""
 
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from musiclab.errors import UserError
 from musiclab.models.backbone import Backbone, frame_mask, masked_mean
+
+Pooling = Literal["last", "mean", "attention"]
 
 
 class LSTM(Backbone):
@@ -36,9 +39,11 @@ class LSTM(Backbone):
         num_layers: int = 2,
         dropout: float = 0.4,
         bidirectional: bool = False,
-        pooling: Literal["last", "mean", "attention"] = "last",
+        pooling: Pooling = "last",
     ) -> None:
         super().__init__()
+        if pooling not in get_args(Pooling):
+            raise UserError(f"pooling is {pooling!r}; it must be one of {', '.join(get_args(Pooling))}")
         self.recurrence = nn.LSTM(
             num_features,
             hidden_size,
@@ -59,19 +64,23 @@ class LSTM(Backbone):
 
     def forward(self, spectrograms: Tensor, lengths: Tensor) -> Tensor:
         """Return the embeddings ``(batch, embedding)``."""
+        embedding: Tensor = self.dropout(self._pooled(spectrograms, lengths))
+        return embedding
+
+    def _pooled(self, spectrograms: Tensor, lengths: Tensor) -> Tensor:
         packed = pack_padded_sequence(spectrograms, lengths.cpu(), batch_first=True, enforce_sorted=False)
         packed_outputs, (states, _) = self.recurrence(packed)
         if self.pooling == "last":
             directions = 2 if self.recurrence.bidirectional else 1
-            return self.dropout(torch.cat(list(states[-directions:]), dim=1))
+            return torch.cat(list(states[-directions:]), dim=1)
         outputs, _ = pad_packed_sequence(packed_outputs, batch_first=True)
         mask = frame_mask(lengths, outputs.shape[1])
         if self.pooling == "mean":
-            return self.dropout(masked_mean(outputs, mask))
+            return masked_mean(outputs, mask)
         weights = self.attention_weights(outputs, mask)
-        return self.dropout((weights[:, :, None] * outputs).sum(dim=1))
+        return (weights[:, :, None] * outputs).sum(dim=1)
 
     def attention_weights(self, outputs: Tensor, mask: Tensor) -> Tensor:
         """Return the share of each frame in the embedding, ``(batch, time)``: sums to 1, zero in padding."""
-        scores = self.attention(outputs).squeeze(2).float()
+        scores: Tensor = self.attention(outputs).squeeze(2).float()
         return scores.masked_fill(~mask, -torch.inf).softmax(dim=1).to(outputs.dtype)

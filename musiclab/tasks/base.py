@@ -65,7 +65,7 @@ class SpectrogramTask(LightningModule):
         self.save_hyperparameters()
         # Given from Python, these are no plain values, which a safely loaded checkpoint cannot hold.
         for name in ("backbone", "optimizer", "lr_scheduler", "augmentations"):
-            if not isinstance(self.hparams[name], dict | list | None):
+            if not _is_plain(self.hparams[name]):
                 del self.hparams[name]
         self.target_names = list(target_names)
         self.backbone = backbone(num_features)
@@ -130,7 +130,7 @@ class SpectrogramTask(LightningModule):
         if make_scheduler is None:
             return optimizer
         try:
-            steps = int(self.trainer.estimated_stepping_batches)
+            steps = self.trainer.estimated_stepping_batches  # infinite if the run is ended by something else
             scheduler = make_scheduler(optimizer, total_steps=steps)  # type: ignore[call-arg]
             interval = "step"
         except TypeError:  # a scheduler without total_steps
@@ -157,3 +157,10 @@ class SpectrogramTask(LightningModule):
 
     def _datamodule(self) -> Any:
         return getattr(self.trainer, "datamodule", None)
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a hyperparameter comes from the command line, which gives classes as dicts."""
+    if isinstance(value, list):
+        return all(isinstance(item, dict) for item in value)
+    return isinstance(value, dict | None)

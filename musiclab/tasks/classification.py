@@ -73,6 +73,9 @@ class ClassificationTask(SpectrogramTask):
 
     def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
         """Return the cross-entropy of logits ``(batch, genres)`` with classes ``(batch,)`` or shares of each genre."""
+        if targets.ndim == 1:
+            # As shares, so that a weighted loss is a mean over tracks here as well, whatever the batches.
+            targets = F.one_hot(targets, logits.shape[1]).to(logits.dtype)
         return F.cross_entropy(logits, targets, weight=self.class_weights, label_smoothing=self.label_smoothing)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:

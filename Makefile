@@ -1,0 +1,48 @@
+# Everything runs in a virtual environment of its own, .venv; `make help` lists what there is.
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+CONFIG ?= configs/genre_cnn.yaml
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-all lint format bench clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: $(INSTALLED) ## make .venv and install musiclab in it, with the tested versions
+
+$(INSTALLED): pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+demo: setup ## make the demo corpus, train on it, test and predict (CONFIG=configs/genre_lstm.yaml for the LSTM)
+	$(BIN)/musiclab fit -c $(CONFIG) --trainer.max_epochs 15
+	@set -e; run=$$(ls -td lightning_logs/version_* | head -n 1); \
+	echo "$(BIN)/musiclab predict --ckpt_path $$run/checkpoints/best.ckpt"; \
+	$(BIN)/musiclab predict --ckpt_path $$run/checkpoints/best.ckpt; \
+	printf '\nThe run, its checkpoints and its test results: %s\nTo look at the curves: %s\n' \
+		"$$run" "$(BIN)/tensorboard --logdir lightning_logs"
+
+test: setup ## run the tests, but for the slow ones
+	$(BIN)/pytest
+
+test-all: setup ## run all tests
+	$(BIN)/pytest -m ''
+
+lint: setup ## check style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: setup ## put the code into shape
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: setup ## measure against the plain way, side by side (BENCH=--quick for a small run)
+	$(BIN)/python tests/benchmarks/bench_loading.py $(BENCH)
+
+clean: ## remove .venv and what tools leave behind; runs and data stay
+	rm -rf .venv build *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

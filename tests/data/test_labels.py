@@ -1,0 +1,218 @@
+"""Label files: every quirk of the lab's, merging of genres, and one-line errors that name the file."""
+
+import pytest
+
+from musiclab.data.labels import (
+    LAB_CLASS_MAP,
+    GenreLabels,
+    describe_merge,
+    merge_genres,
+    parse_genres,
+    read_emotion_labels,
+    read_genre_labels,
+    read_table,
+    track_id,
+)
+from musiclab.errors import UserError
+
+GENRES = GenreLabels(
+    ["1", "2", "3", "4", "5", "6"], ["Rock", "Psych-Rock", "Jazz", "Soundtrack", "Rebetiko", "Rock"]
+)
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(content):
+        path = tmp_path / "train_labels.txt"
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    return write
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "1043",
+        " 1043 ",
+        "1043.npy",
+        "1043.fused.full.npy",
+        "1043.fused.full.npy.gz",
+        "1043.beatsync.fused.npy.gz",
+        "1043.full.fused.npy.gz",
+    ],
+)
+def test_id_is_what_stands_before_the_first_dot(name):
+    assert track_id(name) == "1043"
+
+
+@pytest.mark.parametrize(
+    "name", ["", " ", ".npy", "..", "../1043.npy", "a/b.npy", "/1043", "a\\b", "1043\0.npy"]
+)
+def test_names_that_are_empty_or_leave_the_folder_are_refused(name):
+    with pytest.raises(UserError, match="no track name"):
+        track_id(name)
+
+
+def test_genre_names_of_all_forms_are_read_in_the_order_of_the_file(write):
+    path = write(
+        "Id\tGenre\n7.fused.full.npy.gz\tRock\n1043.beatsync.fused.npy.gz\tJazz\n12.full.fused.npy.gz\tFolk\n3\tPop\n"
+    )
+    assert read_genre_labels(path) == (["7", "1043", "12", "3"], ["Rock", "Jazz", "Folk", "Pop"])
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\xef\xbb\xbfId\tGenre\n1.npy\tRock\n2.npy\tHip-Hop\n",
+        b"Id\tGenre\r\n1.npy\tRock\r\n2.npy\tHip-Hop\r\n",
+        b"Id\tGenre\r1.npy\tRock\r2.npy\tHip-Hop\r",
+        b"Id\tGenre\n\n1.npy\tRock\n \t \n2.npy\tHip-Hop\n\n\n",
+        b"Id\tGenre\n1.npy\tRock\n2.npy\tHip-Hop",
+        b" Id \t Genre\n 1.npy \t Rock \n2.npy\tHip-Hop\n",
+        b"Id\tYear\tGenre\n1.npy\t1999\tRock\n2.npy\t2001\tHip-Hop\n",
+    ],
+    ids=["BOM", "CRLF", "CR", "blank lines", "no newline at the end", "spaces", "more columns"],
+)
+def test_quirks_of_genre_files_do_not_matter(write, content):
+    assert read_genre_labels(write(content)) == (["1", "2"], ["Rock", "Hip-Hop"])
+
+
+def test_genre_with_exotic_line_separators_stays_one_field(write):
+    assert read_genre_labels(write("Id\tGenre\n1\tAvant\u2028Garde\n")).genres == ["Avant\u2028Garde"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["\ufeffId,valence,energy\r\n\r\n5,0.5,.25\r\n6.npy,1,0\r\n", "Id,valence,energy\n5,5e-1,0.25\n6,1,0"],
+)
+def test_emotion_files_are_read_with_all_their_columns(write, content):
+    assert read_emotion_labels(write(content)) == (
+        ["5", "6"],
+        ["valence", "energy"],
+        [[0.5, 0.25], [1.0, 0.0]],
+    )
+
+
+@pytest.mark.parametrize(
+    ("axes", "values"),
+    [
+        (["valence", "energy", "danceability"], [0.1, 0.2, 0.3]),
+        (["danceability", "valence"], [0.3, 0.1]),
+        (["energy"], [0.2]),
+    ],
+)
+@pytest.mark.parametrize(
+    "content",
+    ["Id,valence,energy,danceability\n5,0.1,0.2,0.3\n", "Id,danceability,energy,valence\n5,0.3,0.2,0.1\n"],
+)
+def test_emotion_columns_are_found_by_name(write, content, axes, values):
+    assert read_emotion_labels(write(content), axes) == (["5"], axes, [values])
+
+
+def test_merging_renames_drops_and_keeps_unknown_genres():
+    assert merge_genres(GENRES, LAB_CLASS_MAP) == (
+        ["1", "2", "3", "5", "6"],
+        ["Rock", "Rock", "Jazz", "Rebetiko", "Rock"],
+    )
+
+
+def test_no_map_changes_nothing():
+    assert merge_genres(GENRES, None) == GENRES
+
+
+def test_map_of_the_lab_makes_ten_genres_of_twenty():
+    assert len(LAB_CLASS_MAP) == 20
+    assert len(set(LAB_CLASS_MAP.values()) - {None}) == 10
+
+
+@pytest.mark.parametrize(
+    ("class_map", "text"),
+    [
+        (LAB_CLASS_MAP, "Psych-Rock (1) + Rock (2) -> Rock; dropped Soundtrack (1)"),
+        ({"Jazz": "Swing"}, "Jazz (1) -> Swing"),
+        ({"Jazz": None, "Rock": None}, "dropped Jazz (1), Rock (2)"),
+        ({"Jazz": "Jazz", "Opera": "Classical"}, None),
+        (None, None),
+    ],
+)
+def test_merge_is_described_with_counts(class_map, text):
+    assert describe_merge(GENRES, class_map) == text
+
+
+ANY_FILE = {
+    "empty file": (b"", "is empty"),
+    "blank file": (b" \n\n", "is empty"),
+    "wrong header": (b"Track\tStyle\n1\tRock\n", "header is 'Track | Style'"),
+    "no header": (b"1.npy\tRock\n2.npy\tJazz\n", "header is '1.npy | Rock'"),
+    "not UTF-8": (b"Id\tGenre\n1\tR\xe9ggae\n", r"not UTF-8 text \(byte 12\)"),
+    "UTF-16": ("Id\tGenre\n1\tRock\n".encode("utf-16"), "not UTF-8"),
+}
+GENRE_FILE = {
+    "header only": (b"Id\tGenre\n\n", "no tracks"),
+    "too few fields": (b"Id\tGenre\n1\tRock\n2\n", "line 3 has 1 fields where the header has 2"),
+    "too many fields": (b"Id\tGenre\n\n1\tRock\tJazz\n", "line 3 has 3 fields"),
+    "duplicate ids": (b"Id\tGenre\n1.fused.npy\tRock\n1.full.npy\tRock\n", "id 1 stands there 2 times"),
+    "id outside": (b"Id\tGenre\n../../etc/passwd\tRock\n", "line 2: .*inside the data set's folder"),
+    "empty id": (b"Id\tGenre\n.npy\tRock\n", "line 2: '.npy' is no track name"),
+    "empty genre": (b"Id\tGenre\n1\t\n", "track 1 has no genre"),
+    "emotion file": (b"Id,valence\n1,0.5\n", r"expected 'Id<TAB>Genre'"),
+}
+EMOTION_FILE = {
+    "header only": (b"Id,valence\n", "no tracks"),
+    "no axes": (b"Id\n1\n", "header is 'Id'"),
+    "wrong field count": (b"Id,valence,energy\n1,0.5\n", "line 2 has 2 fields where the header has 3"),
+    "duplicate ids": (b"Id,valence\n1,0.5\n1.npy,0.6\n", "id 1 stands there 2 times"),
+    "id outside": (b"Id,valence\n../1,0.5\n", "line 2"),
+    "missing axis": (b"Id,energy,arousal\n1,0.5,0.5\n", "no column valence; it has energy, arousal"),
+    "no number": (b"Id,valence\n1,high\n", "track 1: valence is 'high', not a finite number"),
+    "empty value": (b"Id,valence\n1,\n", "valence is ''"),
+    "decimal comma": (b"Id,valence\n1,0,5\n", "line 2 has 3 fields"),
+    "NaN": (b"Id,valence\n1,nan\n", "valence is 'nan'"),
+    "infinity": (b"Id,valence\n1,-inf\n", "valence is '-inf'"),
+}
+
+
+def read_valence(path):
+    return read_emotion_labels(path, ["valence"])
+
+
+def assert_refused(read, path, text):
+    with pytest.raises(UserError, match=text) as raised:
+        read(path)
+    assert str(raised.value).startswith(f"{path}: ")
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("read", "content", "text"),
+    [
+        pytest.param(read, *case, id=f"{read.__name__}-{kind}")
+        for read, cases in (
+            (read_genre_labels, ANY_FILE | GENRE_FILE),
+            (read_valence, ANY_FILE | EMOTION_FILE),
+        )
+        for kind, case in cases.items()
+    ],
+)
+def test_bad_files_are_refused_by_name_in_one_line(write, read, content, text):
+    assert_refused(read, write(content), text)
+
+
+@pytest.mark.parametrize("read", [read_genre_labels, read_valence])
+def test_paths_that_are_no_files_are_refused(tmp_path, read):
+    assert_refused(read, tmp_path / "nowhere" / "train_labels.txt", "no such label file")
+    assert_refused(read, tmp_path, "cannot be read")
+
+
+def test_error_says_how_many_more_there_are(write):
+    path = write("Id\tGenre\n1\n2\n../3\tRock\n4\tRock\n")
+    with pytest.raises(UserError, match=r"line 2 .* \(and 2 more: `musiclab check` lists them all\)"):
+        read_genre_labels(path)
+
+
+def test_sound_rows_of_a_bad_file_are_kept_beside_its_problems(write):
+    path = write("Id\tGenre\n1\tRock\n2\n3\tJazz\n")
+    labels, problems = parse_genres(read_table(path), path)
+    assert labels == (["1", "3"], ["Rock", "Jazz"])
+    assert len(problems) == 1

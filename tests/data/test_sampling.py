@@ -1,0 +1,144 @@
+"""Batches of an epoch: each track once, drawn from seed and epoch alone, shared fairly among processes."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from musiclab.data.sampling import CHUNK_BATCHES, TrainingBatches, evaluation_order
+
+LENGTHS = np.random.default_rng(0).integers(25, 130, 1000)
+
+
+def draw(lengths=LENGTHS, batch_size=8, epoch=0, **options):
+    batches = TrainingBatches(lengths, batch_size, epoch=lambda: epoch, **options)
+    drawn = list(batches)
+    assert len(drawn) == len(batches)
+    return drawn
+
+
+def flat(batches):
+    return [track for batch in batches for track in batch]
+
+
+def padding(batches):
+    """Padded frames of all batches for each frame of a track."""
+    return sum(LENGTHS[batch].max() * len(batch) for batch in batches) / LENGTHS.sum() - 1
+
+
+@pytest.mark.parametrize("by_length", [False, True])
+@pytest.mark.parametrize("tracks", [1, 7, 8, 9, 1000])
+def test_each_epoch_is_a_permutation(tracks, by_length):
+    for epoch in range(3):
+        batches = draw(LENGTHS[:tracks], epoch=epoch, by_length=by_length)
+        assert sorted(flat(batches)) == list(range(tracks))
+        assert sorted(map(len, batches))[1:] == [8] * (len(batches) - 1)
+
+
+@pytest.mark.parametrize("by_length", [False, True])
+def test_seed_and_epoch_alone_make_the_order(by_length):
+    orders = [draw(seed=seed, epoch=epoch, by_length=by_length) for seed in (0, 1) for epoch in (0, 1)]
+    assert orders == [
+        draw(seed=seed, epoch=epoch, by_length=by_length) for seed in (0, 1) for epoch in (0, 1)
+    ]
+    assert all(orders[i] != orders[j] for i in range(4) for j in range(i))
+
+
+def test_epoch_is_asked_for_when_the_order_is_drawn():
+    epoch = 0
+    batches = TrainingBatches(LENGTHS, 8, epoch=lambda: epoch)
+    first = list(batches)
+    epoch = 5
+    assert list(batches) == draw(epoch=5) != first
+
+
+@pytest.mark.parametrize("epoch", [0, 1])
+def test_no_shuffling_keeps_the_order(epoch):
+    assert draw(LENGTHS[:20], epoch=epoch, shuffle=False) == [
+        list(range(8)),
+        list(range(8, 16)),
+        list(range(16, 20)),
+    ]
+
+
+def test_similar_lengths_need_less_padding():
+    mixed, similar = draw(), draw(by_length=True)
+    assert padding(mixed) > 0.4
+    assert padding(similar) < 0.1
+
+
+def test_batches_of_similar_lengths_are_in_no_order_of_length():
+    longest = [LENGTHS[batch].max() for batch in draw(by_length=True)]
+    assert abs(np.corrcoef(longest, np.arange(len(longest)))[0, 1]) < 0.3
+
+
+def test_batches_of_similar_lengths_are_mixed_anew_each_epoch():
+    def pairs(epoch):
+        return {
+            pair
+            for batch in draw(epoch=epoch, by_length=True)
+            for pair in zip(batch, batch[1:], strict=False)
+        }
+
+    assert len(pairs(0) & pairs(1)) < 0.2 * len(pairs(0))
+
+
+def test_lengths_are_sorted_within_chunks_of_batches():
+    batches = draw(batch_size=2, shuffle=False, by_length=True)
+    first = LENGTHS[flat(batches[:CHUNK_BATCHES])].tolist()
+    assert first == sorted(LENGTHS[: 2 * CHUNK_BATCHES].tolist())
+
+
+@pytest.mark.parametrize("by_length", [False, True])
+@pytest.mark.parametrize("world_size", [2, 3, 4])
+def test_processes_together_make_the_batches_that_one_would(by_length, world_size):
+    options = {"by_length": by_length, "epoch": 3}
+    shares = [draw(rank=rank, world_size=world_size, **options) for rank in range(world_size)]
+    joint = [sorted(flat(batches)) for batches in zip(*shares, strict=True)]
+    tracks = 1000 // world_size * world_size
+    assert sorted(flat(joint)) == sorted(set(flat(joint)))
+    assert len(flat(joint)) == tracks
+    if tracks == 1000:
+        assert joint == [sorted(batch) for batch in draw(batch_size=8 * world_size, **options)]
+
+
+def test_tracks_left_out_change_with_the_epoch():
+    left_out = {
+        frozenset(range(10))
+        - {t for rank in range(4) for t in flat(draw(LENGTHS[:10], 2, e, rank=rank, world_size=4))}
+        for e in range(5)
+    }
+    assert {len(tracks) for tracks in left_out} == {2}
+    assert len(left_out) > 1
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    lengths=st.lists(st.integers(1, 50), max_size=300),
+    batch_size=st.integers(1, 40),
+    world_size=st.integers(1, 5),
+    shuffle=st.booleans(),
+    by_length=st.booleans(),
+    seed=st.integers(0, 2**32 - 1),
+    epoch=st.integers(0, 1000),
+)
+def test_processes_have_as_many_batches_and_tracks_each_and_no_track_twice(
+    lengths, batch_size, world_size, **options
+):
+    shares = [
+        draw(np.array(lengths, int), batch_size, rank=r, world_size=world_size, **options)
+        for r in range(world_size)
+    ]
+    sizes = [[len(batch) for batch in share] for share in shares]
+    assert all(size == sizes[0] for size in sizes)
+    assert all(1 <= size <= batch_size for size in sizes[0])
+    tracks = [track for share in shares for track in flat(share)]
+    assert len(tracks) == len(set(tracks)) == len(lengths) // world_size * world_size
+    assert set(tracks) <= set(range(len(lengths)))
+
+
+@given(tracks=st.integers(0, 50), world_size=st.integers(1, 4))
+def test_evaluation_covers_each_track_once(tracks, world_size):
+    shares = [list(evaluation_order(tracks, rank, world_size)) for rank in range(world_size)]
+    assert sorted(flat(shares)) == list(range(tracks))
+    assert max(map(len, shares)) - min(map(len, shares)) <= 1

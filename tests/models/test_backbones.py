@@ -1,0 +1,298 @@
+"""A track's embedding is its own, whatever it is padded to or batched with."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from musiclab.models import CNN, LSTM
+from musiclab.models.backbone import frame_mask, masked_max, masked_mean
+from musiclab.models.cnn import Block, MaskedBatchNorm2d
+
+GARBAGE = 1e3
+
+lstm = partial(LSTM, hidden_size=5)
+cnn = partial(CNN, channels=(3, 4, 5, 6))
+
+BACKBONES = {
+    **{
+        f"lstm-{pooling}-{'both' if both else 'one'}": partial(lstm, pooling=pooling, bidirectional=both)
+        for pooling in ("last", "mean", "attention")
+        for both in (False, True)
+    },
+    "lstm-1-layer": partial(lstm, num_layers=1),
+    "cnn": cnn,
+    "cnn-2244": partial(cnn, pools=(2, 2, 4, 4)),
+    "cnn-3-blocks": partial(cnn, channels=(3, 4, 5), pools=(3, 1, 5)),
+    "cnn-kernel-1": partial(cnn, kernel_size=1),
+    "cnn-kernel-7": partial(cnn, kernel_size=7, pools=(2, 2, 4, 4)),
+}
+
+every_backbone = pytest.mark.parametrize("name", BACKBONES)
+
+
+def build(name, num_features, seed=0):
+    """A backbone in evaluation whose batch norms do something."""
+    torch.manual_seed(seed)
+    backbone = BACKBONES[name](num_features)
+    for module in backbone.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.normal_(module.running_mean, std=0.3)
+            nn.init.uniform_(module.running_var, 0.5, 2)
+            nn.init.uniform_(module.weight, 0.5, 2)
+            nn.init.normal_(module.bias, std=0.3)
+    return backbone.eval()
+
+
+def pad(tracks, frames, content=GARBAGE):
+    lengths = torch.tensor([len(track) for track in tracks])
+    padded = torch.full((len(tracks), frames, tracks[0].shape[1]), float(content))
+    for row, track in zip(padded, tracks, strict=True):
+        row[: len(track)] = track
+    return padded, lengths
+
+
+@every_backbone
+@settings(max_examples=12, deadline=None)
+@given(
+    lengths=st.lists(st.sampled_from([1, 17]) | st.integers(1, 150), min_size=1, max_size=3),
+    features=st.sampled_from([12, 128, 140]),
+    extra=st.integers(0, 40),
+    content=st.sampled_from([GARBAGE, -GARBAGE, 0.0]),
+)
+@torch.inference_mode()
+def test_a_track_alone_is_mapped_as_in_any_batch(name, lengths, features, extra, content):
+    backbone = build(name, features)
+    tracks = [torch.randn(length, features) for length in lengths]
+    batched = backbone(*pad(tracks, max(lengths) + extra, content))
+    alone = torch.cat([backbone(*pad([track], len(track))) for track in tracks])
+    torch.testing.assert_close(batched, alone, atol=1e-5, rtol=1e-5)
+
+
+@every_backbone
+def test_padding_has_no_gradient(name):
+    spectrograms, lengths = pad([torch.randn(length, 12) for length in (1, 17, 30)], 40)
+    spectrograms.requires_grad_()
+    build(name, 12)(spectrograms, lengths).square().sum().backward()
+    own = frame_mask(lengths, 40)
+    assert torch.all(spectrograms.grad[~own] == 0)
+    assert torch.all(spectrograms.grad.abs().sum(dim=2)[own] > 0) or name.startswith("cnn")
+    assert torch.all(spectrograms.grad.abs().sum(dim=(1, 2)) > 0)
+
+
+@every_backbone
+def test_training_ignores_what_the_padding_holds(name):
+    tracks = [torch.randn(length, 12) for length in (3, 17, 30)]
+    outputs = []
+    for content in (0.0, GARBAGE):
+        torch.manual_seed(1)
+        outputs.append(build(name, 12).train()(*pad(tracks, 40, content)))
+    torch.testing.assert_close(*outputs)
+
+
+@every_backbone
+@pytest.mark.parametrize("features", [1, 12, 128])
+@pytest.mark.parametrize("frames", [1, 2, 17])
+def test_any_size_gives_an_embedding_of_the_stated_size(name, features, frames):
+    backbone = build(name, features)
+    embedding = backbone(torch.randn(2, frames, features), torch.tensor([frames, 1]))
+    assert embedding.shape == (2, backbone.embedding_size)
+    assert torch.isfinite(embedding).all()
+
+
+@pytest.mark.parametrize(
+    ("backbone", "size"),
+    [
+        (LSTM(12, hidden_size=7), 7),
+        (LSTM(12, hidden_size=7, bidirectional=True), 14),
+        (CNN(12), 512),
+        (CNN(12, channels=(4, 6), pools=(2, 2)), 12),
+    ],
+)
+def test_embedding_size(backbone, size):
+    assert backbone.embedding_size == size
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        partial(LSTM, 12, pooling="max"),
+        partial(LSTM, 12, hidden_size=0),
+        partial(LSTM, 12, num_layers=0),
+        partial(LSTM, 12, dropout=1.5),
+        partial(CNN, 12, channels=(4, 4), pools=(2, 2, 2)),
+        partial(CNN, 12, channels=(), pools=()),
+        partial(CNN, 12, channels=(4,), pools=(0,)),
+        partial(CNN, 12, channels=(0,), pools=(2,)),
+        partial(CNN, 12, kernel_size=4),
+        partial(CNN, 12, kernel_size=-1),
+        partial(CNN, 12, dropout=-0.1),
+    ],
+)
+def test_wrong_arguments(wrong):
+    with pytest.raises(ValueError, match=r"."):
+        wrong()
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_last_pooling_is_the_state_after_the_last_own_frame(bidirectional):
+    backbone = LSTM(6, hidden_size=4, bidirectional=bidirectional).eval()
+    track = torch.randn(9, 6)
+    outputs, _ = backbone.recurrence(track[None])
+    expected = [outputs[0, -1, :4], outputs[0, 0, 4:]]
+    embedding = backbone(*pad([track, torch.randn(12, 6)], 14))[0]
+    torch.testing.assert_close(embedding, torch.cat(expected))
+
+
+def test_mean_pooling_is_the_mean_of_the_outputs():
+    backbone = LSTM(6, hidden_size=4, pooling="mean").eval()
+    track = torch.randn(9, 6)
+    expected = backbone.recurrence(track[None])[0][0].mean(dim=0)
+    torch.testing.assert_close(backbone(*pad([track], 14))[0], expected)
+
+
+def test_attention_weights_sum_to_one_and_vanish_in_padding():
+    backbone = LSTM(6, hidden_size=4, pooling="attention")
+    lengths = torch.tensor([1, 5, 20])
+    mask = frame_mask(lengths, 20)
+    weights = backbone.attention_weights(torch.randn(3, 20, 4) * 10, mask)
+    torch.testing.assert_close(weights.sum(dim=1), torch.ones(3))
+    assert torch.all(weights[~mask] == 0)
+    assert torch.all(weights[mask] > 0)
+
+
+def test_attention_pooling_is_the_weighted_mean():
+    backbone = LSTM(6, hidden_size=4, pooling="attention").eval()
+    outputs = backbone.recurrence(track := torch.randn(1, 9, 6))[0][0]
+    scores = torch.tanh(outputs @ backbone.attention[0].weight.T + backbone.attention[0].bias)
+    scores = (scores @ backbone.attention[2].weight.T)[:, 0]
+    expected = (scores.exp() / scores.exp().sum()) @ outputs
+    torch.testing.assert_close(backbone(track, torch.tensor([9]))[0], expected)
+
+
+def test_blocks_have_the_given_channels_kernels_and_pools():
+    blocks = CNN(128, channels=(4, 8, 16), kernel_size=5, pools=(2, 3, 1)).blocks
+    assert [tuple(block.convolution.weight.shape) for block in blocks] == [
+        (4, 1, 5, 5),
+        (8, 4, 5, 5),
+        (16, 8, 5, 5),
+    ]
+    assert [block.pool.kernel_size for block in blocks] == [2, 3, 1]
+
+
+@pytest.mark.parametrize("pool", [1, 2, 3, 4])
+@pytest.mark.parametrize("frames", [1, 2, 16, 17])
+def test_pooling_keeps_incomplete_windows(pool, frames):
+    lengths = torch.tensor([frames, 1])
+    block = Block(1, 2, kernel_size=3, pool=pool).eval()
+    maps, lengths, mask = block(torch.randn(2, 1, frames, 12), lengths, frame_mask(lengths, frames), True)
+    assert maps.shape == (2, 2, np.ceil(frames / pool), np.ceil(12 / pool))
+    assert lengths.tolist() == [np.ceil(frames / pool), 1]
+    assert mask.sum(dim=1).tolist() == lengths.tolist()
+
+
+def test_masked_reductions():
+    values = torch.randn(3, 6, 2)
+    lengths = torch.tensor([1, 4, 6])
+    mask = frame_mask(lengths, 6)
+    for row, length in enumerate(lengths):
+        own = values[row, :length].numpy()
+        np.testing.assert_allclose(masked_mean(values, mask)[row], own.mean(axis=0), rtol=1e-5)
+        np.testing.assert_array_equal(masked_max(values, mask)[row], own.max(axis=0))
+
+
+class TestMaskedBatchNorm:
+    """Against torch's own batch norm on the tracks' own frames laid end to end."""
+
+    lengths = torch.tensor([1, 7, 12, 4])
+
+    @pytest.fixture
+    def norms(self):
+        masked, plain = MaskedBatchNorm2d(3), nn.BatchNorm2d(3)
+        for parameter in masked.parameters():
+            nn.init.uniform_(parameter, 0.5, 2)
+        plain.load_state_dict(masked.state_dict())
+        return masked, plain
+
+    @pytest.fixture
+    def results(self, norms):
+        """Outputs on own frames and the input's gradients, after two steps with padding and without."""
+        masked, plain = norms
+        mask = frame_mask(self.lengths, 15)
+        for _ in range(2):
+            images = torch.randn(4, 3, 15, 5) * 3 + 2
+            padded = images.masked_fill(~mask[:, None, :, None], GARBAGE).requires_grad_()
+            joined = self.join(images).requires_grad_()
+            outputs = self.join(masked(padded, mask, True))
+            expected = plain(joined)
+            direction = torch.randn_like(expected)
+            outputs.backward(direction)
+            expected.backward(direction)
+        return outputs, expected, padded.grad, joined.grad
+
+    def join(self, images):
+        tracks = [track[:, :length] for track, length in zip(images, self.lengths, strict=True)]
+        return torch.cat(tracks, dim=1)[None]
+
+    def test_outputs(self, results):
+        outputs, expected, _, _ = results
+        torch.testing.assert_close(outputs, expected, atol=1e-5, rtol=1e-5)
+
+    def test_running_statistics(self, norms, results):
+        masked, plain = norms
+        assert masked.num_batches_tracked == 2
+        torch.testing.assert_close(dict(masked.named_buffers()), dict(plain.named_buffers()))
+
+    def test_gradients(self, norms, results):
+        masked, plain = norms
+        _, _, padded, joined = results
+        torch.testing.assert_close(self.join(padded), joined, atol=1e-5, rtol=1e-4)
+        assert torch.all(padded[~frame_mask(self.lengths, 15)[:, None, :, None].expand_as(padded)] == 0)
+        for ours, theirs in zip(masked.parameters(), plain.parameters(), strict=True):
+            torch.testing.assert_close(ours.grad, theirs.grad, atol=1e-4, rtol=1e-4)
+
+    @pytest.mark.parametrize("padded", [False, True])
+    def test_plain_batch_norm_if_nothing_is_padded(self, norms, padded):
+        masked, plain = norms
+        images = torch.randn(4, 3, 6, 5)
+        outputs = masked(images, torch.ones(4, 6, dtype=torch.bool), padded)
+        torch.testing.assert_close(outputs, plain(images), atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(masked.state_dict(), plain.state_dict())
+
+    def test_evaluation_uses_the_running_statistics(self, norms, results):
+        masked, plain = norms
+        images = torch.randn(4, 3, 15, 5)
+        outputs = masked.eval()(images, frame_mask(self.lengths, 15), True)
+        torch.testing.assert_close(outputs, plain.eval()(images), atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("content", ["random", "ties"])
+@pytest.mark.parametrize("lengths", [[17, 17], [5, 17]], ids=["whole", "padded"])
+def test_pooling_before_relu_changes_nothing(lengths, content, training):
+    lengths = torch.tensor(lengths)
+    mask = frame_mask(lengths, 17)
+    padded = not bool(mask.all())
+    block = Block(2, 3, kernel_size=3, pool=4).train(training)
+    nn.init.normal_(block.norm.bias)
+    images = torch.randn(2, 2, 17, 9) if content == "random" else torch.ones(2, 2, 17, 9)
+
+    def literally(images):
+        shown = mask[:, None, :, None]
+        maps = block.norm(block.convolution(images * shown), mask, padded)
+        return block.pool(F.relu(maps) * shown)
+
+    def values_and_gradients(function):
+        block.zero_grad()
+        leaf = images.clone().requires_grad_()
+        maps = function(leaf)[:, :, :2]  # windows with frames of both tracks
+        (maps * torch.arange(maps.numel()).reshape(maps.shape)).sum().backward()
+        return [maps, leaf.grad, *(parameter.grad for parameter in block.parameters())]
+
+    ours = values_and_gradients(lambda images: block(images, lengths, mask, padded)[0])
+    torch.testing.assert_close(ours, values_and_gradients(literally))
