@@ -130,7 +130,7 @@ class Mixup(Augmentation):
 
 def _checked_count(count: int) -> int:
     if count < 0:
-        raise ValueError(f"count is {count}; it must not be negative")
+        raise UserError(f"count is {count}; it must not be negative")
     return count
 
 

@@ -8,9 +8,10 @@ from typing import Any, NamedTuple, TypedDict
 
 import numpy as np
 import numpy.typing as npt
+import torch
 import torch.distributed
 from pytorch_lightning import Callback, LightningModule, Trainer
-from pytorch_lightning.callbacks import EMAWeightAveraging
+from pytorch_lightning.callbacks import WeightAveraging
 from pytorch_lightning.loggers import TensorBoardLogger
 from sklearn.metrics import classification_report, confusion_matrix
 from torch import Tensor
@@ -34,18 +35,29 @@ class Rows(NamedTuple):
     predictions: npt.NDArray[np.float64]
 
 
-class EMAWeights(EMAWeightAveraging):
+class EMAWeights(WeightAveraging):
     """Exponential moving average of the weights, which validation, checkpoints and tests use.
 
-    Lightning's callback, except that its averages end with the training. With Lightning's, a checkpoint loaded
-    in the process that trained is tested with the weights in training, and validated with the last averages.
+    The average follows quickly at first: after t steps its share is at most (1 + t) / (10 + t), so that it does
+    not remember the random start of a short run.
+
+    Built on Lightning's callback, except that its averages end with the training. With Lightning's, a checkpoint
+    loaded in the process that trained is tested with the weights in training, and validated with the last averages.
 
     Args:
         decay: Share of the average that stays at each step.
     """
 
     def __init__(self, decay: float = 0.99) -> None:
-        super().__init__(decay=decay)
+        super().__init__(multi_avg_fn=self._average)
+        self.decay = decay
+
+    def _average(self, averages: Any, weights: Any, steps: Tensor | int) -> None:
+        stays = min(self.decay, (1 + int(steps)) / (10 + int(steps)))
+        if averages[0].is_floating_point():
+            torch._foreach_lerp_(averages, weights, 1 - stays)
+        else:  # counters
+            torch._foreach_copy_(averages, weights)
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Forget the averages; when training ends, they are in the model."""
@@ -75,9 +87,7 @@ class GenreResults(Callback):
         """Forget what an earlier prediction gave."""
         self._outputs.clear()
 
-    def on_test_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, *_: Any, **__: Any
-    ) -> None:
+    def on_test_batch_end(self, trainer: Trainer, pl_module: LightningModule, outputs: Any, *_: Any, **__: Any) -> None:
         """Keep the rows of a batch."""
         self._outputs.append(outputs)
 

@@ -1,5 +1,6 @@
 """What a checkpoint file says about itself."""
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,8 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     if not path.is_file():
         raise UserError(f"{path}: no such checkpoint; give the path of a .ckpt file, as in RUN/checkpoints/last.ckpt")
     try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings(action="ignore"):  # of pickle protocols, where the bytes are no pickle at all
+            checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except Exception:  # bytes that are no checkpoint make the unpickler fail in any way
         raise UserError(f"{path}: not a checkpoint, or damaged; give a .ckpt file that `musiclab fit` wrote") from None
     hparams = checkpoint.get("hyper_parameters") if isinstance(checkpoint, dict) else None

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     from musiclab.training import TrainingCLI
 
 TOOLS = {
-    "demo-data": ("musiclab.data.demo:demo_data", "Make the demo corpus: synthesised music, laid out as the lab's data."),
+    "demo-data": (
+        "musiclab.data.demo:demo_data",
+        "Make the demo corpus: synthesised music, laid out as the lab's data.",
+    ),
     "check": ("musiclab.data.check:check", "List everything that is wrong with a data set folder."),
 }
 """Commands that need no trainer: name, function, line of help."""

@@ -110,9 +110,7 @@ def beat_frames(percussive: Audio) -> npt.NDArray[np.int64]:
     """
     import librosa
 
-    return np.asarray(
-        librosa.beat.beat_track(y=percussive, sr=SAMPLE_RATE, hop_length=HOP_LENGTH)[1], np.int64
-    )
+    return np.asarray(librosa.beat.beat_track(y=percussive, sr=SAMPLE_RATE, hop_length=HOP_LENGTH)[1], np.int64)
 
 
 def percussive_part(stft: npt.NDArray[np.complexfloating[Any, Any]], num_samples: int) -> Audio:
@@ -179,9 +177,7 @@ def _chroma(audio: Audio, magnitude: npt.NDArray[np.floating[Any]]) -> npt.NDArr
     bins = 36  # an octave, chroma_cqt's default; it would estimate the tuning from an STFT of its own
     tuning = librosa.estimate_tuning(S=magnitude, sr=SAMPLE_RATE, n_fft=N_FFT, bins_per_octave=bins)
     return np.asarray(
-        librosa.feature.chroma_cqt(
-            y=audio, sr=SAMPLE_RATE, hop_length=HOP_LENGTH, bins_per_octave=bins, tuning=tuning
-        )
+        librosa.feature.chroma_cqt(y=audio, sr=SAMPLE_RATE, hop_length=HOP_LENGTH, bins_per_octave=bins, tuning=tuning)
     )
 
 

@@ -86,6 +86,7 @@ class TrainingCLI(LightningCLI):
 
     def _add_subcommands(self, parser: LightningArgumentParser, **kwargs: Any) -> None:
         super()._add_subcommands(parser, **kwargs)
+        assert parser._subcommands_action is not None
         for name, text in self._tools.items():
             tool = TrainingParser(description=text)
             parser._subcommands_action.add_subcommand(name, tool, help=text)
@@ -162,7 +163,8 @@ class TrainingCLI(LightningCLI):
         """Test the best checkpoint, unless the run was a mere check."""
         checkpoints = self.trainer.checkpoint_callback
         best = getattr(checkpoints, "best_model_path", "")
-        if best and not self.trainer.fast_dev_run and not self.trainer.overfit_batches:
+        mere_check = self.trainer.fast_dev_run or self.trainer.overfit_batches  # type: ignore[attr-defined]
+        if best and not mere_check:
             self.trainer.test(self.model, datamodule=self.datamodule, ckpt_path=best, verbose=False)
             if self.trainer.is_global_zero:
                 print(f"Best checkpoint: {best}")

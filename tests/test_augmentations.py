@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from musiclab.augmentations import CropTime, MaskFeatures, MaskTime, Mixup, RollTime
 from musiclab.batch import Batch
+from musiclab.errors import UserError
 
 AUGMENTATIONS = [RollTime(), CropTime(6), MaskTime(), MaskFeatures(2, 0.5), Mixup()]
 
@@ -22,9 +23,7 @@ def make_batch(lengths, features=4):
     """A batch with padding beyond its longest track, whose values all differ and are not zero."""
     shape = (len(lengths), max(lengths) + 3, features)
     values = torch.arange(1.0, 1 + np.prod(shape)).reshape(shape)
-    return Batch(
-        values, torch.tensor(lengths), torch.eye(len(lengths)), [str(n) for n in range(len(lengths))]
-    )
+    return Batch(values, torch.tensor(lengths), torch.eye(len(lengths)), [str(n) for n in range(len(lengths))])
 
 
 def own_frames(batch):
@@ -141,9 +140,7 @@ class TestMaskTime:
         changed = MaskTime(1, 0.5)(make_batch([4] * 400)).spectrograms[:, :4, 0]
         spans = {tuple(row.tolist()) for row in changed == 0}
         allowed = {
-            tuple(start <= n < start + width for n in range(4))
-            for width in range(3)
-            for start in range(5 - width)
+            tuple(start <= n < start + width for n in range(4)) for width in range(3) for start in range(5 - width)
         }
         assert spans == allowed
 
@@ -214,5 +211,5 @@ class TestMixup:
     ],
 )
 def test_wrong_arguments(augmentation, arguments):
-    with pytest.raises(ValueError, match=next(iter(arguments))):
+    with pytest.raises(UserError, match=next(iter(arguments))):
         augmentation(**arguments)

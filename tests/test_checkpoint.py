@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from musiclab.checkpoint import read_checkpoint
 from musiclab.errors import UserError
 
+pytestmark = pytest.mark.filterwarnings("error")  # one line is all that the user sees
+
 
 class Trap:
     """Creates a file when it is unpickled."""

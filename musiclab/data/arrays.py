@@ -20,18 +20,22 @@ def scan_arrays(folder: Path) -> tuple[dict[str, Path], list[str]]:
     """Return the array files of ``folder`` by id, in the order of their names, and what is wrong with the names."""
     if not folder.is_dir():
         return {}, [f"{folder}: no such folder; a data set has train/ and test/ beside its label files"]
+    try:
+        files = sorted(path for path in folder.iterdir() if path.name.endswith(ARRAY_SUFFIXES))
+    except OSError as error:
+        return {}, [f"{folder}: cannot be read ({error.strerror or error})"]
     found: dict[str, Path] = {}
     problems: list[str] = []
-    for path in sorted(path for path in folder.iterdir() if path.name.endswith(ARRAY_SUFFIXES)):
+    for path in files:
+        if path.name.startswith("."):  # what a system keeps beside its files, as ._1043.npy on a Mac
+            continue
         try:
             identifier = track_id(path.name)
         except UserError as error:
             problems.append(f"{path}: {error}")
             continue
         if identifier in found:
-            problems.append(
-                f"{path}: id {identifier} is also that of {found[identifier].name}; keep one of them"
-            )
+            problems.append(f"{path}: id {identifier} is also that of {found[identifier].name}; keep one of them")
         else:
             found[identifier] = path
     return found, problems
@@ -63,14 +67,10 @@ def read_array(path: Path) -> npt.NDArray[np.floating]:
     except (EOFError, gzip.BadGzipFile, zlib.error, TokenError):  # the last for a damaged header
         raise UserError(f"{path}: truncated or not an array file; copy or extract it again") from None
     except MemoryError:
-        raise UserError(
-            f"{path}: larger than the memory, or its header is damaged; copy or extract it again"
-        ) from None
+        raise UserError(f"{path}: larger than the memory, or its header is damaged; copy or extract it again") from None
     except ValueError as error:
         if "pickle" in str(error).lower() or "object arrays" in str(error).lower():
-            raise UserError(
-                f"{path}: holds pickled objects, which are never loaded; save a plain array"
-            ) from None
+            raise UserError(f"{path}: holds pickled objects, which are never loaded; save a plain array") from None
         raise UserError(f"{path}: truncated or not an array file; copy or extract it again") from None
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror or error})") from None

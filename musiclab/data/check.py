@@ -64,7 +64,8 @@ def check(root: str, most: int = 10) -> None:
         if len(found) > most:
             print(f"  and {len(found) - most} more; --most {len(found)} lists them all")
     if problems:
-        print(f"\n{folder}: {sum(map(len, problems.values()))} problems")
+        count = sum(map(len, problems.values()))
+        print(f"\n{folder}: {count} {'problem' if count == 1 else 'problems'}")
         raise SystemExit(1)
     print(f"{folder}: nothing is wrong")
 
@@ -116,9 +117,8 @@ def _read_arrays(files: Iterable[Path], part: str, problems: dict[str, list[str]
             continue
         mel, chroma = array[:NUM_MELS], array[NUM_MELS:]
         ranges = [(float(values.min()), float(values.max())) for values in (mel, chroma) if values.size]
-        sound.append(
-            ArraySummary(*array.shape, array.dtype.name, ranges[0], ranges[1] if len(ranges) == 2 else None)
-        )
+        rows, frames = array.shape
+        sound.append(ArraySummary(rows, frames, array.dtype.name, ranges[0], ranges[1] if len(ranges) == 2 else None))
     return sound
 
 
@@ -136,11 +136,7 @@ def _compare(folder: Path, ids: list[str], files: dict[str, Path], problems: dic
     _add(
         problems,
         "Files without a label",
-        [
-            f"{path}: not in {label_file.name}"
-            for identifier, path in files.items()
-            if identifier not in listed
-        ],
+        [f"{path}: not in {label_file.name}" for identifier, path in files.items() if identifier not in listed],
     )
 
 
@@ -152,17 +148,12 @@ def _compare_genres(
 ) -> None:
     if not isinstance(train, GenreLabels) or not isinstance(test, GenreLabels) or not train.ids:
         return
-    unknown = sorted(
-        set(merge_genres(test, LAB_CLASS_MAP).genres) - set(merge_genres(train, LAB_CLASS_MAP).genres)
-    )
+    unknown = sorted(set(merge_genres(test, LAB_CLASS_MAP).genres) - set(merge_genres(train, LAB_CLASS_MAP).genres))
     unknown = [genre for genre in unknown if genre]
     _add(
         problems,
         "Genres",
-        [
-            f"{root / 'test_labels.txt'}: genre {genre} does not occur in train_labels.txt"
-            for genre in unknown
-        ],
+        [f"{root / 'test_labels.txt'}: genre {genre} does not occur in train_labels.txt" for genre in unknown],
     )
     both = sorted(set(train.ids) & set(test.ids))
     _add(
@@ -187,14 +178,10 @@ def _describe(part: str, labels: GenreLabels | EmotionLabels | None, sound: list
             lines[0] += f", chroma {_range(chroma)}"
     if isinstance(labels, GenreLabels) and labels.ids:
         counts = Counter(labels.genres)
-        lines.append(
-            f"  {len(counts)} genres: " + ", ".join(f"{genre} {counts[genre]}" for genre in sorted(counts))
-        )
+        lines.append(f"  {len(counts)} genres: " + ", ".join(f"{genre} {counts[genre]}" for genre in sorted(counts)))
     elif isinstance(labels, EmotionLabels) and labels.ids:
         columns = zip(labels.axes, np.array(labels.values).T, strict=True)
-        lines.append(
-            "  " + ", ".join(f"{axis} {values.min():g}..{values.max():g}" for axis, values in columns)
-        )
+        lines.append("  " + ", ".join(f"{axis} {values.min():g}..{values.max():g}" for axis, values in columns))
     elif labels is None:
         lines.append("  without labels")
     return lines

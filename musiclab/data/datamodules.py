@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 
 import torch
 from pytorch_lightning import LightningDataModule
-from pytorch_lightning.utilities.rank_zero import rank_zero_info
+from pytorch_lightning.utilities import rank_zero_info
 from torch import Tensor
 from torch.utils.data import DataLoader
 
@@ -108,6 +108,7 @@ class SpectrogramDataModule(LightningDataModule):
         self.cache = cache
         self.num_workers = num_workers
         self.pin_memory = pin_memory
+        self._resumed_epoch = 0
         self._datasets: dict[str, SpectrogramDataset] = {}
 
     @abstractmethod
@@ -158,19 +159,33 @@ class SpectrogramDataModule(LightningDataModule):
     def train_dataloader(self) -> DataLoader[Track]:
         """Return the loader of the training part; each epoch is drawn from the run's seed and its number."""
         dataset, rank, world_size = self._share("train")
-        trainer = self.trainer
         batches = TrainingBatches(
             dataset.lengths,
             self.batch_size,
             shuffle=self.shuffle,
             by_length=self.by_length,
             seed=int(os.environ.get("PL_GLOBAL_SEED", "0")),
-            # trainer.current_epoch is one short when the first epoch after a resume is drawn.
-            epoch=lambda: trainer.fit_loop.epoch_progress.current.processed if trainer else 0,
+            epoch=self._next_epoch,
             rank=rank,
             world_size=world_size,
         )
         return self._loader(dataset, batch_sampler=batches)
+
+    def state_dict(self) -> dict[str, int]:
+        """Return what a checkpoint keeps: the number of the next epoch."""
+        return {"epoch": self._next_epoch()}
+
+    def load_state_dict(self, state_dict: dict[str, int]) -> None:
+        """Go on with the epoch that a checkpoint names."""
+        self._resumed_epoch = state_dict["epoch"]
+
+    def _next_epoch(self) -> int:
+        # When workers begin to fetch for a resumed run, the trainer's own count has not been restored yet;
+        # trainer.current_epoch is one short even later.
+        if self.trainer is None:
+            return self._resumed_epoch
+        progress = self.trainer.fit_loop.epoch_progress.current
+        return max(progress.processed, self._resumed_epoch)  # type: ignore[attr-defined]
 
     def val_dataloader(self) -> DataLoader[Track]:
         """Return the loader of the validation part."""
@@ -214,9 +229,7 @@ class SpectrogramDataModule(LightningDataModule):
         dataset = self._datasets[part]
         rank, world_size = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
         if len(dataset) < world_size:
-            raise UserError(
-                f"{self.root}: {len(dataset)} {part} tracks for {world_size} processes; use fewer devices"
-            )
+            raise UserError(f"{self.root}: {len(dataset)} {part} tracks for {world_size} processes; use fewer devices")
         return dataset, rank, world_size
 
     def _loader(self, dataset: SpectrogramDataset, **sampling: object) -> DataLoader[Track]:
@@ -255,6 +268,7 @@ class GenreDataModule(SpectrogramDataModule):
 
     def __init__(
         self,
+        *,
         class_map: Literal["lab"] | dict[str, str | None] | None = "lab",
         target_names: list[str] | None = None,
         **kwargs: Any,
@@ -283,19 +297,20 @@ class GenreDataModule(SpectrogramDataModule):
         return self._part("test_labels.txt", self._read("test_labels.txt"))
 
     def predict_part(self) -> Part:
-        """Return the tracks of ``test/`` with their genres, or all its files without if there are no labels."""
-        if (self.root / "test_labels.txt").exists():
-            return self.test_part()
+        """Return all tracks of ``test/``, with their genres as far as ``test_labels.txt`` gives them."""
+        path = self.root / "test_labels.txt"
+        labels = merge_genres(read_genre_labels(path), self.class_map) if path.exists() else GenreLabels([], [])
+        genres = dict(zip(*labels, strict=True))
+        numbers = {genre: index for index, genre in enumerate(self.target_names)}
         ids = open_store(self.root / "test", self.store_dtype, self.cache).ids
-        return Part(ids, torch.full((len(ids),), -1), None)
+        targets = [numbers.get(genres.get(identifier, ""), -1) for identifier in ids]
+        return Part(ids, torch.tensor(targets), None)
 
     def _read(self, name: str) -> GenreLabels:
         path = self.root / name
         labels = merge_genres(read_genre_labels(path), self.class_map)
         if not labels.ids:
-            raise UserError(
-                f"{path}: class_map drops every track; use --data.class_map null to keep all genres"
-            )
+            raise UserError(f"{path}: class_map drops every track; use --data.class_map null to keep all genres")
         return labels
 
     def _part(self, name: str, labels: GenreLabels) -> Part:

@@ -154,9 +154,7 @@ def _is_made(out: Path, description: dict[str, object]) -> bool:
     return True
 
 
-def _make(
-    out: Path, description: dict[str, object], seed: int, tracks: list[_Track], jobs: int | None
-) -> None:
+def _make(out: Path, description: dict[str, object], seed: int, tracks: list[_Track], jobs: int | None) -> None:
     """Write the corpus to a folder beside ``out``, then rename it; the caller holds the lock."""
     prefix = f".{out.name}.partial-"
     for found in out.parent.iterdir():
@@ -218,7 +216,7 @@ def _write_corpus(root: Path, seed: int, tracks: list[_Track], jobs: int | None)
 
 def _write_track(root: Path, seed: int, track: _Track) -> tuple[float, ...]:
     """Write both arrays of a track and return its emotions."""
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+    from threadpoolctl import threadpool_limits
 
     rng = np.random.default_rng((seed, track.index))
     with threadpool_limits(1):  # sums depend on the number of threads in the last bit

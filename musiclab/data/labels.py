@@ -102,9 +102,7 @@ def read_table(path: Path) -> LabelTable:
             continue
         fields = [field.strip() for field in line.split(separator)]
         if len(fields) != len(columns):
-            problems.append(
-                f"{path}: line {number} has {len(fields)} fields where the header has {len(columns)}"
-            )
+            problems.append(f"{path}: line {number} has {len(fields)} fields where the header has {len(columns)}")
             continue
         try:
             rows.append((track_id(fields[0]), fields))
@@ -139,9 +137,7 @@ def parse_genres(table: LabelTable, path: Path) -> tuple[GenreLabels, list[str]]
     return GenreLabels(ids, genres), problems
 
 
-def parse_emotions(
-    table: LabelTable, path: Path, axes: Sequence[str] | None = None
-) -> tuple[EmotionLabels, list[str]]:
+def parse_emotions(table: LabelTable, path: Path, axes: Sequence[str] | None = None) -> tuple[EmotionLabels, list[str]]:
     """Return the values of each track on ``axes`` (all columns if None) and what is wrong."""
     problems = list(table.problems)
     if not table.columns:

@@ -19,8 +19,9 @@ class TrainingBatches(Sampler[list[int]]):
         lengths: Frames of each track, ``(tracks,)``.
         batch_size: Tracks per batch and process; the last batch may be smaller.
         shuffle: Draw a new order each epoch; else the tracks come in the order they are in.
-        by_length: Batch tracks of similar length, for less padding. Tracks are shuffled, sorted by length within
-            chunks of some batches, and the batches shuffled again, so that epochs still differ.
+        by_length: Batch tracks of similar length, for less padding, if they are shuffled at all. Tracks are
+            shuffled, sorted by length within chunks of some batches, and the batches shuffled again, so that
+            epochs still differ.
         seed: Seed of the run.
         epoch: Returns the number of the epoch that is about to start.
         rank: This process.
@@ -43,7 +44,7 @@ class TrainingBatches(Sampler[list[int]]):
         self.lengths = lengths
         self.batch_size = batch_size
         self.shuffle = shuffle
-        self.by_length = by_length
+        self.by_length = by_length and shuffle
         self.seed = seed
         self.epoch = epoch
         self.rank = rank
@@ -64,7 +65,7 @@ class TrainingBatches(Sampler[list[int]]):
         if self.by_length and share:
             tracks = np.concatenate([self._sort(chunk) for chunk in _split(tracks, joint * CHUNK_BATCHES)])
         batches = _split(tracks, joint)
-        if self.by_length and self.shuffle:
+        if self.by_length:
             generator.shuffle(batches)
         for batch in batches:
             yield batch[self.rank :: self.world_size].tolist()

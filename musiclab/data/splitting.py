@@ -49,9 +49,7 @@ def split_validation(
         fold = 0
     else:
         if folds < 2 or not 0 <= fold < folds:
-            raise UserError(
-                f"fold {fold} of {folds} folds; folds must be 2 or more, and fold from 0 to folds - 1"
-            )
+            raise UserError(f"fold {fold} of {folds} folds; folds must be 2 or more, and fold from 0 to folds - 1")
         kind = KFold if classes is None else StratifiedKFold
         splitter = kind(n_splits=folds, shuffle=True, random_state=seed)
     try:

@@ -22,7 +22,7 @@ import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -101,9 +101,7 @@ class SpectrogramStore:
         self._frames = np.memmap(self.folder / "frames.bin", dtype=self._dtype, mode="r", shape=shape)
 
 
-def open_store(
-    source: str | Path, dtype: StoreDtype = "float16", cache: str | Path | None = None
-) -> SpectrogramStore:
+def open_store(source: str | Path, dtype: StoreDtype = "float16", cache: str | Path | None = None) -> SpectrogramStore:
     """Open the store of a folder of arrays; build it first if there is none of these very files.
 
     One process builds while others that want the same store wait for it.
@@ -123,12 +121,12 @@ def open_store(
     stores = cache_folder(cache) / "stores"
     name, fingerprint = _store_name(source, files, dtype)
     folder = stores / f"{name}-{fingerprint}"
-    if folder.is_dir():
+    if _is_complete(folder):
         return SpectrogramStore(folder)
     try:
         stores.mkdir(parents=True, exist_ok=True)
         with FileLock(stores / f"{name}.lock"):
-            if not folder.is_dir():  # else another process built it while this one waited
+            if not _is_complete(folder):  # else another process built it while this one waited
                 _remove_outdated(stores, name)
                 _build(source, files, np.dtype(dtype), folder)
     except OSError as error:
@@ -137,6 +135,11 @@ def open_store(
             "free some space or choose another cache folder (MUSICLAB_CACHE or --data.cache)"
         ) from None
     return SpectrogramStore(folder)
+
+
+def _is_complete(folder: Path) -> bool:
+    # Those who tidy up caches may remove files and leave folders.
+    return all((folder / name).is_file() for name in ("frames.bin", "index.json", "moments.npy"))
 
 
 def _store_name(source: Path, files: dict[str, Path], dtype: str) -> tuple[str, str]:
@@ -189,9 +192,7 @@ def _pack(
                 frames = np.ascontiguousarray(array.T, dtype=dtype)
             values = frames.astype(np.float64)
             if not np.isfinite(values).all():
-                raise UserError(
-                    f"{path}: values up to {np.abs(array).max():.3g} do not fit {dtype.name}; expected dB"
-                )
+                raise UserError(f"{path}: values up to {np.abs(array).max():.3g} do not fit {dtype.name}; expected dB")
             stream.write(frames.tobytes())
             lengths.append(len(frames))
             moments.append(np.stack([values.sum(axis=0), (values**2).sum(axis=0)]))

@@ -32,5 +32,5 @@ def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
 
 
 def masked_max(values: Tensor, mask: Tensor) -> Tensor:
-    """Return the maximum of ``(batch, time, features)`` over the frames that ``mask`` ``(batch, time)`` lets through."""
+    """Take the maximum of ``(batch, time, features)`` over the frames that ``mask`` ``(batch, time)`` lets through."""
     return values.masked_fill(~mask[:, :, None], -torch.inf).amax(dim=1)

@@ -63,7 +63,9 @@ class ClassificationTask(SpectrogramTask):
         """Fit the normalisation and balanced class weights on the training part."""
         super().setup(stage)
         if stage == "fit" and self.balanced:
-            targets = self.trainer.datamodule.train_targets()  # type: ignore[attr-defined]
+            if self._datamodule() is None:
+                raise UserError("class_weights: balanced needs a datamodule that knows the training targets")
+            targets = self._datamodule().train_targets()
             counts = torch.bincount(targets, minlength=len(self.target_names)).clamp(min=1)
             self.class_weights.copy_(counts.sum() / (len(counts) * counts))
 

@@ -7,6 +7,9 @@ Each way has a process of its own and loads epochs of mel features in batches of
 - *preloaded*: a dataset that reads every ``.npy`` into RAM as float32 and pads to the longest, with PyTorch's
   default loader.
 
+PyTorch is held to one thread: stacking a batch is bound by memory, and on processors that others use too, its
+threads wait for each other so long (up to 100 times the work) that nothing else would be measured.
+
 Run it as ``python tests/benchmarks/bench_loading.py [--quick]``.
 """
 
@@ -67,7 +70,7 @@ def peak_memory() -> float:
 
 
 def memory_by_kind() -> Result:
-    """Return this process's anonymous and file-backed resident memory in MB; nothing where it cannot be told."""
+    """Return this process's anonymous and file-backed resident memory in MB; nothing without ``/proc``."""
     if not STATUS.exists():
         return {}
     fields = dict(line.split(":", 1) for line in STATUS.read_text().splitlines())
@@ -82,9 +85,7 @@ def make_folder(root: Path, tracks: int) -> None:
         lines = ["Id\tGenre"]
         for number in tqdm(range(count), desc=f"Making {part}", unit="track"):
             frames = FRAMES - number % 3
-            array = np.concatenate(
-                [rng.uniform(-80, 0, (MELS, frames)), rng.uniform(0, 1, (ROWS - MELS, frames))]
-            )
+            array = np.concatenate([rng.uniform(-80, 0, (MELS, frames)), rng.uniform(0, 1, (ROWS - MELS, frames))])
             np.save(root / part / f"{number}.fused.full.npy", array)
             lines.append(f"{number}.fused.full.npy.gz\t{GENRES[number % len(GENRES)]}")
         (root / f"{part}_labels.txt").write_text("\n".join(lines) + "\n")
@@ -128,17 +129,18 @@ def load_preloaded(root: Path, cache: Path) -> Result:
 
     class Preloaded(Dataset[tuple[torch.Tensor, int]]):
         def __init__(self, files: list[Path]) -> None:
-            self.arrays = [np.load(file)[:MELS].T.astype(np.float32) for file in files]
-            self.longest = max(map(len, self.arrays))
+            # Contiguous frames and one file at a time: as fast and as small as preloading can be.
+            self.arrays = [np.ascontiguousarray(np.load(file)[:MELS].T, np.float32) for file in files]
+            self.lengths = [len(array) for array in self.arrays]
+            longest = max(self.lengths)
+            for index, array in enumerate(self.arrays):
+                self.arrays[index] = np.pad(array, ((0, longest - len(array)), (0, 0)))
 
         def __len__(self) -> int:
             return len(self.arrays)
 
         def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
-            array = self.arrays[index]
-            padded = np.zeros((self.longest, MELS), np.float32)
-            padded[: len(array)] = array
-            return torch.from_numpy(padded), len(array)
+            return torch.from_numpy(self.arrays[index]), self.lengths[index]
 
     # As many tracks are held out as by the other way, which reads them when it prepares too.
     part = GenreDataModule(root=root, cache=cache)
@@ -153,9 +155,17 @@ def load_preloaded(root: Path, cache: Path) -> Result:
     return {"tracks": len(chosen), "preparation": preparation, **speeds, **sampler.stop()}
 
 
+def use_one_thread() -> None:
+    """Hold PyTorch to one thread in this process."""
+    import torch
+
+    torch.set_num_threads(1)
+
+
 def measure(way: Callable[[Path, Path], Result], root: Path, cache: Path) -> Result:
     """Run one way in a fresh process."""
-    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as process:
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=spawn, initializer=use_one_thread) as process:
         return process.submit(way, root, cache).result()
 
 
@@ -178,9 +188,7 @@ def print_table(first: Result, later: Result, preloaded: Result) -> None:
             ("  anonymous: its own, peak, MB", lambda result: result["RssAnon"], False),
             ("  file-backed: mapped, peak, MB", lambda result: result["RssFile"], False),
         ]
-    header = (
-        f"{'':<34}{'store, first run':>18}{'store, later run':>18}{'preloaded':>12}{'first':>9}{'later':>9}"
-    )
+    header = f"{'':<34}{'store, first run':>18}{'store, later run':>18}{'preloaded':>12}{'first':>9}{'later':>9}"
     print(header)
     for name, value, more_is_better in rows:
         values = [value(result) for result in (first, later, preloaded)]
@@ -191,17 +199,15 @@ def print_table(first: Result, later: Result, preloaded: Result) -> None:
         print(f"{name:<34}{cells}")
     print(
         "The last two columns: how many times better the store is than preloading (below 1: worse).\n"
-        "RSS counts the pages of the mapped store that are resident; the system takes those back when memory is\n"
-        "short and all processes share them. Anonymous memory is each process's own. Peaks of the kinds need not\n"
-        "fall together. The files had just been written: both ways read them from the page cache, not from disk."
+        "RSS counts resident pages of the mapped store; the system takes those back when memory\n"
+        "is short and all processes share them. Anonymous memory is each process's own. Peaks of the kinds\n"
+        "need not fall together. The files had just been written: both ways read them from the page cache."
     )
 
 
 def main() -> None:
     """Make the folder, measure each way, print the table, clean up."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="60 tracks instead of 400")
     tracks = 60 if parser.parse_args().quick else 400
     with tempfile.TemporaryDirectory(prefix="musiclab-bench-") as folder:
@@ -210,13 +216,12 @@ def main() -> None:
         first = measure(load_from_store, root, cache)
         later = measure(load_from_store, root, cache)
         preloaded = measure(load_preloaded, root, cache)
-        source, store = (
-            sum(path.stat().st_size for path in place.rglob("*")) / 1e6 for place in (root, cache)
-        )
+        source, store = (sum(path.stat().st_size for path in place.rglob("*")) / 1e6 for place in (root, cache))
     assert first["tracks"] == later["tracks"] == preloaded["tracks"]
     print(
-        f"\n{tracks} tracks of {FRAMES} frames, {ROWS} rows, float64: {source:.0f} MB; the store, float16: {store:.0f} MB\n"
-        f"Epochs of {first['tracks']:.0f} tracks, mel, batches of {BATCH_SIZE}, no loading processes\n"
+        f"\n{tracks} tracks of {FRAMES} frames, {ROWS} rows, float64: {source:.0f} MB; "
+        f"the store, float16: {store:.0f} MB\n"
+        f"Epochs of {first['tracks']:.0f} tracks, mel, batches of {BATCH_SIZE}, one thread, no workers\n"
     )
     print_table(first, later, preloaded)
 

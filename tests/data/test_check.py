@@ -104,9 +104,7 @@ def spoil(root):
 def test_sound_folder_is_summed_up(root, capsys):
     check(str(root))
     output = capsys.readouterr().out
-    assert re.search(
-        r"train: 12 sound arrays, 140 rows, \d+ to \d+ frames \(median \d+\), float32, dB -\d", output
-    )
+    assert re.search(r"train: 12 sound arrays, 140 rows, \d+ to \d+ frames \(median \d+\), float32, dB -\d", output)
     assert re.search(r"dB -\S+\.\.0, chroma 0\.\d+\.\.0\.\d+", output)
     assert "3 genres: Blues 4, Jazz 4, Rock 4" in output
     assert "test: 6 sound arrays" in output
@@ -135,9 +133,7 @@ def test_everything_wrong_is_found_at_once(root):
     assert problems.keys() == expected.keys()
     for kind, patterns in expected.items():
         found = problems[kind]
-        unmatched = [
-            pattern for pattern in patterns if sum(bool(re.search(pattern, text)) for text in found) != 1
-        ]
+        unmatched = [pattern for pattern in patterns if sum(bool(re.search(pattern, text)) for text in found) != 1]
         assert not unmatched, found
         assert len(found) == len(patterns), found
         assert all(str(root) in problem and "\n" not in problem for problem in found)
@@ -195,9 +191,7 @@ def test_label_file_that_cannot_be_read_is_one_problem(root, part, content, text
 
 
 def test_bad_values_of_an_emotion_folder_are_listed(emotion_root):
-    (emotion_root / "train_labels.txt").write_text(
-        "Id,valence,energy\n100,0.1,nan\n101,high,0\n102,1,0.25\n103,0,0\n"
-    )
+    (emotion_root / "train_labels.txt").write_text("Id,valence,energy\n100,0.1,nan\n101,high,0\n102,1,0.25\n103,0,0\n")
     problems = inspect_dataset(emotion_root).problems
     assert len(problems["Label files"]) == 2
     assert len(problems["Missing files"]) == 1

@@ -65,9 +65,7 @@ def test_emotion_labels(corpus):
         folder = corpus / f"multitask_dataset{form}"
         header, labels = rows(folder / "train_labels.txt", ",")
         assert header == "Id,valence,energy,danceability"
-        assert {f"{row[0]}.fused.full.npy" for row in labels} == {
-            p.name for p in (folder / "train").iterdir()
-        }
+        assert {f"{row[0]}.fused.full.npy" for row in labels} == {p.name for p in (folder / "train").iterdir()}
         assert all(len(value) == 5 and 0 <= float(value) <= 1 for row in labels for value in row[1:])
         assert not (folder / "test_labels.txt").exists()
         assert len(list((folder / "test").iterdir())) == SIZES["emotion_test"]

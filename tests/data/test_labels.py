@@ -15,9 +15,7 @@ from musiclab.data.labels import (
 )
 from musiclab.errors import UserError
 
-GENRES = GenreLabels(
-    ["1", "2", "3", "4", "5", "6"], ["Rock", "Psych-Rock", "Jazz", "Soundtrack", "Rebetiko", "Rock"]
-)
+GENRES = GenreLabels(["1", "2", "3", "4", "5", "6"], ["Rock", "Psych-Rock", "Jazz", "Soundtrack", "Rebetiko", "Rock"])
 
 
 @pytest.fixture
@@ -46,9 +44,7 @@ def test_id_is_what_stands_before_the_first_dot(name):
     assert track_id(name) == "1043"
 
 
-@pytest.mark.parametrize(
-    "name", ["", " ", ".npy", "..", "../1043.npy", "a/b.npy", "/1043", "a\\b", "1043\0.npy"]
-)
+@pytest.mark.parametrize("name", ["", " ", ".npy", "..", "../1043.npy", "a/b.npy", "/1043", "a\\b", "1043\0.npy"])
 def test_names_that_are_empty_or_leave_the_folder_are_refused(name):
     with pytest.raises(UserError, match="no track name"):
         track_id(name)

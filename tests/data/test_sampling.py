@@ -1,5 +1,7 @@
 """Batches of an epoch: each track once, drawn from seed and epoch alone, shared fairly among processes."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -38,9 +40,7 @@ def test_each_epoch_is_a_permutation(tracks, by_length):
 @pytest.mark.parametrize("by_length", [False, True])
 def test_seed_and_epoch_alone_make_the_order(by_length):
     orders = [draw(seed=seed, epoch=epoch, by_length=by_length) for seed in (0, 1) for epoch in (0, 1)]
-    assert orders == [
-        draw(seed=seed, epoch=epoch, by_length=by_length) for seed in (0, 1) for epoch in (0, 1)
-    ]
+    assert orders == [draw(seed=seed, epoch=epoch, by_length=by_length) for seed in (0, 1) for epoch in (0, 1)]
     assert all(orders[i] != orders[j] for i in range(4) for j in range(i))
 
 
@@ -74,19 +74,20 @@ def test_batches_of_similar_lengths_are_in_no_order_of_length():
 
 def test_batches_of_similar_lengths_are_mixed_anew_each_epoch():
     def pairs(epoch):
-        return {
-            pair
-            for batch in draw(epoch=epoch, by_length=True)
-            for pair in zip(batch, batch[1:], strict=False)
-        }
+        return {pair for batch in draw(epoch=epoch, by_length=True) for pair in pairwise(batch)}
 
     assert len(pairs(0) & pairs(1)) < 0.2 * len(pairs(0))
 
 
 def test_lengths_are_sorted_within_chunks_of_batches():
-    batches = draw(batch_size=2, shuffle=False, by_length=True)
-    first = LENGTHS[flat(batches[:CHUNK_BATCHES])].tolist()
-    assert first == sorted(LENGTHS[: 2 * CHUNK_BATCHES].tolist())
+    tracks = 2 * CHUNK_BATCHES  # a single chunk
+    batches = draw(lengths=LENGTHS[:tracks], batch_size=2, by_length=True)
+    in_order = sorted(batches, key=lambda batch: LENGTHS[batch].tolist())
+    assert LENGTHS[flat(in_order)].tolist() == sorted(LENGTHS[:tracks].tolist())
+
+
+def test_without_shuffling_lengths_change_nothing():
+    assert draw(shuffle=False, by_length=True) == draw(shuffle=False)
 
 
 @pytest.mark.parametrize("by_length", [False, True])
@@ -104,8 +105,7 @@ def test_processes_together_make_the_batches_that_one_would(by_length, world_siz
 
 def test_tracks_left_out_change_with_the_epoch():
     left_out = {
-        frozenset(range(10))
-        - {t for rank in range(4) for t in flat(draw(LENGTHS[:10], 2, e, rank=rank, world_size=4))}
+        frozenset(range(10)) - {t for rank in range(4) for t in flat(draw(LENGTHS[:10], 2, e, rank=rank, world_size=4))}
         for e in range(5)
     }
     assert {len(tracks) for tracks in left_out} == {2}
@@ -122,12 +122,9 @@ def test_tracks_left_out_change_with_the_epoch():
     seed=st.integers(0, 2**32 - 1),
     epoch=st.integers(0, 1000),
 )
-def test_processes_have_as_many_batches_and_tracks_each_and_no_track_twice(
-    lengths, batch_size, world_size, **options
-):
+def test_processes_have_as_many_batches_and_tracks_each_and_no_track_twice(lengths, batch_size, world_size, **options):
     shares = [
-        draw(np.array(lengths, int), batch_size, rank=r, world_size=world_size, **options)
-        for r in range(world_size)
+        draw(np.array(lengths, int), batch_size, rank=r, world_size=world_size, **options) for r in range(world_size)
     ]
     sizes = [[len(batch) for batch in share] for share in shares]
     assert all(size == sizes[0] for size in sizes)

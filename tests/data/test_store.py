@@ -81,12 +81,8 @@ def start_slow_build(source, cache, seconds):
     return process
 
 
-@pytest.mark.parametrize(
-    ("dtype", "relative", "absolute"), [("float16", 2**-11, 1e-7), ("float32", 2**-24, 1e-12)]
-)
-def test_tracks_are_the_transposed_arrays_to_the_precision_of_the_store(
-    source, own_cache, dtype, relative, absolute
-):
+@pytest.mark.parametrize(("dtype", "relative", "absolute"), [("float16", 2**-11, 1e-7), ("float32", 2**-24, 1e-12)])
+def test_tracks_are_the_transposed_arrays_to_the_precision_of_the_store(source, own_cache, dtype, relative, absolute):
     store = open_store(source, dtype, own_cache)
     assert store.ids == list(arrays(source))
     for position, array in enumerate(arrays(source).values()):
@@ -266,7 +262,7 @@ def test_store_goes_to_the_cache_of_the_variable(source, tmp_path, monkeypatch):
 
 def test_cache_that_cannot_be_written_is_a_user_error(source, own_cache):
     own_cache.write_text("a file")
-    with pytest.raises(UserError, match="cannot be written .*choose another cache folder") as raised:
+    with pytest.raises(UserError, match=r"cannot be written .*choose another cache folder") as raised:
         open_store(source, cache=own_cache)
     assert str(own_cache) in str(raised.value)
 

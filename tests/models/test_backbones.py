@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from musiclab.errors import UserError
 from musiclab.models import CNN, LSTM
 from musiclab.models.backbone import frame_mask, masked_max, masked_mean
 from musiclab.models.cnn import Block, MaskedBatchNorm2d
@@ -135,7 +136,7 @@ def test_embedding_size(backbone, size):
     ],
 )
 def test_wrong_arguments(wrong):
-    with pytest.raises(ValueError, match=r"."):
+    with pytest.raises((UserError, ValueError), match=r"."):
         wrong()
 
 

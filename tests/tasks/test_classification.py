@@ -143,9 +143,7 @@ class TestWholeSetMetrics:
         trainer = make_trainer(tmp_path)
         for _ in range(2):  # nothing is left over from the first time
             metrics = trainer.validate(task, loader(batches), verbose=False)[0]
-            assert metrics["val_loss"] == pytest.approx(
-                -log_probabilities[range(23), targets].mean(), rel=1e-5
-            )
+            assert metrics["val_loss"] == pytest.approx(-log_probabilities[range(23), targets].mean(), rel=1e-5)
             assert metrics["val_accuracy"] == pytest.approx(accuracy_score(targets, predicted))
             assert metrics["val_f1_macro"] == pytest.approx(f1_score(targets, predicted, average="macro"))
 
@@ -346,9 +344,7 @@ class TestSchedulers:
         assert config.scheduler.get_last_lr() == [0.1 * 0.5**3]
 
     def test_plateau_is_monitored(self, tmp_path):
-        plateau = partial(
-            ReduceLROnPlateau, monitor="val_loss", factor=0.5, patience=0, threshold=1e9, mode="max"
-        )
+        plateau = partial(ReduceLROnPlateau, monitor="val_loss", factor=0.5, patience=0, threshold=1e9, mode="max")
         config = self.fit(tmp_path, plateau)
         assert (config.interval, config.monitor) == ("epoch", "val_loss")
         assert config.scheduler.num_bad_epochs == 0
