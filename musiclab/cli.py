@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 TOOLS = {
     "demo-data": (
-        "musiclab.data.demo:demo_data",
+        "musiclab.demo.corpus:demo_data",
         "Make the demo corpus: synthesised music, laid out as the lab's data.",
     ),
     "check": ("musiclab.data.check:check", "List everything that is wrong with a data set folder."),

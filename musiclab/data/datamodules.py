@@ -13,7 +13,6 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from musiclab.data.dataset import SpectrogramDataset, Track, collate
-from musiclab.data.demo import default_corpus
 from musiclab.data.labels import (
     LAB_CLASS_MAP,
     GenreLabels,
@@ -24,6 +23,7 @@ from musiclab.data.labels import (
 from musiclab.data.sampling import TrainingBatches, evaluation_order
 from musiclab.data.splitting import choose_subset, split_validation
 from musiclab.data.store import SpectrogramStore, StoreDtype, open_store
+from musiclab.demo.corpus import default_corpus
 from musiclab.errors import UserError
 from musiclab.features import FEATURE_ROWS, FRAME_SECONDS
 
@@ -184,8 +184,8 @@ class SpectrogramDataModule(LightningDataModule):
         # trainer.current_epoch is one short even later.
         if self.trainer is None:
             return self._resumed_epoch
-        progress = self.trainer.fit_loop.epoch_progress.current
-        return max(progress.processed, self._resumed_epoch)  # type: ignore[attr-defined]
+        started: int = self.trainer.fit_loop.epoch_progress.current.processed  # type: ignore[attr-defined]
+        return max(started, self._resumed_epoch)
 
     def val_dataloader(self) -> DataLoader[Track]:
         """Return the loader of the validation part."""

@@ -16,7 +16,8 @@ from filelock import FileLock
 
 from musiclab import features
 from musiclab.cache import cache_folder
-from musiclab.data.synth import draw_emotions, draw_traits, render
+from musiclab.demo.genres import draw_emotions, draw_traits
+from musiclab.demo.synth import render
 from musiclab.errors import UserError
 
 VERSION = 1

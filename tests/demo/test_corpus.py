@@ -6,7 +6,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from musiclab.data import demo, synth
+from musiclab.demo import corpus as demo
+from musiclab.demo import genres
 from musiclab.errors import UserError
 
 SIZES = {"genre_train": 14, "genre_test": 3, "emotion_train": 3, "emotion_test": 2}
@@ -92,7 +93,7 @@ def test_ids_are_distinct(corpus):
 
 
 def test_every_genre_has_a_track_and_the_shares_hold():
-    assert set(demo.GENRE_SHARES) == set(synth.GENRES)
+    assert set(demo.GENRE_SHARES) == set(genres.GENRES)
     assert Counter(demo._apportion(14)) == dict.fromkeys(demo.GENRE_SHARES, 1)
     assert Counter(demo._apportion(480)) == {genre: 8 * share for genre, share in demo.GENRE_SHARES.items()}
 
@@ -119,8 +120,8 @@ def test_another_seed_is_another_corpus(corpus, tmp_path):
 
 def test_emotions_follow_from_the_music():
     rng = np.random.default_rng(0)
-    traits = [synth.draw_traits(genre, rng) for genre in list(synth.GENRES) * 30]
-    emotions = np.array([synth.draw_emotions(track, rng) for track in traits])
+    traits = [genres.draw_traits(genre, rng) for genre in list(genres.GENRES) * 30]
+    emotions = np.array([genres.draw_emotions(track, rng) for track in traits])
     assert emotions.min() >= 0
     assert emotions.max() <= 1
     assert (emotions.std(axis=0) > 0.1).all()

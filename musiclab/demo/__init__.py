@@ -1,0 +1,1 @@
+"""The demo corpus: music synthesised from scratch, for trying everything out."""
