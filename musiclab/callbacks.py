@@ -79,6 +79,12 @@ class GenreResults(Callback):
         self.genres = list(genres)
         self._outputs: list[StepOutput] = []
 
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Lay training and validation curves over each other in TensorBoard, under CUSTOM SCALARS."""
+        charts = {name: ["Multiline", [f"train_{name}", f"val_{name}"]] for name in ("loss", "accuracy")}
+        for logger in tensorboard_loggers(trainer):
+            logger.experiment.add_custom_scalars({"training and validation": charts})
+
     def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Forget what an earlier test gave."""
         self._outputs.clear()
@@ -140,11 +146,15 @@ class GenreResults(Callback):
         write_genre_predictions(folder / "predictions.csv", self.genres, rows)
         figure = confusion_figure(matrix, self.genres)
         save_figure(figure, folder / "confusion_matrix.png")
-        for logger in trainer.loggers:
-            if isinstance(logger, TensorBoardLogger):
-                logger.experiment.add_figure("test_confusion_matrix", figure, trainer.global_step)
+        for logger in tensorboard_loggers(trainer):
+            logger.experiment.add_figure("test_confusion_matrix", figure, trainer.global_step)
         print(report)
         print(f"Test results: {folder}")
+
+
+def tensorboard_loggers(trainer: Trainer) -> list[TensorBoardLogger]:
+    """Return the loggers of a trainer that write for TensorBoard."""
+    return [logger for logger in trainer.loggers if isinstance(logger, TensorBoardLogger)]
 
 
 def gather_rows(outputs: Sequence[StepOutput]) -> Rows:

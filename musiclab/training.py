@@ -11,6 +11,7 @@ from pytorch_lightning.loggers import TensorBoardLogger
 import musiclab.augmentations
 import musiclab.callbacks
 import musiclab.models  # noqa: F401  (makes the short class names known to the parser, as do the lines around)
+from musiclab import __version__
 from musiclab.allocator import keep_freed_memory
 from musiclab.checkpoint import read_checkpoint
 from musiclab.data.datamodules import GenreDataModule, SpectrogramDataModule  # noqa: F401
@@ -58,7 +59,11 @@ class TrainingCLI(LightningCLI):
             trainer_defaults={"use_distributed_sampler": False},
             save_config_kwargs={"overwrite": True},
             parser_class=TrainingParser,
-            parser_kwargs={"prog": "musiclab"},
+            parser_kwargs={
+                "prog": "musiclab",
+                "description": "Train, test and use models that recognise the genre of music from spectrograms.",
+                "version": __version__,
+            },
             args=args,
         )
 
@@ -117,7 +122,7 @@ class TrainingCLI(LightningCLI):
         config = self.config[self.config.subcommand]
         if self._checkpoint and config.get("model"):
             wanted, trained = (name.rsplit(".", 1)[-1] for name in (config.model.class_path, self._trained_class))
-            if wanted != trained:
+            if trained and wanted != trained:
                 raise UserError(f"{self._checkpoint}: a checkpoint of {trained}, but the config asks for {wanted}")
         super()._parse_ckpt_path()
 

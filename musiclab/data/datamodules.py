@@ -93,7 +93,7 @@ class SpectrogramDataModule(LightningDataModule):
         if not self.root.is_dir():
             raise UserError(f"{self.root}: no such folder; give the path of a data set with --data.root")
         self.features = features
-        self.num_features = len(range(*FEATURE_ROWS[features].indices(140)))
+        self.num_features = FEATURE_ROWS[features].stop - FEATURE_ROWS[features].start
         self.beat_synced = beat_synced
         self.seconds = seconds
         self.batch_size = batch_size
