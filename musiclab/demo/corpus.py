@@ -207,8 +207,16 @@ def _write_corpus(root: Path, seed: int, tracks: list[_Track], jobs: int | None)
             for split in ("train", "test"):
                 (root / (folder + form) / split).mkdir(parents=True)
     parallel = Parallel(n_jobs=jobs or -1, return_as="generator")
-    written = parallel(delayed(_write_track)(root, seed, track) for track in tracks)
-    moods = list(tqdm(written, total=len(tracks), desc="demo corpus", unit="track"))
+    moods = []
+    with tqdm(total=len(tracks), desc="Demo corpus", unit="track") as bar:
+        # The first track is made here: it has librosa compile and cache its inner loops. Processes that do so at
+        # once, in a new environment, can read each other's half-written code and crash.
+        for track in tracks[:1]:
+            moods.append(_write_track(root, seed, track))
+            bar.update()
+        for mood in parallel(delayed(_write_track)(root, seed, track) for track in tracks[1:]):
+            moods.append(mood)
+            bar.update()
     for form in ("", BEAT_SUFFIX):
         for split in ("train", "test"):
             _write_genres(root / (GENRE_FOLDER + form), split, tracks)
