@@ -52,47 +52,53 @@ class CropTime(Augmentation):
         return batch._replace(spectrograms=_take_frames(batch.spectrograms, frames), lengths=lengths)
 
 
-class MaskTime(Augmentation):
-    """Set random spans of time to the mean.
+class SpanMask(Augmentation):
+    """Masks spans of an axis; the subclasses say which.
 
     Args:
         count: Spans per track.
-        fraction: Longest span, as a share of the track's length.
+        fraction: Longest span, as a share of the axis.
 
     Source:
         Park et al. 2019, "SpecAugment", arXiv 1904.08779, section 2.
     """
 
     def __init__(self, count: int = 2, fraction: float = 0.1) -> None:
-        self.count = _checked_count(count)
-        self.fraction = _checked_fraction(fraction)
+        if count < 0:
+            raise UserError(f"count is {count}; it must not be negative")
+        if not 0 < fraction <= 1:
+            raise UserError(f"fraction is {fraction}; it must lie above 0 and be at most 1")
+        self.count = count
+        self.fraction = fraction
+
+    def kept(self, extents: Tensor, size: int) -> Tensor:
+        """Draw spans within each of ``extents`` ``(batch,)``; return ``(batch, size)``, False inside a span."""
+        longest = (extents * self.fraction).long()
+        positions = torch.arange(size, device=extents.device)
+        kept = torch.ones(len(extents), size, dtype=torch.bool, device=extents.device)
+        for _ in range(self.count):
+            spans = _random_integers(longest + 1)
+            starts = _random_integers(extents - spans + 1)
+            kept &= (positions < starts[:, None]) | (positions >= (starts + spans)[:, None])
+        return kept
+
+
+class MaskTime(SpanMask):
+    """Set random spans of time to the mean; the longest are ``fraction`` of the track's length."""
 
     def __call__(self, batch: Batch) -> Batch:
         """Return the changed batch."""
-        kept = _outside_spans(batch.lengths, batch.spectrograms.shape[1], self.count, self.fraction)
+        kept = self.kept(batch.lengths, batch.spectrograms.shape[1])
         return batch._replace(spectrograms=batch.spectrograms * kept[:, :, None])
 
 
-class MaskFeatures(Augmentation):
-    """Set random bands of neighbouring features to the mean.
-
-    Args:
-        count: Bands per track.
-        fraction: Widest band, as a share of the features.
-
-    Source:
-        Park et al. 2019, "SpecAugment", arXiv 1904.08779, section 2.
-    """
-
-    def __init__(self, count: int = 2, fraction: float = 0.1) -> None:
-        self.count = _checked_count(count)
-        self.fraction = _checked_fraction(fraction)
+class MaskFeatures(SpanMask):
+    """Set random bands of neighbouring features to the mean; the widest are ``fraction`` of the features."""
 
     def __call__(self, batch: Batch) -> Batch:
         """Return the changed batch."""
         features = batch.spectrograms.shape[2]
-        widths = torch.full_like(batch.lengths, features)
-        kept = _outside_spans(widths, features, self.count, self.fraction)
+        kept = self.kept(torch.full_like(batch.lengths, features), features)
         return batch._replace(spectrograms=batch.spectrograms * kept[:, None, :])
 
 
@@ -128,18 +134,6 @@ class Mixup(Augmentation):
         )
 
 
-def _checked_count(count: int) -> int:
-    if count < 0:
-        raise UserError(f"count is {count}; it must not be negative")
-    return count
-
-
-def _checked_fraction(fraction: float) -> float:
-    if not 0 < fraction <= 1:
-        raise UserError(f"fraction is {fraction}; it must lie above 0 and be at most 1")
-    return fraction
-
-
 def _random_integers(bounds: Tensor) -> Tensor:
     """Draw an integer from 0 to below each of ``bounds``."""
     drawn = (torch.rand(bounds.shape, device=bounds.device, dtype=torch.float64) * bounds).long()
@@ -156,15 +150,3 @@ def _rolled(batch: Batch, shifts: Tensor) -> Tensor:
     frames = torch.arange(batch.spectrograms.shape[1], device=shifts.device)
     own = frame_mask(batch.lengths, len(frames))
     return torch.where(own, (frames + shifts[:, None]) % batch.lengths[:, None], frames)
-
-
-def _outside_spans(extents: Tensor, size: int, count: int, fraction: float) -> Tensor:
-    """Draw ``count`` spans within each of ``extents``; return ``(batch, size)`` booleans, False inside a span."""
-    longest = (extents * fraction).long()
-    positions = torch.arange(size, device=extents.device)
-    kept = torch.ones(len(extents), size, dtype=torch.bool, device=extents.device)
-    for _ in range(count):
-        spans = _random_integers(longest + 1)
-        starts = _random_integers(extents - spans + 1)
-        kept &= (positions < starts[:, None]) | (positions >= (starts + spans)[:, None])
-    return kept

@@ -10,6 +10,7 @@ import shutil
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from filelock import FileLock
@@ -103,29 +104,16 @@ def default_corpus() -> Path:
     return make_corpus(cache_folder() / f"demo-corpus-v{VERSION}")
 
 
-def demo_data(
-    out: str,
-    seed: int = 0,
-    genre_train: int = 480,
-    genre_test: int = 120,
-    emotion_train: int = 200,
-    emotion_test: int = 40,
-    jobs: int | None = None,
-) -> None:
+def demo_data(out: str, **kwargs: Any) -> None:
     """Make a demo corpus of synthesised music, laid out as the lab's data set.
 
-    Takes about 90 s on two cores with the default sizes.
+    Takes one to two minutes on two cores with the default sizes.
 
     Args:
         out: folder to make.
-        seed: seed of all that is random; the same seed gives the same corpus.
-        genre_train: number of training tracks with a genre, at least 14.
-        genre_test: number of test tracks with a genre.
-        emotion_train: number of tracks with valence, energy and danceability.
-        emotion_test: number of such tracks without labels.
-        jobs: number of processes; as many as there are cores by default.
+        kwargs: see :func:`make_corpus`.
     """
-    folder = make_corpus(out, seed, genre_train, genre_test, emotion_train, emotion_test, jobs)
+    folder = make_corpus(out, **kwargs)
     print(
         f"The demo corpus is in {folder}: genres in {GENRE_FOLDER}, emotions in {EMOTION_FOLDER}, and the "
         f"same tracks beat-synchronised in the folders that end in {BEAT_SUFFIX}. To train on it:\n"

@@ -53,6 +53,8 @@ class CNN(Backbone):
         images = spectrograms[:, None].contiguous(memory_format=torch.channels_last)
         mask = frame_mask(lengths, images.shape[2])
         padded = not bool(mask.all())
+        if padded:
+            images = images * mask[:, None, :, None]
         for block in self.blocks:
             images, lengths, mask = block(images, lengths, mask, padded)
         frames = images.mean(dim=3).transpose(1, 2)
@@ -72,12 +74,15 @@ class Block(nn.Module):
         self.pool = nn.MaxPool2d(pool, ceil_mode=True)
 
     def forward(self, images: Tensor, lengths: Tensor, mask: Tensor, padded: bool) -> tuple[Tensor, Tensor, Tensor]:
-        """Return the pooled maps, their lengths and their mask; ``padded`` is False if ``mask`` is all True."""
-        if padded:
-            images = images * mask[:, None, :, None]
+        """Return the pooled maps, their lengths and their mask.
+
+        Args:
+            images: ``(batch, maps, time, frequency)``, zero in padding; so is what is returned.
+            lengths: Frames of each track, ``(batch,)``.
+            mask: True for a track's own frames, ``(batch, time)``.
+            padded: False if ``mask`` is all True.
+        """
         images = self.norm(self.convolution(images), mask, padded)
-        if padded:
-            images = images * mask[:, None, :, None]
         # ReLU and maximum may change places: same values, same gradients, on a fraction of the memory.
         images = F.relu(self.pool(images))
         lengths = -(-lengths // self.pool_size)
@@ -85,27 +90,19 @@ class Block(nn.Module):
 
 
 class MaskedBatchNorm2d(nn.BatchNorm2d):
-    """Batch norm whose training statistics count a track's own frames only."""
+    """Batch norm that counts a track's own frames only, and sets padding to zero."""
 
     def forward(self, images: Tensor, mask: Tensor, padded: bool) -> Tensor:  # type: ignore[override]
         """Normalise ``(batch, maps, time, frequency)``; ``mask`` is ``(batch, time)``."""
-        if not (padded and self.training):
+        if not padded:
             return super().forward(images)
-        weights = mask[:, None, :, None].to(torch.float32)
-        count = weights.sum() * images.shape[3]
-        values = images.float()
-        mean = (values * weights).sum(dim=(0, 2, 3)) / count
-        centred = (values - mean[:, None, None]) * weights
-        variance = centred.square().sum(dim=(0, 2, 3)) / count
-        self._update_running(mean.detach(), variance.detach() * count / (count - 1).clamp(min=1))
-        scale = self.weight * torch.rsqrt(variance + self.eps)
-        return (centred * scale[:, None, None] + self.bias[:, None, None]).to(images.dtype)
-
-    def _update_running(self, mean: Tensor, variance: Tensor) -> None:
-        assert self.running_mean is not None
-        assert self.running_var is not None
-        assert self.num_batches_tracked is not None
-        assert self.momentum is not None
-        self.num_batches_tracked.add_(1)
-        self.running_mean.lerp_(mean, self.momentum)
-        self.running_var.lerp_(variance, self.momentum)
+        if not self.training:
+            return super().forward(images) * mask[:, None, :, None]
+        # Own frames are put side by side, normalised as one long image, and put back.
+        batch, maps, time, frequency = images.shape
+        frames = images.permute(0, 2, 3, 1).reshape(batch * time, frequency, maps)
+        own = mask.flatten().nonzero().squeeze(1)
+        image = frames.index_select(0, own)[None].permute(0, 3, 1, 2)
+        normalised = super().forward(image).permute(0, 2, 3, 1)[0]
+        frames = torch.zeros_like(frames).index_copy(0, own, normalised)
+        return frames.view(batch, time, frequency, maps).permute(0, 3, 1, 2)

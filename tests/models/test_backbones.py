@@ -268,8 +268,16 @@ class TestMaskedBatchNorm:
     def test_evaluation_uses_the_running_statistics(self, norms, results):
         masked, plain = norms
         images = torch.randn(4, 3, 15, 5)
-        outputs = masked.eval()(images, frame_mask(self.lengths, 15), True)
-        torch.testing.assert_close(outputs, plain.eval()(images), atol=1e-5, rtol=1e-5)
+        mask = frame_mask(self.lengths, 15)
+        outputs = masked.eval()(images, mask, True)
+        expected = plain.eval()(images) * mask[:, None, :, None]
+        torch.testing.assert_close(outputs, expected, atol=1e-5, rtol=1e-5)
+
+    @pytest.mark.parametrize("training", [False, True])
+    def test_padding_becomes_zero(self, norms, training):
+        mask = frame_mask(self.lengths, 15)
+        outputs = norms[0].train(training)(torch.randn(4, 3, 15, 5), mask, True)
+        assert torch.all(outputs.permute(0, 2, 3, 1)[~mask] == 0)
 
 
 @pytest.mark.parametrize("training", [False, True])
@@ -282,10 +290,11 @@ def test_pooling_before_relu_changes_nothing(lengths, content, training):
     block = Block(2, 3, kernel_size=3, pool=4).train(training)
     nn.init.normal_(block.norm.bias)
     images = torch.randn(2, 2, 17, 9) if content == "random" else torch.ones(2, 2, 17, 9)
+    images = images * mask[:, None, :, None]
 
     def literally(images):
         shown = mask[:, None, :, None]
-        maps = block.norm(block.convolution(images * shown), mask, padded)
+        maps = block.norm(block.convolution(images), mask, padded)
         return block.pool(F.relu(maps) * shown)
 
     def values_and_gradients(function):

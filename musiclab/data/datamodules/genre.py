@@ -1,0 +1,86 @@
+"""Tracks with one genre each."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import torch
+from lightning_utilities.core.rank_zero import rank_zero_info
+
+from musiclab.data.datamodules.base import Part, SpectrogramDataModule
+from musiclab.data.labels import LAB_CLASS_MAP, GenreLabels, describe_merge, merge_genres, read_genre_labels
+from musiclab.data.store import open_store
+from musiclab.errors import UserError
+
+
+class GenreDataModule(SpectrogramDataModule):
+    """Tracks with one genre each.
+
+    The root holds ``train/``, ``test/``, ``train_labels.txt`` and ``test_labels.txt``; validation parts and
+    ``limit`` are stratified by genre.
+
+    Args:
+        class_map: New name of each genre, null to drop its tracks; genres that are not named stay as they are.
+            ``lab`` stands for the lab's merging of 20 genres into 10; null for none.
+        target_names: Genres in the order of the model's outputs; null: those of ``train_labels.txt``, sorted. The
+            command line fills in the names of a checkpoint that is tested or predicts.
+        kwargs: See :class:`SpectrogramDataModule`.
+    """
+
+    demo_folder = "fma_genre_spectrograms"
+
+    def __init__(
+        self,
+        *,
+        class_map: Literal["lab"] | dict[str, str | None] | None = "lab",
+        target_names: list[str] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.save_hyperparameters(logger=False)
+        self.class_map: Mapping[str, str | None] | None = LAB_CLASS_MAP if class_map == "lab" else class_map
+        self.target_names = target_names or sorted(set(self._read("train_labels.txt").genres))
+
+    def setup(self, stage: str) -> None:
+        """Open the stores that a stage needs and make its datasets; say what ``class_map`` did."""
+        if stage == "fit" and "train" not in self._datasets:
+            self.test_part()  # a wrong test label would otherwise come to light after hours of training
+            merged = describe_merge(read_genre_labels(self.root / "train_labels.txt"), self.class_map)
+            rank_zero_info(f"Genres of {self.root}: {', '.join(self.target_names)}")
+            if merged:
+                rank_zero_info(f"By class_map: {merged}")
+        super().setup(stage)
+
+    def train_part(self) -> Part:
+        """Return the tracks of ``train/`` with their genres."""
+        return self._part("train_labels.txt", self._read("train_labels.txt"))
+
+    def test_part(self) -> Part:
+        """Return the tracks of ``test/`` with their genres."""
+        return self._part("test_labels.txt", self._read("test_labels.txt"))
+
+    def predict_part(self) -> Part:
+        """Return all tracks of ``test/``, with their genres as far as ``test_labels.txt`` gives them."""
+        path = self.root / "test_labels.txt"
+        labels = merge_genres(read_genre_labels(path), self.class_map) if path.exists() else GenreLabels([], [])
+        genres = dict(zip(*labels, strict=True))
+        numbers = {genre: index for index, genre in enumerate(self.target_names)}
+        ids = open_store(self.root / "test", self.store_dtype, self.cache).ids
+        targets = [numbers.get(genres.get(identifier, ""), -1) for identifier in ids]
+        return Part(ids, torch.tensor(targets), None)
+
+    def _read(self, name: str) -> GenreLabels:
+        path = self.root / name
+        labels = merge_genres(read_genre_labels(path), self.class_map)
+        if not labels.ids:
+            raise UserError(f"{path}: class_map drops every track; use --data.class_map null to keep all genres")
+        return labels
+
+    def _part(self, name: str, labels: GenreLabels) -> Part:
+        number = {genre: index for index, genre in enumerate(self.target_names)}
+        unknown = sorted(set(labels.genres) - number.keys())
+        if unknown:
+            raise UserError(
+                f"{self.root / name}: genre {', '.join(unknown)} is none of the model's "
+                f"({', '.join(self.target_names)}); correct the labels or map it with --data.class_map"
+            )
+        return Part(labels.ids, torch.tensor([number[genre] for genre in labels.genres]), labels.genres)
