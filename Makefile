@@ -18,7 +18,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@touch $@
 
 demo: setup ## make the demo corpus, train on it, test and predict (CONFIG=configs/genre_lstm.yaml for the LSTM)
-	$(BIN)/musiclab fit -c $(CONFIG) --trainer.max_epochs 15
+	$(BIN)/musiclab fit -c $(CONFIG) --trainer.max_epochs 30
 	@set -e; run=$$(ls -td lightning_logs/version_* | head -n 1); \
 	echo "$(BIN)/musiclab predict --ckpt_path $$run/checkpoints/best.ckpt"; \
 	$(BIN)/musiclab predict --ckpt_path $$run/checkpoints/best.ckpt; \

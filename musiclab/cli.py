@@ -32,6 +32,7 @@ HINTS = (
     "isinstance.treespec, LeafSpec",
     "callbacks returned in `LightningModule.configure_callbacks` will override",
     "loading a checkpoint outside the 'fit' stage",
+    "callbacks used to create the checkpoint need to be provided",
     "Loading `train_dataloader` to estimate",
     "Tip",
 )

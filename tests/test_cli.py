@@ -213,6 +213,21 @@ def test_a_killed_run_resumes_to_the_same_weights(config, batch, workers, genre_
     assert (run / "predictions.csv").read_text() == (run_folder(tmp_path / "through") / "predictions.csv").read_text()
 
 
+def test_a_run_resumes_from_its_own_config_in_its_own_folder(genre_root, tmp_path):
+    main(fit_args("genre_cnn.yaml", genre_root, tmp_path, epochs=2))
+    run = run_folder(tmp_path)
+    before = last_state(run)
+    main(["fit", f"-c={run / 'config.yaml'}", f"--ckpt_path={run / 'checkpoints' / 'last.ckpt'}"])
+    assert_same(before, last_state(run))  # it had finished
+    assert [path.name for path in run.parent.iterdir()] == ["version_0"]
+
+
+def test_a_schedule_of_another_length_is_refused(trained, capfd):
+    checkpoint = f"--ckpt_path={trained / 'checkpoints' / 'last.ckpt'}"
+    error = error_of(capfd, ["fit", f"-c={trained / 'config.yaml'}", checkpoint, "--trainer.max_epochs=30"])
+    assert "100 steps, but this run 120" in error
+
+
 @pytest.mark.parametrize("command", ["test", "validate", "predict"])
 def test_random_weights_are_refused(command, trained, capfd):
     assert "--ckpt_path" in error_of(capfd, [command, f"-c={trained / 'config.yaml'}"])

@@ -111,6 +111,21 @@ class SpectrogramTask(LightningModule):
             batch = augmentation(batch)
         return batch
 
+    def on_train_start(self) -> None:
+        """Refuse to go on with a learning-rate schedule that was made for a run of another length.
+
+        Raises:
+            UserError: Saying how many steps the schedule has and how many the run.
+        """
+        steps = self.trainer.estimated_stepping_batches
+        for config in self.trainer.lr_scheduler_configs:
+            planned = getattr(config.scheduler, "total_steps", steps)
+            if planned != steps:
+                raise UserError(
+                    f"the checkpoint's learning-rate schedule has {planned} steps, but this run {steps}; resume with "
+                    "the data, batch_size and max_epochs that it was started with"
+                )
+
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Seed dropout and augmentation from the run's seed, the process and the step.
 
