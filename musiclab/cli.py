@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from musiclab.errors import find_user_error
+from musiclab.errors import UserError, describe_user_error
 
 if TYPE_CHECKING:
     from musiclab.training import TrainingCLI
@@ -34,7 +34,7 @@ HINTS = (
     "loading a checkpoint outside the 'fit' stage",
     "callbacks used to create the checkpoint need to be provided",
     "Loading `train_dataloader` to estimate",
-    "Tip",
+    "💡 Tip",
 )
 """Parts of Lightning's messages that do not apply here."""
 
@@ -53,10 +53,10 @@ def main(args: Sequence[str] | None = None) -> None:
         else:
             run_training(arguments)
     except Exception as error:
-        found = find_user_error(error)
-        if found is None:
+        message = describe_user_error(error)
+        if message is None:
             raise
-        print(f"musiclab: error: {found}", file=sys.stderr)
+        print(f"musiclab: error: {message}", file=sys.stderr)
         raise SystemExit(1) from None
 
 
@@ -64,11 +64,14 @@ def run_tool(name: str, arguments: list[str]) -> None:
     """Run one of :data:`TOOLS`; torch is not imported."""
     from jsonargparse import auto_cli
 
+    from musiclab.parsing import OneLineErrors
+
     module, function = TOOLS[name][0].split(":")
     auto_cli(
         getattr(importlib.import_module(module), function),
         args=arguments,
         as_positional=True,
+        parser_class=OneLineErrors,
         prog=f"musiclab {name}",
     )
 
@@ -76,9 +79,14 @@ def run_tool(name: str, arguments: list[str]) -> None:
 def run_training(arguments: list[str]) -> "TrainingCLI":
     """Run one of Lightning's commands."""
     _quieten()
+    from lightning_fabric.utilities.exceptions import MisconfigurationException
+
     from musiclab.training import TrainingCLI
 
-    return TrainingCLI(arguments, {name: text for name, (_, text) in TOOLS.items()})
+    try:
+        return TrainingCLI(arguments, {name: text for name, (_, text) in TOOLS.items()})
+    except MisconfigurationException as error:
+        raise UserError(str(error)) from error
 
 
 def _quieten() -> None:

@@ -18,8 +18,17 @@ def raise_first(problems: Sequence[str]) -> None:
         raise UserError(problems[0] + more)
 
 
-def find_user_error(error: BaseException | None) -> UserError | None:
-    """Return the UserError that ``error`` is or was raised from, if any; the parser wraps those of constructors."""
-    while error is not None and not isinstance(error, UserError):
-        error = error.__cause__ or error.__context__
-    return error
+def describe_user_error(error: BaseException) -> str | None:
+    """Return the message of an error that a user can put right, None for any other.
+
+    Such are a UserError, also one that ``error`` was raised from (the parser wraps those of constructors), and what
+    the system says of a file: that it is missing, or must not be written.
+    """
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, UserError):
+            return str(cause)
+        cause = cause.__cause__ or cause.__context__
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename}: {error.strerror}"
+    return None

@@ -2,10 +2,10 @@
 
 import argparse
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import pytorch_lightning as pl
-from pytorch_lightning.cli import ArgsType, LightningArgumentParser, LightningCLI
+from pytorch_lightning.cli import ArgsType, LightningArgumentParser, LightningCLI, SaveConfigCallback
 from pytorch_lightning.loggers import TensorBoardLogger
 
 import musiclab.augmentations
@@ -16,24 +16,32 @@ from musiclab.allocator import keep_freed_memory
 from musiclab.checkpoint import read_checkpoint
 from musiclab.data.datamodules import GenreDataModule, SpectrogramDataModule  # noqa: F401
 from musiclab.errors import UserError
+from musiclab.parsing import OneLineErrors
 from musiclab.tasks import ClassificationTask, SpectrogramTask  # noqa: F401
 
 LINKED = ("num_features", "target_names", "features", "beat_synced", "seconds")
 """What a task takes from the datamodule."""
 
 
-class TrainingParser(LightningArgumentParser):
-    """Lightning's parser, except that an error is one line."""
+MACHINE_SETTINGS = ("cache", "num_workers", "pin_memory")
+"""Data settings of a checkpoint that say nothing about another machine."""
 
-    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
-        """Print what is wrong with the command line, without the pages of usage, and exit with code 2."""
-        if not self.exit_on_error:  # a parser within the parser: the error is caught there
-            super().error(message, ex)
-        lines = [line.strip().removeprefix("- ") for line in message.splitlines()]
-        # What a value is not: the parser's account of each type that it tried.
-        noise = ("Does not validate", "Subtypes:", "Errors:", "Expected a <class 'NoneType'>", "Given value")
-        text = " ".join(line for line in lines if not line.startswith(noise))
-        self.exit(2, f"musiclab: error: {text} (`musiclab COMMAND --help` lists all options)\n")
+
+class TrainingParser(OneLineErrors, LightningArgumentParser):
+    """Lightning's parser with errors of one line."""
+
+
+class RunConfig(SaveConfigCallback):
+    """Saves the configuration in the run's folder: that of its start, which a resumed run leaves as it is."""
+
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Save the configuration, but for the checkpoint, if the folder has none yet."""
+        self.config = self.config.clone()
+        self.config.ckpt_path = None
+        folder = trainer.log_dir  # all processes have to ask for it
+        found = folder is not None and Path(folder, self.config_filename).exists()
+        self.already_saved = self.already_saved or trainer.strategy.broadcast(found)
+        super().setup(trainer, pl_module, stage)
 
 
 class TrainingCLI(LightningCLI):
@@ -57,7 +65,7 @@ class TrainingCLI(LightningCLI):
             auto_configure_optimizers=False,
             # Samplers of ours share the tracks out to processes.
             trainer_defaults={"use_distributed_sampler": False},
-            save_config_kwargs={"overwrite": True},
+            save_config_callback=RunConfig,
             parser_class=TrainingParser,
             parser_kwargs={
                 "prog": "musiclab",
@@ -100,12 +108,12 @@ class TrainingCLI(LightningCLI):
         """Parse the command line; a checkpoint's own data settings are its defaults.
 
         Raises:
-            UserError: If a checkpoint is needed and missing, or none.
+            UserError: If the checkpoint is missing or none.
         """
         assert isinstance(args, list)
-        command = args[0] if args and args[0] in self.subcommands() else None
+        command = next((argument for argument in args if argument in self.subcommands()), None)
         if command:
-            self._use_checkpoint(command, args[1:])
+            self._use_checkpoint(command, args)
         super().parse_arguments(parser, args)
 
     def before_instantiate_classes(self) -> None:
@@ -118,36 +126,48 @@ class TrainingCLI(LightningCLI):
             )
 
     def _parse_ckpt_path(self) -> None:
-        """Take the model from the checkpoint; refuse one of another task than the config's."""
-        config = self.config[self.config.subcommand]
-        if self._checkpoint and config.get("model"):
+        """Take the model from the checkpoint; refuse none where it is needed, and one of another task.
+
+        Raises:
+            UserError: If a command would run on random weights, or on weights of another task.
+        """
+        command = self.config.subcommand
+        config = self.config[command]
+        if self._checkpoint is None:
+            if command != "fit":
+                raise UserError(
+                    f"{command} needs a trained model: give --ckpt_path RUN/checkpoints/NAME.ckpt "
+                    "(without, it would run on random weights)"
+                )
+            if config.get("ckpt_path"):
+                raise UserError(f"{config.ckpt_path}: a checkpoint to go on from is given as --ckpt_path, in no config")
+        elif config.get("model"):
             wanted, trained = (name.rsplit(".", 1)[-1] for name in (config.model.class_path, self._trained_class))
             if trained and wanted != trained:
                 raise UserError(f"{self._checkpoint}: a checkpoint of {trained}, but the config asks for {wanted}")
         super()._parse_ckpt_path()
 
     def _use_checkpoint(self, command: str, args: list[str]) -> None:
-        # Only the command line counts: the config of a resumed run names the checkpoint it was resumed from.
+        # Only the command line counts: what a config names may be the checkpoint of another run.
         peek = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
         peek.add_argument("--ckpt_path")
         path = peek.parse_known_args(args)[0].ckpt_path
         if path is None:
-            if command != "fit" and not {"-h", "--help", "--print_config"} & set(args):
-                raise UserError(
-                    f"{command} needs a trained model: give --ckpt_path RUN/checkpoints/NAME.ckpt "
-                    "(without, it would run on random weights)"
-                )
             return
         checkpoint = read_checkpoint(path)
         self._checkpoint = Path(path).absolute()
         self._trained_class = checkpoint["hyper_parameters"].get("_class_path", "")
         data = dict(checkpoint.get("datamodule_hyper_parameters", {}))
         class_path = data.pop("_class_path", None)
-        data.pop("_instantiator", None)
-        if class_path:
-            if command != "fit":
-                data["target_names"] = checkpoint["hyper_parameters"]["target_names"]
-            self._subcommand_parsers[command].set_defaults({"data": {"class_path": class_path, "init_args": data}})
+        if class_path is None:
+            return
+        for name in ("_instantiator", *MACHINE_SETTINGS):
+            data.pop(name, None)
+        if command in ("test", "predict"):
+            data.pop("limit", None)
+        if command != "fit":
+            data["target_names"] = checkpoint["hyper_parameters"]["target_names"]
+        self._subcommand_parsers[command].set_defaults({"data": {"class_path": class_path, "init_args": data}})
 
     def instantiate_trainer(self, **kwargs: Any) -> pl.Trainer:
         """Make the trainer, with a run folder ``lightning_logs/version_N`` under an absolute root."""

@@ -18,10 +18,9 @@ class TrainingBatches(Sampler[list[int]]):
     Args:
         lengths: Frames of each track, ``(tracks,)``.
         batch_size: Tracks per batch and process; the last batch may be smaller.
-        shuffle: Draw a new order each epoch; else the tracks come in the order they are in.
-        by_length: Batch tracks of similar length, for less padding, if they are shuffled at all. Tracks are
-            shuffled, sorted by length within chunks of some batches, and the batches shuffled again, so that
-            epochs still differ.
+        shuffle: Draw a new order each epoch; else that of the first epoch serves them all.
+        by_length: Batch tracks of similar length, for less padding. Tracks are shuffled, sorted by length within
+            chunks of some batches, and the batches shuffled again, so that epochs still differ.
         seed: Seed of the run.
         epoch: Returns the number of the epoch that is about to start.
         rank: This process.
@@ -44,7 +43,7 @@ class TrainingBatches(Sampler[list[int]]):
         self.lengths = lengths
         self.batch_size = batch_size
         self.shuffle = shuffle
-        self.by_length = by_length and shuffle
+        self.by_length = by_length
         self.seed = seed
         self.epoch = epoch
         self.rank = rank
@@ -54,10 +53,8 @@ class TrainingBatches(Sampler[list[int]]):
         return -(-(len(self.lengths) // self.world_size) // self.batch_size)
 
     def __iter__(self) -> Iterator[list[int]]:
-        generator = np.random.default_rng((self.seed, self.epoch()))
-        tracks = np.arange(len(self.lengths))
-        if self.shuffle:
-            generator.shuffle(tracks)
+        generator = np.random.default_rng((self.seed, self.epoch() if self.shuffle else 0))
+        tracks = generator.permutation(len(self.lengths))
         # Processes take turns, so that each has tracks of every length.
         share = len(tracks) // self.world_size
         joint = self.batch_size * self.world_size

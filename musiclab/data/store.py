@@ -146,7 +146,10 @@ def _store_name(source: Path, files: dict[str, Path], dtype: str) -> tuple[str, 
     where = hashlib.sha256(f"{source}\0{dtype}\0{FORMAT_VERSION}".encode()).hexdigest()[:8]
     what = hashlib.sha256()
     for path in files.values():
-        status = path.stat()
+        try:
+            status = path.stat()
+        except OSError as error:
+            raise UserError(f"{path}: cannot be read ({error.strerror}); restore the file or remove it") from None
         what.update(f"{path.name}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
     return f"{source.parent.name}-{source.name}-{where}", what.hexdigest()[:12]
 

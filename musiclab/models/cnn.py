@@ -35,6 +35,8 @@ class CNN(Backbone):
         dropout: float = 0.3,
     ) -> None:
         super().__init__()
+        if not 0 <= dropout < 1:
+            raise UserError(f"dropout is {dropout}; it must be 0 or more and below 1")
         if len(channels) != len(pools) or not channels:
             raise UserError(f"{len(channels)} channels and {len(pools)} pools; give one of each per block")
         if min(*channels, *pools) < 1:
@@ -54,7 +56,7 @@ class CNN(Backbone):
         mask = frame_mask(lengths, images.shape[2])
         padded = not bool(mask.all())
         if padded:
-            images = images * mask[:, None, :, None]
+            images = images.masked_fill(~mask[:, None, :, None], 0)
         for block in self.blocks:
             images, lengths, mask = block(images, lengths, mask, padded)
         frames = images.mean(dim=3).transpose(1, 2)
@@ -97,7 +99,7 @@ class MaskedBatchNorm2d(nn.BatchNorm2d):
         if not padded:
             return super().forward(images)
         if not self.training:
-            return super().forward(images) * mask[:, None, :, None]
+            return super().forward(images).masked_fill(~mask[:, None, :, None], 0)
         # Own frames are put side by side, normalised as one long image, and put back.
         batch, maps, time, frequency = images.shape
         frames = images.permute(0, 2, 3, 1).reshape(batch * time, frequency, maps)

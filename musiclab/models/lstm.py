@@ -42,6 +42,10 @@ class LSTM(Backbone):
         pooling: Pooling = "last",
     ) -> None:
         super().__init__()
+        if not 0 <= dropout < 1:
+            raise UserError(f"dropout is {dropout}; it must be 0 or more and below 1")
+        if hidden_size < 1 or num_layers < 1:
+            raise UserError(f"hidden_size is {hidden_size} and num_layers {num_layers}; both must be at least 1")
         if pooling not in get_args(Pooling):
             raise UserError(f"pooling is {pooling!r}; it must be one of {', '.join(get_args(Pooling))}")
         self.recurrence = nn.LSTM(

@@ -144,13 +144,15 @@ class SpectrogramTask(LightningModule):
         optimizer = make_optimizer(self.parameters())
         if make_scheduler is None:
             return optimizer
+        steps = self.trainer.estimated_stepping_batches
         try:
-            steps = self.trainer.estimated_stepping_batches  # infinite if the run is ended by something else
             scheduler = make_scheduler(optimizer, total_steps=steps)  # type: ignore[call-arg]
             interval = "step"
         except TypeError:  # a scheduler without total_steps
             scheduler = make_scheduler(optimizer)
             interval = "epoch"
+        except ValueError as error:
+            raise UserError(f"lr_scheduler: {error}; does the run have an end (--trainer.max_epochs)?") from None
         config: dict[str, Any] = {"scheduler": scheduler, "interval": interval}
         if isinstance(scheduler, ReduceLROnPlateau):
             config["monitor"] = scheduler.monitor

@@ -40,6 +40,8 @@ class ClassificationTask(SpectrogramTask):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        if not 0 <= label_smoothing < 1:
+            raise UserError(f"label_smoothing is {label_smoothing}; it must be 0 or more and below 1")
         genres = len(self.target_names)
         self.label_smoothing = label_smoothing
         self.balanced = class_weights == "balanced"
@@ -48,6 +50,7 @@ class ClassificationTask(SpectrogramTask):
             raise UserError(f"class_weights has {len(weights)} values for {genres} genres; give one per genre")
         self.register_buffer("class_weights", weights)
         self.class_weights: Tensor
+        self.train_loss = MeanMetric()
         self.train_accuracy = MulticlassAccuracy(genres, average="micro")
         self.val_loss = MeanMetric()
         self.val_metrics = MetricCollection(
@@ -86,9 +89,10 @@ class ClassificationTask(SpectrogramTask):
         batch = self.augment(batch._replace(targets=shares))
         logits = self.outputs(batch.spectrograms, batch.lengths)
         loss = self.loss(logits, batch.targets)
-        self.train_accuracy(logits, batch.targets.argmax(dim=1))
         size = len(batch.ids)
-        self.log("train_loss", loss, on_step=False, on_epoch=True, prog_bar=True, batch_size=size)
+        self.train_loss.update(loss.detach(), size)
+        self.train_accuracy.update(logits, batch.targets.argmax(dim=1))
+        self.log("train_loss", self.train_loss, on_step=False, on_epoch=True, prog_bar=True, batch_size=size)
         self.log("train_accuracy", self.train_accuracy, on_step=False, on_epoch=True, batch_size=size)
         return loss
 

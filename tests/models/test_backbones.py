@@ -15,7 +15,7 @@ from musiclab.models import CNN, LSTM
 from musiclab.models.backbone import frame_mask, masked_max, masked_mean
 from musiclab.models.cnn import Block, MaskedBatchNorm2d
 
-GARBAGE = 1e3
+GARBAGE = float("nan")
 
 lstm = partial(LSTM, hidden_size=5)
 cnn = partial(CNN, channels=(3, 4, 5, 6))

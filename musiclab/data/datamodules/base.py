@@ -44,7 +44,7 @@ class SpectrogramDataModule(LightningDataModule):
         fold: Which of the folds, from 0, is held out.
         limit: At most so many tracks of ``train/`` and of ``test/``, for quick runs.
         seed: Seed of the split and of ``limit``; the order of training comes from ``seed_everything``.
-        shuffle: Train in a new order each epoch.
+        shuffle: Train in a new order each epoch; else in the same one, drawn once.
         by_length: Put tracks of similar length into a training batch; null: for beat-synced tracks.
         store_dtype: Precision of the packed store.
         cache: Folder of the packed store; null: ``$MUSICLAB_CACHE``, else the user's cache folder.
@@ -84,6 +84,9 @@ class SpectrogramDataModule(LightningDataModule):
         self.root = Path(root).expanduser()
         if not self.root.is_dir():
             raise UserError(f"{self.root}: no such folder; give the path of a data set with --data.root")
+        for name, value, least in (("batch_size", batch_size, 1), ("seed", seed, 0), ("num_workers", num_workers, 0)):
+            if value is not None and value < least:
+                raise UserError(f"{name} is {value}; it must be at least {least}")
         self.features = features
         self.num_features = FEATURE_ROWS[features].stop - FEATURE_ROWS[features].start
         self.beat_synced = beat_synced
@@ -114,6 +117,12 @@ class SpectrogramDataModule(LightningDataModule):
     @abstractmethod
     def predict_part(self) -> Part:
         """Return all tracks of ``test/``, with targets as far as they are known."""
+
+    def _keep_plain_paths(self) -> None:
+        """Make the paths among the hyperparameters absolute strings, as a safely loaded checkpoint can hold them."""
+        for name in ("root", "cache"):
+            if self.hparams.get(name) is not None:
+                self.hparams[name] = str(Path(self.hparams[name]).expanduser().absolute())
 
     def setup(self, stage: str) -> None:
         """Open the stores that a stage needs, building them if need be, and make its datasets."""

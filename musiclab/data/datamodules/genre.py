@@ -37,6 +37,7 @@ class GenreDataModule(SpectrogramDataModule):
     ) -> None:
         super().__init__(**kwargs)
         self.save_hyperparameters(logger=False)
+        self._keep_plain_paths()
         self.class_map: Mapping[str, str | None] | None = LAB_CLASS_MAP if class_map == "lab" else class_map
         self.target_names = target_names or sorted(set(self._read("train_labels.txt").genres))
 
