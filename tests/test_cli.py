@@ -228,9 +228,50 @@ def test_a_schedule_of_another_length_is_refused(trained, capfd):
     assert "100 steps, but this run 120" in error
 
 
+def test_a_refused_resume_leaves_the_config_of_the_run(trained, capfd):
+    before = (trained / "config.yaml").read_text()
+    checkpoint = f"--ckpt_path={trained / 'checkpoints' / 'last.ckpt'}"
+    error_of(capfd, ["fit", f"-c={trained / 'config.yaml'}", checkpoint, "--trainer.max_epochs=31"])
+    assert (trained / "config.yaml").read_text() == before
+    assert yaml.safe_load(before)["ckpt_path"] is None
+
+
 @pytest.mark.parametrize("command", ["test", "validate", "predict"])
-def test_random_weights_are_refused(command, trained, capfd):
+def test_random_weights_are_refused(command, trained, tmp_path, capfd):
     assert "--ckpt_path" in error_of(capfd, [command, f"-c={trained / 'config.yaml'}"])
+    whole = tmp_path / "whole.yaml"
+    whole.write_text(yaml.safe_dump({command: yaml.safe_load((trained / "config.yaml").read_text())}))
+    assert "--ckpt_path" in error_of(capfd, [f"--config={whole}", command])
+
+
+def test_a_checkpoint_named_in_a_config_is_refused(genre_root, tmp_path, capfd):
+    config = tmp_path / "resume.yaml"
+    config.write_text("ckpt_path: /nowhere.ckpt\n")
+    args = fit_args("genre_cnn.yaml", genre_root, tmp_path, f"-c={config}")
+    assert "/nowhere.ckpt" in error_of(capfd, args)
+
+
+def test_settings_of_the_training_machine_and_its_limit_stay_behind(genre_root, tmp_path):
+    main(fit_args("genre_cnn.yaml", genre_root, tmp_path, "--data.limit=30", f"--data.cache={tmp_path / 'cache'}"))
+    larger = make_genre_folder(tmp_path / "larger", train=3, test=40)
+    (tmp_path / "cache").rename(tmp_path / "gone")
+    checkpoint = run_folder(tmp_path) / "checkpoints" / "best.ckpt"
+    main(evaluate_args("predict", checkpoint, tmp_path, f"--data.root={larger}"))
+    assert len(read_rows(run_folder(tmp_path, 1) / "predictions.csv")) == 40
+    assert not (tmp_path / "cache").exists()
+
+
+def test_two_processes_test_as_one_does(trained, tmp_path):
+    """9 tracks on 2 processes: none is lost and none counted twice."""
+    args = evaluate_args("test", trained / "checkpoints" / "best.ckpt", tmp_path)
+    parallel = ["--trainer.devices=2", "--trainer.strategy=ddp"]
+    result = subprocess.run(
+        [sys.executable, "-m", "musiclab", *args, *parallel], capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr
+    together, alone = (json.loads((run / "test_metrics.json").read_text()) for run in (run_folder(tmp_path), trained))
+    assert together == pytest.approx(alone, abs=1e-5)
+    assert read_rows(run_folder(tmp_path) / "predictions.csv") == read_rows(trained / "predictions.csv")
 
 
 def test_labels_of_another_data_set_are_refused(trained, tmp_path, capfd):

@@ -1,6 +1,7 @@
 """GenreDataModule without a trainer: what it knows at once, its parts, its batches, and its refusals."""
 
 import logging
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -268,9 +269,23 @@ def test_training_order_is_drawn_from_the_seed_of_the_run(genre_root, monkeypatc
     assert orders[0][1] == orders[2][1]
 
 
-def test_no_shuffling_keeps_the_order_of_the_labels(genre_root):
-    train, _ = parts(prepared(genre_root, shuffle=False))
-    assert train == [i for i in labels(genre_root, "train") if i in train]
+def test_genres_are_mixed_without_shuffling_too(root):
+    """The lab's label files are sorted by genre: batches in their order would be of one genre each."""
+    write_labels(root, "train", dict(sorted(labels(root, "train").items(), key=lambda row: row[1])))
+    loader = prepared(root, shuffle=False, batch_size=12).train_dataloader()
+    assert all(len(batch.targets.unique()) == len(GENRES) for batch in loader if len(batch.ids) == 12)
+
+
+def test_hyperparameters_are_plain_and_paths_absolute(genre_root, monkeypatch):
+    monkeypatch.chdir(genre_root.parent)
+    hyperparameters = GenreDataModule(root=Path(genre_root.name)).hparams
+    assert hyperparameters["root"] == str(genre_root)
+
+
+@pytest.mark.parametrize("options", [{"batch_size": 0}, {"seed": -1}, {"num_workers": -1}])
+def test_numbers_out_of_range_are_refused(genre_root, options):
+    with pytest.raises(UserError, match=f"{next(iter(options))} is .*at least"):
+        GenreDataModule(root=genre_root, **options)
 
 
 def test_workers_load_the_same_batches(genre_root):

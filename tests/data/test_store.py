@@ -317,3 +317,9 @@ def test_folder_without_arrays_is_refused(tmp_path, own_cache):
         open_store(tmp_path, cache=own_cache)
     with pytest.raises(UserError, match="no such folder"):
         open_store(tmp_path / "nowhere", cache=own_cache)
+
+
+def test_link_to_nowhere_is_named(tmp_path):
+    (tmp_path / "7.npy").symlink_to(tmp_path / "gone")
+    with pytest.raises(UserError, match=r"7\.npy: cannot be read"):
+        open_store(tmp_path)
