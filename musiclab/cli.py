@@ -34,6 +34,7 @@ HINTS = (
     "loading a checkpoint outside the 'fit' stage",
     "callbacks used to create the checkpoint need to be provided",
     "Loading `train_dataloader` to estimate",
+    "It is recommended to use `self.log.* when logging on epoch level in distributed setting",  # they are in sync
     "💡 Tip",
 )
 """Parts of Lightning's messages that do not apply here."""
