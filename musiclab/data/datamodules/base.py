@@ -127,9 +127,7 @@ class SpectrogramDataModule(LightningDataModule):
     def setup(self, stage: str) -> None:
         """Open the stores that a stage needs, building them if need be, and make its datasets."""
         if stage in ("fit", "validate") and "train" not in self._datasets:
-            part = self.train_part()
-            chosen = choose_subset(len(part.ids), part.classes, self.limit, self.seed)
-            part = _select(part, chosen.tolist())
+            part = self._limited(self.train_part())
             split = split_validation(
                 len(part.ids),
                 part.classes,
@@ -142,9 +140,7 @@ class SpectrogramDataModule(LightningDataModule):
             self._datasets["train"] = self._dataset(store, _select(part, split.train.tolist()))
             self._datasets["validation"] = self._dataset(store, _select(part, split.validation.tolist()))
         if stage in ("test", "predict") and stage not in self._datasets:
-            part = self.test_part() if stage == "test" else self.predict_part()
-            chosen = choose_subset(len(part.ids), part.classes, self.limit, self.seed)
-            part = _select(part, chosen.tolist())
+            part = self._limited(self.test_part() if stage == "test" else self.predict_part())
             self._datasets[stage] = self._dataset(self._open("test", part.ids), part)
 
     def feature_statistics(self) -> tuple[Tensor, Tensor]:
@@ -216,6 +212,9 @@ class SpectrogramDataModule(LightningDataModule):
                 f"restore the file or remove its row; `musiclab check {self.root}` lists all that is wrong"
             )
         return store
+
+    def _limited(self, part: Part) -> Part:
+        return _select(part, choose_subset(len(part.ids), part.classes, self.limit, self.seed).tolist())
 
     def _dataset(self, store: SpectrogramStore, part: Part) -> SpectrogramDataset:
         return SpectrogramDataset(store, part.ids, part.targets, FEATURE_ROWS[self.features])
