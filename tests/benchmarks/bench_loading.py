@@ -192,7 +192,8 @@ def print_table(first: Result, later: Result, preloaded: Result) -> None:
     print(header)
     for name, value, more_is_better in rows:
         values = [value(result) for result in (first, later, preloaded)]
-        cells = f"{values[0]:>18.3g}{values[1]:>18.3g}{values[2]:>12.3g}"
+        shown = [f"{number:,.0f}" if number >= 100 else f"{number:.3g}" for number in values]
+        cells = f"{shown[0]:>18}{shown[1]:>18}{shown[2]:>12}"
         for own in values[:2]:
             better, worse = (own, values[2]) if more_is_better else (values[2], own)
             cells += f"{better / worse:>8.1f}x"
