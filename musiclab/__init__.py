@@ -1,3 +1,3 @@
-"""Recognise the genre of music and its emotional dimensions from spectrograms."""
+"""Recognise the genre of music from spectrograms."""
 
 __version__ = "0.1.0"
