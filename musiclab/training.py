@@ -36,10 +36,12 @@ class RunConfig(SaveConfigCallback):
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Save the configuration, but for the checkpoint, if the folder has none yet."""
+        folder = trainer.log_dir  # all processes have to ask for it
+        if folder is None:  # without a logger there is no run folder
+            return
         self.config = self.config.clone()
         self.config.ckpt_path = None
-        folder = trainer.log_dir  # all processes have to ask for it
-        found = folder is not None and Path(folder, self.config_filename).exists()
+        found = Path(folder, self.config_filename).exists()
         self.already_saved = self.already_saved or trainer.strategy.broadcast(found)
         super().setup(trainer, pl_module, stage)
 

@@ -1,10 +1,12 @@
 """What every backbone is, and the masked reductions over time that backbones share."""
 
+from abc import ABC, abstractmethod
+
 import torch
 from torch import Tensor, nn
 
 
-class Backbone(nn.Module):
+class Backbone(nn.Module, ABC):
     """Maps spectrograms ``(batch, time, features)`` and their lengths ``(batch,)`` to ``(batch, embedding)``.
 
     In evaluation a track's embedding does not depend on the other tracks of its batch nor on its padding.
@@ -15,9 +17,9 @@ class Backbone(nn.Module):
 
     embedding_size: int
 
+    @abstractmethod
     def forward(self, spectrograms: Tensor, lengths: Tensor) -> Tensor:
         """Return the embeddings ``(batch, embedding)``."""
-        raise NotImplementedError
 
 
 def frame_mask(lengths: Tensor, frames: int) -> Tensor:
