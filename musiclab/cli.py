@@ -6,7 +6,7 @@ import re
 import sys
 import warnings
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
 
 from musiclab.errors import UserError, describe_user_error
 
@@ -19,6 +19,7 @@ TOOLS = {
         "Make the demo corpus: synthesised music, laid out as the lab's data.",
     ),
     "check": ("musiclab.data.check:check", "List everything that is wrong with a data set folder."),
+    "submit": ("musiclab.submission:submit", "Join emotion predictions into the solution file of a competition."),
 }
 """Commands that need no trainer: name, function, line of help."""
 
@@ -68,13 +69,18 @@ def run_tool(name: str, arguments: list[str]) -> None:
     from musiclab.parsing import OneLineErrors
 
     module, function = TOOLS[name][0].split(":")
-    auto_cli(
-        getattr(importlib.import_module(module), function),
-        args=arguments,
-        as_positional=True,
-        parser_class=OneLineErrors,
-        prog=f"musiclab {name}",
-    )
+    tool = getattr(importlib.import_module(module), function)
+    lists = {name: get_args(hint)[0] for name, hint in get_type_hints(tool).items() if get_origin(hint) is list}
+
+    class ToolParser(OneLineErrors):
+        """Takes a required list as one word or more, where jsonargparse would want ``[a,b]``."""
+
+        def add_argument(self, *args: Any, **kwargs: Any) -> Any:
+            if args[0] in lists:  # those of options begin with --
+                kwargs = {"type": lists[args[0]], "nargs": "+", "help": kwargs["help"]}
+            return super().add_argument(*args, **kwargs)
+
+    auto_cli(tool, args=arguments, as_positional=True, parser_class=ToolParser, prog=f"musiclab {name}")
 
 
 def run_training(arguments: list[str]) -> "TrainingCLI":

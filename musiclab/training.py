@@ -9,15 +9,16 @@ from pytorch_lightning.cli import ArgsType, LightningArgumentParser, LightningCL
 from pytorch_lightning.loggers import TensorBoardLogger
 
 import musiclab.augmentations
-import musiclab.callbacks
+import musiclab.losses
 import musiclab.models  # noqa: F401  (makes the short class names known to the parser, as do the lines around)
 from musiclab import __version__
 from musiclab.allocator import keep_freed_memory
+from musiclab.callbacks import SolutionWriter
 from musiclab.checkpoint import read_checkpoint
-from musiclab.data.datamodules import GenreDataModule, SpectrogramDataModule  # noqa: F401
+from musiclab.data.datamodules import SpectrogramDataModule
 from musiclab.errors import UserError
 from musiclab.parsing import OneLineErrors
-from musiclab.tasks import ClassificationTask, SpectrogramTask  # noqa: F401
+from musiclab.tasks import SpectrogramTask
 
 LINKED = ("num_features", "target_names", "features", "beat_synced", "seconds")
 """What a task takes from the datamodule."""
@@ -71,7 +72,7 @@ class TrainingCLI(LightningCLI):
             parser_class=TrainingParser,
             parser_kwargs={
                 "prog": "musiclab",
-                "description": "Train, test and use models that recognise the genre of music from spectrograms.",
+                "description": "Train, test and use models that recognise genre and emotion of music.",
                 "version": __version__,
             },
             args=args,
@@ -93,6 +94,12 @@ class TrainingCLI(LightningCLI):
         parser.set_defaults({f"trainer.{name}": value for name, value in self.trainer_defaults.items()})
         parser.add_lightning_class_args(SpectrogramTask, "model", subclass_mode=True, required=False)
         parser.add_lightning_class_args(SpectrogramDataModule, "data", subclass_mode=True, required=False)
+
+    def _prepare_subcommand_parser(self, klass: type, subcommand: str, **kwargs: Any) -> LightningArgumentParser:
+        parser = super()._prepare_subcommand_parser(klass, subcommand, **kwargs)
+        if subcommand == "predict":
+            parser.add_lightning_class_args(SolutionWriter, "solution")
+        return parser
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Let the task take from the datamodule what it has to agree with."""
@@ -167,7 +174,7 @@ class TrainingCLI(LightningCLI):
             data.pop(name, None)
         if command in ("test", "predict"):
             data.pop("limit", None)
-        if command != "fit":
+        if command != "fit" and "target_names" in data:
             data["target_names"] = checkpoint["hyper_parameters"]["target_names"]
         self._subcommand_parsers[command].set_defaults({"data": {"class_path": class_path, "init_args": data}})
 
@@ -187,12 +194,13 @@ class TrainingCLI(LightningCLI):
         return super().instantiate_trainer(**kwargs)
 
     def after_fit(self) -> None:
-        """Test the best checkpoint, unless the run was a mere check."""
+        """Test the best checkpoint, unless the run was a mere check or there is nothing to test on."""
         checkpoints = self.trainer.checkpoint_callback
         best = getattr(checkpoints, "best_model_path", "")
         mere_check = self.trainer.fast_dev_run or self.trainer.overfit_batches  # type: ignore[attr-defined]
         if best and not mere_check:
-            self.trainer.test(self.model, datamodule=self.datamodule, ckpt_path=best, verbose=False)
+            if self.datamodule.has_test:
+                self.trainer.test(self.model, datamodule=self.datamodule, ckpt_path=best, verbose=False)
             if self.trainer.is_global_zero:
                 print(f"Best checkpoint: {best}")
 

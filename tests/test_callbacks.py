@@ -14,8 +14,9 @@ from sklearn.metrics import classification_report, confusion_matrix
 from torch.utils.data import DataLoader
 
 from musiclab.batch import Batch
-from musiclab.callbacks import EMAWeights, GenreResults, gather_rows, id_order, write_csv
-from musiclab.files import replacing
+from musiclab.callbacks import EMAWeights, GenreResults, gather_rows
+from musiclab.files import replacing, write_csv
+from musiclab.ids import id_order
 from musiclab.models import CNN
 from musiclab.report.figures import confusion_figure
 from musiclab.tasks import ClassificationTask

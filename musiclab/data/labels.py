@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from musiclab.errors import UserError, raise_first
+from musiclab.ids import track_id
 
 LAB_CLASS_MAP: Mapping[str, str | None] = MappingProxyType(
     {
@@ -62,18 +63,6 @@ class LabelTable(NamedTuple):
     columns: list[str]
     rows: list[tuple[str, list[str]]]
     problems: list[str]
-
-
-def track_id(name: str) -> str:
-    """Return the id of a file name or label entry: what stands before the first dot.
-
-    Raises:
-        UserError: If the id is empty or would lead out of the data set's folder.
-    """
-    identifier = name.strip().split(".", 1)[0]
-    if not identifier or any(mark in name for mark in ("/", "\\", "\0")):
-        raise UserError(f"{name!r} is no track name: an id must name a file inside the data set's folder")
-    return identifier
 
 
 def read_table(path: Path) -> LabelTable:
@@ -143,7 +132,7 @@ def parse_emotions(table: LabelTable, path: Path, axes: Sequence[str] | None = N
     if not table.columns:
         return EmotionLabels([], [], []), problems
     available = table.columns[1:]
-    if table.columns[0] != "Id" or not available:
+    if table.columns[0] != "Id" or not available or "Genre" in available:
         return EmotionLabels([], [], []), [
             *problems,
             _header_problem(path, table.columns, "Id,valence,energy,..."),

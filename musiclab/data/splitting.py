@@ -1,4 +1,4 @@
-"""Validation parts and smaller subsets, the same for the same seed."""
+"""Held-out parts and smaller subsets, the same for the same seed."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -13,13 +13,13 @@ Indices = npt.NDArray[np.int64]
 
 
 class Split(NamedTuple):
-    """Indices of the tracks to train on and of those to validate on, each in ascending order."""
+    """Indices of the tracks to train on and of those held out, each in ascending order."""
 
     train: Indices
-    validation: Indices
+    held_out: Indices
 
 
-def split_validation(
+def split_tracks(
     tracks: int,
     classes: Sequence[str] | None,
     *,
@@ -27,8 +27,9 @@ def split_validation(
     folds: int | None,
     fold: int,
     seed: int,
+    purpose: str = "val",
 ) -> Split:
-    """Hold tracks out for validation.
+    """Hold tracks out for validation or for a test.
 
     Args:
         tracks: How many tracks there are.
@@ -37,13 +38,14 @@ def split_validation(
         folds: Number of folds of a cross-validation, of which number ``fold`` (from 0) is held out.
         fold: See ``folds``.
         seed: Same seed, same split; the folds of one seed do not overlap.
+        purpose: ``val`` or ``test``, for the errors.
 
     Raises:
         UserError: If the tracks cannot be split like that.
     """
     if folds is None:
         if not 0 < fraction < 1:
-            raise UserError(f"val_fraction is {fraction}; it must lie between 0 and 1, as in 0.1")
+            raise UserError(f"{purpose}_fraction is {fraction}; it must lie between 0 and 1, as in 0.1")
         kind = ShuffleSplit if classes is None else StratifiedShuffleSplit
         splitter = kind(n_splits=1, test_size=fraction, random_state=seed)
         fold = 0
@@ -56,11 +58,11 @@ def split_validation(
         parts = list(splitter.split(np.zeros(tracks), classes))
     except ValueError as error:
         raise UserError(
-            f"{tracks} training tracks cannot be split for validation: {error}; "
+            f"{tracks} labelled tracks cannot be split ({purpose}_fraction {fraction}, folds {folds}): {error}; "
             "use more tracks, another fraction or fewer folds"
         ) from None
-    train, validation = parts[fold]
-    return Split(np.sort(train), np.sort(validation))
+    train, held_out = parts[fold]
+    return Split(np.sort(train), np.sort(held_out))
 
 
 def choose_subset(tracks: int, classes: Sequence[str] | None, limit: int | None, seed: int) -> Indices:

@@ -33,6 +33,38 @@ def confusion_figure(matrix: npt.NDArray[np.int64], names: Sequence[str]) -> Fig
     return figure
 
 
+def scatter_figure(
+    truth: npt.NDArray[np.floating],
+    predictions: npt.NDArray[np.floating],
+    axes: Sequence[str],
+    correlations: Sequence[float],
+) -> Figure:
+    """Draw prediction against truth, a panel for each axis.
+
+    Args:
+        truth: ``(tracks, axes)``.
+        predictions: ``(tracks, axes)``.
+        axes: Names of the axes.
+        correlations: Spearman's correlation on each axis.
+    """
+    count = len(axes)
+    figure = Figure(figsize=(3.6 * count + 0.4, 4.0), layout="constrained", dpi=110)
+    FigureCanvasAgg(figure)
+    panels = figure.subplots(1, count, squeeze=False)[0]
+    for panel, name, true, predicted, correlation in zip(
+        panels, axes, truth.T, predictions.T, correlations, strict=True
+    ):
+        low, high = min(true.min(), predicted.min()), max(true.max(), predicted.max())
+        margin = 0.03 * (high - low)
+        limits = (low - margin, high + margin)
+        panel.plot(limits, limits, color="0.6", linewidth=1, linestyle="--", zorder=1)
+        panel.scatter(true, predicted, s=14, alpha=0.6, linewidths=0, zorder=2)
+        panel.set(xlim=limits, ylim=limits, aspect="equal", xlabel="truth", ylabel="prediction")
+        panel.set_title(f"{name}: Spearman {correlation:.3f}")
+        panel.grid(color="0.92")
+    return figure
+
+
 def save_figure(figure: Figure, path: Path) -> None:
     """Write a figure as a picture, whole or not at all; the suffix gives the format."""
     with replacing(path) as partial:

@@ -1,6 +1,8 @@
-"""Lightning modules: a backbone, a head, a loss and metrics."""
+"""Lightning modules: what is trained, how, and by which metrics it is judged."""
 
 from musiclab.tasks.base import SpectrogramTask
 from musiclab.tasks.classification import ClassificationTask
+from musiclab.tasks.multitask import MultitaskRegressionTask
+from musiclab.tasks.regression import RegressionTask
 
-__all__ = ["ClassificationTask", "SpectrogramTask"]
+__all__ = ["ClassificationTask", "MultitaskRegressionTask", "RegressionTask", "SpectrogramTask"]

@@ -1,12 +1,13 @@
 """What all tasks share: inputs, normalisation, backbone, head, optimisation and reproducible batches."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple, Self
 
 import numpy as np
 import torch
 from pytorch_lightning import LightningModule
+from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.cli import LRSchedulerCallable, OptimizerCallable, ReduceLROnPlateau
 from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
@@ -16,6 +17,7 @@ from musiclab.batch import Batch
 from musiclab.errors import UserError
 from musiclab.features import FRAME_SECONDS
 from musiclab.models import LSTM, Backbone
+from musiclab.tasks.transfer import FrozenBackbone, FrozenEpochs, load_backbone
 
 INPUT_HPARAMS = ("features", "beat_synced", "seconds")
 """What a network was trained on, as the datamodule says it."""
@@ -47,6 +49,9 @@ class SpectrogramTask(LightningModule):
         lr_scheduler: Makes the learning-rate scheduler, given the optimizer; one that takes ``total_steps`` gets
             the number of steps of the run and is stepped after each, others after each epoch.
         augmentations: Random changes to training batches, in this order.
+        pretrained: Checkpoint of any task whose backbone and normalisation a training starts from; its data have to
+            have the same features. It is read at the start of ``fit`` only.
+        frozen_epochs: For how many epochs the pretrained backbone stays as it is; ``all`` for good.
     """
 
     def __init__(
@@ -60,31 +65,49 @@ class SpectrogramTask(LightningModule):
         optimizer: OptimizerCallable = torch.optim.Adam,
         lr_scheduler: LRSchedulerCallable | None = None,
         augmentations: Sequence[Augmentation] | None = None,
+        pretrained: str | None = None,
+        frozen_epochs: FrozenEpochs = 0,
     ) -> None:
         super().__init__()
         self.save_hyperparameters()
-        # Given from Python, these are no plain values, which a safely loaded checkpoint cannot hold.
-        for name in ("backbone", "optimizer", "lr_scheduler", "augmentations"):
-            if not _is_plain(self.hparams[name]):
-                del self.hparams[name]
+        # Parts given from Python are no plain values, which a safely loaded checkpoint cannot hold.
+        for name in [name for name, value in self.hparams.items() if not _is_plain(value)]:
+            del self.hparams[name]
+        if frozen_epochs and pretrained is None:
+            raise UserError(f"frozen_epochs is {frozen_epochs}, but there is no pretrained checkpoint to start from")
         self.target_names = list(target_names)
         self.backbone = backbone(num_features)
-        self.head = nn.Linear(self.backbone.embedding_size, len(target_names))
+        self.head: nn.Module = nn.Linear(self.backbone.embedding_size, len(target_names))
         self._optimisation = Optimisation(optimizer, lr_scheduler)
         self.augmentations = list(augmentations or [])
+        self.pretrained = pretrained
+        self.frozen_epochs = frozen_epochs
         self.register_buffer("feature_mean", torch.zeros(num_features))
         self.register_buffer("feature_std", torch.ones(num_features))
         self.feature_mean: Tensor
         self.feature_std: Tensor
 
     def setup(self, stage: str) -> None:
-        """Fit the normalisation on the training part, if the datamodule offers its statistics."""
+        """Take backbone and normalisation from the pretrained checkpoint, or fit the latter on the training part."""
+        if stage != "fit":
+            return
+        if self.pretrained is None:
+            self._fit_normalisation()
+        elif self.trainer.ckpt_path is None:  # a resumed run brings its own along
+            load_backbone(self, self.pretrained, ("num_features", *INPUT_HPARAMS))
+
+    def _fit_normalisation(self) -> None:
         statistics = getattr(self._datamodule(), "feature_statistics", None)
-        if stage == "fit" and statistics is not None:
-            mean, std = statistics()
-            self.feature_mean.copy_(mean)
-            # A feature that never changes says nothing; it becomes zero instead of being blown up.
-            self.feature_std.copy_(torch.where(std > 1e-4, std, torch.ones_like(std)))
+        if statistics is None:
+            return
+        mean, std = statistics()
+        self.feature_mean.copy_(mean)
+        # A feature that never changes says nothing; it becomes zero instead of being blown up.
+        self.feature_std.copy_(torch.where(std > 1e-4, std, torch.ones_like(std)))
+
+    def configure_callbacks(self) -> list[Callback]:
+        """Return the callbacks that a task brings along."""
+        return [FrozenBackbone(self.frozen_epochs)] if self.frozen_epochs else []
 
     def forward(self, spectrograms: Tensor, lengths: Tensor) -> Tensor:
         """Return the outputs ``(batch, len(target_names))`` for spectrograms as they are in the files.
@@ -138,10 +161,14 @@ class SpectrogramTask(LightningModule):
             state = np.random.SeedSequence([int(seed), self.global_rank, step]).generate_state(2)
             torch.manual_seed(int(state[0]) << 32 | int(state[1]))
 
+    def parameter_groups(self) -> Iterable[Any]:
+        """Return what the optimizer is made for: all parameters."""
+        return self.parameters()
+
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Return the optimizer, and the scheduler with the interval that suits it."""
         make_optimizer, make_scheduler = self._optimisation
-        optimizer = make_optimizer(self.parameters())
+        optimizer = make_optimizer(self.parameter_groups())
         if make_scheduler is None:
             return optimizer
         steps = self.trainer.estimated_stepping_batches
@@ -177,7 +204,9 @@ class SpectrogramTask(LightningModule):
 
 
 def _is_plain(value: Any) -> bool:
-    """Whether a hyperparameter comes from the command line, which gives classes as dicts."""
-    if isinstance(value, list):
-        return all(isinstance(item, dict) for item in value)
-    return isinstance(value, dict | None)
+    """Whether a hyperparameter holds nothing but plain values; the command line gives parts as dicts."""
+    if isinstance(value, dict):
+        return all(isinstance(key, str) and _is_plain(item) for key, item in value.items())
+    if isinstance(value, list | tuple):
+        return all(map(_is_plain, value))
+    return isinstance(value, str | int | float | None)

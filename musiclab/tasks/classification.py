@@ -74,7 +74,7 @@ class ClassificationTask(SpectrogramTask):
 
     def configure_callbacks(self) -> list[Callback]:
         """Return the callback that writes what tests and predictions give."""
-        return [GenreResults(self.target_names)]
+        return [*super().configure_callbacks(), GenreResults(self.target_names)]
 
     def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
         """Return the cross-entropy of logits ``(batch, genres)`` with classes ``(batch,)`` or shares of each genre."""

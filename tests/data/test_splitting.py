@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from musiclab.data.splitting import choose_subset, split_validation
+from musiclab.data.splitting import choose_subset, split_tracks
 from musiclab.errors import UserError
 
 CLASSES = ["Rock"] * 60 + ["Jazz"] * 30 + ["Blues"] * 10
@@ -13,7 +13,7 @@ STRATIFIED = pytest.mark.parametrize("classes", [CLASSES, None], ids=["classes",
 
 
 def split(classes=CLASSES, tracks=100, fraction=0.1, folds=None, fold=0, seed=0):
-    return split_validation(tracks, classes, fraction=fraction, folds=folds, fold=fold, seed=seed)
+    return split_tracks(tracks, classes, fraction=fraction, folds=folds, fold=fold, seed=seed)
 
 
 def count(indices):
@@ -31,13 +31,13 @@ def test_parts_are_disjoint_complete_and_ascending(classes, fraction, held_out):
 
 
 def test_classes_are_held_out_in_proportion():
-    assert count(split().validation) == {"Rock": 6, "Jazz": 3, "Blues": 1}
+    assert count(split().held_out) == {"Rock": 6, "Jazz": 3, "Blues": 1}
 
 
 @STRATIFIED
 @pytest.mark.parametrize("folds", [None, 5])
 def test_seed_makes_the_split(classes, folds):
-    first, again, other = (split(classes, folds=folds, seed=seed).validation.tolist() for seed in (1, 1, 2))
+    first, again, other = (split(classes, folds=folds, seed=seed).held_out.tolist() for seed in (1, 1, 2))
     assert first == again != other
 
 
@@ -45,13 +45,13 @@ def test_seed_makes_the_split(classes, folds):
 @pytest.mark.parametrize("folds", [2, 3, 10])
 def test_folds_do_not_overlap_and_cover_all_tracks(classes, folds):
     parts = [split(classes, folds=folds, fold=fold) for fold in range(folds)]
-    assert sorted(np.concatenate([part.validation for part in parts])) == list(range(100))
+    assert sorted(np.concatenate([part.held_out for part in parts])) == list(range(100))
     assert all(sorted([*train, *validation]) == list(range(100)) for train, validation in parts)
 
 
 def test_folds_are_stratified():
     parts = [split(folds=10, fold=fold) for fold in range(10)]
-    assert all(count(part.validation) == {"Rock": 6, "Jazz": 3, "Blues": 1} for part in parts)
+    assert all(count(part.held_out) == {"Rock": 6, "Jazz": 3, "Blues": 1} for part in parts)
 
 
 @pytest.mark.parametrize(
@@ -64,12 +64,12 @@ def test_folds_are_stratified():
         ({"folds": 1}, "fold 0 of 1 folds"),
         ({"folds": 5, "fold": 5}, "fold 5 of 5 folds"),
         ({"folds": 5, "fold": -1}, "fold -1 of 5 folds"),
-        ({"folds": 101, "classes": None}, "100 training tracks cannot be split"),
-        ({"folds": 61}, "100 training tracks cannot be split"),
-        ({"fraction": 0.01}, "100 training tracks cannot be split"),
-        ({"classes": [*CLASSES[1:], "Opera"]}, "cannot be split for validation: .*fewer folds"),
-        ({"tracks": 1, "classes": None}, "1 training tracks cannot be split"),
-        ({"tracks": 0, "classes": []}, "0 training tracks cannot be split"),
+        ({"folds": 101, "classes": None}, "100 labelled tracks cannot be split"),
+        ({"folds": 61}, "100 labelled tracks cannot be split"),
+        ({"fraction": 0.01}, "100 labelled tracks cannot be split"),
+        ({"classes": [*CLASSES[1:], "Opera"]}, "cannot be split .*: .*fewer folds"),
+        ({"tracks": 1, "classes": None}, "1 labelled tracks cannot be split"),
+        ({"tracks": 0, "classes": []}, "0 labelled tracks cannot be split"),
     ],
 )
 def test_impossible_splits_are_user_errors_of_one_line(options, text):

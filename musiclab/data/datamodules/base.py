@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader
 
 from musiclab.data.dataset import SpectrogramDataset, Track, collate
 from musiclab.data.sampling import TrainingBatches, evaluation_order
-from musiclab.data.splitting import choose_subset, split_validation
+from musiclab.data.splitting import Split, choose_subset, split_tracks
 from musiclab.data.store import SpectrogramStore, StoreDtype, open_store
 from musiclab.demo.corpus import default_corpus
 from musiclab.errors import UserError
@@ -23,8 +23,9 @@ Features = Literal["mel", "chroma", "fused"]
 
 
 class Part(NamedTuple):
-    """The tracks of ``train/`` or ``test/``: ids, a target for each, and a class for each to stratify by, if any."""
+    """Tracks of one folder: ids, a target for each, and a class for each to stratify by, if any."""
 
+    folder: Literal["train", "test"]
     ids: list[str]
     targets: Tensor
     classes: list[str] | None
@@ -54,10 +55,12 @@ class SpectrogramDataModule(LightningDataModule):
     Attributes:
         num_features: Values per frame.
         target_names: Genres or axes, in the order of the model's outputs.
+        has_test: Whether there are labelled tracks to test on.
     """
 
     demo_folder: str
     target_names: list[str]
+    has_test = True
 
     def __init__(
         self,
@@ -108,11 +111,11 @@ class SpectrogramDataModule(LightningDataModule):
 
     @abstractmethod
     def train_part(self) -> Part:
-        """Return the tracks of ``train/``, of which some are held out for validation."""
+        """Return the tracks to train on, of which some are held out for validation."""
 
     @abstractmethod
     def test_part(self) -> Part:
-        """Return the labelled tracks of ``test/``."""
+        """Return the labelled tracks to test on."""
 
     @abstractmethod
     def predict_part(self) -> Part:
@@ -128,20 +131,12 @@ class SpectrogramDataModule(LightningDataModule):
         """Open the stores that a stage needs, building them if need be, and make its datasets."""
         if stage in ("fit", "validate") and "train" not in self._datasets:
             part = self._limited(self.train_part())
-            split = split_validation(
-                len(part.ids),
-                part.classes,
-                fraction=self.val_fraction,
-                folds=self.folds,
-                fold=self.fold,
-                seed=self.seed,
-            )
-            store = self._open("train", part.ids)
-            self._datasets["train"] = self._dataset(store, _select(part, split.train.tolist()))
-            self._datasets["validation"] = self._dataset(store, _select(part, split.validation.tolist()))
+            split = self._split(part)
+            self._datasets["train"] = self._dataset(select(part, split.train.tolist()))
+            self._datasets["validation"] = self._dataset(select(part, split.held_out.tolist()))
         if stage in ("test", "predict") and stage not in self._datasets:
             part = self._limited(self.test_part() if stage == "test" else self.predict_part())
-            self._datasets[stage] = self._dataset(self._open("test", part.ids), part)
+            self._datasets[stage] = self._dataset(part)
 
     def feature_statistics(self) -> tuple[Tensor, Tensor]:
         """Return mean and standard deviation of each feature over all frames of the training part, float32."""
@@ -214,9 +209,15 @@ class SpectrogramDataModule(LightningDataModule):
         return store
 
     def _limited(self, part: Part) -> Part:
-        return _select(part, choose_subset(len(part.ids), part.classes, self.limit, self.seed).tolist())
+        return select(part, choose_subset(len(part.ids), part.classes, self.limit, self.seed).tolist())
 
-    def _dataset(self, store: SpectrogramStore, part: Part) -> SpectrogramDataset:
+    def _split(self, part: Part) -> Split:
+        return split_tracks(
+            len(part.ids), part.classes, fraction=self.val_fraction, folds=self.folds, fold=self.fold, seed=self.seed
+        )
+
+    def _dataset(self, part: Part) -> SpectrogramDataset:
+        store = self._open(part.folder, part.ids)
         return SpectrogramDataset(store, part.ids, part.targets, FEATURE_ROWS[self.features])
 
     def _evaluation_loader(self, part: str) -> DataLoader[Track]:
@@ -250,8 +251,10 @@ class SpectrogramDataModule(LightningDataModule):
         )
 
 
-def _select(part: Part, indices: list[int]) -> Part:
+def select(part: Part, indices: list[int]) -> Part:
+    """Return the tracks of a part that ``indices`` name, in that order."""
     return Part(
+        part.folder,
         [part.ids[index] for index in indices],
         part.targets[indices],
         None if part.classes is None else [part.classes[index] for index in indices],

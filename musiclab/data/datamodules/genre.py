@@ -53,11 +53,11 @@ class GenreDataModule(SpectrogramDataModule):
 
     def train_part(self) -> Part:
         """Return the tracks of ``train/`` with their genres."""
-        return self._part("train_labels.txt", self._read("train_labels.txt"))
+        return self._part("train", self._read("train_labels.txt"))
 
     def test_part(self) -> Part:
         """Return the tracks of ``test/`` with their genres."""
-        return self._part("test_labels.txt", self._read("test_labels.txt"))
+        return self._part("test", self._read("test_labels.txt"))
 
     def predict_part(self) -> Part:
         """Return all tracks of ``test/``, with their genres as far as ``test_labels.txt`` gives them."""
@@ -67,7 +67,7 @@ class GenreDataModule(SpectrogramDataModule):
         numbers = {genre: index for index, genre in enumerate(self.target_names)}
         ids = open_store(self.root / "test", self.store_dtype, self.cache).ids
         targets = [numbers.get(genres.get(identifier, ""), -1) for identifier in ids]
-        return Part(ids, torch.tensor(targets), None)
+        return Part("test", ids, torch.tensor(targets), None)
 
     def _read(self, name: str) -> GenreLabels:
         path = self.root / name
@@ -76,12 +76,12 @@ class GenreDataModule(SpectrogramDataModule):
             raise UserError(f"{path}: class_map drops every track; use --data.class_map null to keep all genres")
         return labels
 
-    def _part(self, name: str, labels: GenreLabels) -> Part:
+    def _part(self, folder: Literal["train", "test"], labels: GenreLabels) -> Part:
         number = {genre: index for index, genre in enumerate(self.target_names)}
         unknown = sorted(set(labels.genres) - number.keys())
         if unknown:
             raise UserError(
-                f"{self.root / name}: genre {', '.join(unknown)} is none of the model's "
+                f"{self.root / folder}_labels.txt: genre {', '.join(unknown)} is none of the model's "
                 f"({', '.join(self.target_names)}); correct the labels or map it with --data.class_map"
             )
-        return Part(labels.ids, torch.tensor([number[genre] for genre in labels.genres]), labels.genres)
+        return Part(folder, labels.ids, torch.tensor([number[genre] for genre in labels.genres]), labels.genres)

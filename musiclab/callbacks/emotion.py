@@ -1,0 +1,70 @@
+"""Result files of emotion regression."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from pytorch_lightning import LightningModule, Trainer
+
+from musiclab.callbacks.results import ResultWriter, Rows, overlay_curves, show_figure
+from musiclab.files import write_csv, write_text
+
+
+class EmotionResults(ResultWriter):
+    """Writes what tests and predictions of emotional axes give into the run's folder.
+
+    ``test`` leaves ``test_metrics.json``, ``predictions.csv`` and ``scatter.png``, prints a table and shows the
+    scatter plots in TensorBoard; ``predict`` leaves ``predictions.csv``.
+
+    Args:
+        axes: Names of the axes, in the order of the outputs.
+    """
+
+    def __init__(self, axes: Sequence[str]) -> None:
+        super().__init__()
+        self.axes = list(axes)
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Lay training and validation curves over each other in TensorBoard."""
+        names = [f"{quantity}_{axis}" for quantity in ("loss", "spearman") for axis in self.axes]
+        overlay_curves(trainer, ["loss", "spearman", *names])
+
+    def write_predictions(self, folder: Path, rows: Rows, trainer: Trainer) -> None:
+        """Write the predictions."""
+        path = folder / "predictions.csv"
+        write_emotion_predictions(path, self.axes, rows)
+        print(f"Predictions for {len(rows.ids)} tracks: {path}")
+
+    def write_test(self, folder: Path, rows: Rows, metrics: dict[str, float], trainer: Trainer) -> None:
+        """Write all files of a test and print its table."""
+        # Figures are drawn with matplotlib, which is slow to import.
+        from musiclab.report.figures import save_figure, scatter_figure
+
+        write_text(folder / "test_metrics.json", json.dumps(metrics, indent=2, sort_keys=True) + "\n")
+        write_emotion_predictions(folder / "predictions.csv", self.axes, rows)
+        correlations = [metrics[f"test_spearman_{axis}"] for axis in self.axes]
+        figure = scatter_figure(rows.targets, rows.predictions, self.axes, correlations)
+        save_figure(figure, folder / "scatter.png")
+        show_figure(trainer, "test_scatter", figure)
+        width = max(len(name) for name in (*self.axes, "all"))
+        print(f"{'':{width}}  Spearman     MSE")
+        for name, suffix in [*((axis, f"_{axis}") for axis in self.axes), ("all", "")]:
+            print(f"{name:{width}}  {metrics[f'test_spearman{suffix}']:8.4f}  {metrics[f'test_mse{suffix}']:.4f}")
+        print(f"Test results of {len(rows.ids)} tracks: {folder}")
+
+
+def write_emotion_predictions(path: Path, axes: Sequence[str], rows: Rows) -> None:
+    """Write id, and truth (empty where it is not known) and prediction on each axis, for each track."""
+    write_csv(
+        path,
+        ["id", *(f"{kind}_{axis}" for axis in axes for kind in ("truth", "prediction"))],
+        (
+            [identifier, *(text for pair in zip(truths, values, strict=True) for text in map(_number, pair))]
+            for identifier, truths, values in zip(*rows, strict=True)
+        ),
+    )
+
+
+def _number(value: float) -> str:
+    return "" if np.isnan(value) else f"{value:.6f}"

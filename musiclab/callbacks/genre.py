@@ -1,0 +1,80 @@
+"""Result files of genre recognition."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from pytorch_lightning import LightningModule, Trainer
+from sklearn.metrics import classification_report, confusion_matrix
+
+from musiclab.callbacks.results import ResultWriter, Rows, overlay_curves, show_figure
+from musiclab.files import write_csv, write_text
+
+
+class GenreResults(ResultWriter):
+    """Writes what tests and predictions of genres give into the run's folder.
+
+    ``test`` leaves ``test_metrics.json``, ``classification_report.txt``, ``confusion_matrix.csv`` and ``.png`` and
+    ``predictions.csv``, prints the report and shows the confusion matrix in TensorBoard; ``predict`` leaves
+    ``predictions.csv``.
+
+    Args:
+        genres: Names of the classes, in the order of the outputs.
+    """
+
+    def __init__(self, genres: Sequence[str]) -> None:
+        super().__init__()
+        self.genres = list(genres)
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Lay training and validation curves over each other in TensorBoard."""
+        overlay_curves(trainer, ["loss", "accuracy"])
+
+    def write_predictions(self, folder: Path, rows: Rows, trainer: Trainer) -> None:
+        """Write the predictions."""
+        path = folder / "predictions.csv"
+        write_genre_predictions(path, self.genres, rows)
+        print(f"Predictions for {len(rows.ids)} tracks: {path}")
+
+    def write_test(self, folder: Path, rows: Rows, metrics: dict[str, float], trainer: Trainer) -> None:
+        """Write all files of a test and print its report."""
+        # Figures are drawn with matplotlib, which is slow to import.
+        from musiclab.report.figures import confusion_figure, save_figure
+
+        predicted = rows.predictions.argmax(axis=1)
+        present = np.union1d(rows.targets, predicted)
+        report = classification_report(
+            rows.targets,
+            predicted,
+            labels=present,
+            target_names=[self.genres[index] for index in present],
+            digits=4,
+            zero_division=0,
+        )
+        matrix = confusion_matrix(rows.targets, predicted, labels=range(len(self.genres)))
+        write_text(folder / "classification_report.txt", report)
+        write_text(folder / "test_metrics.json", json.dumps(metrics, indent=2, sort_keys=True) + "\n")
+        write_csv(
+            folder / "confusion_matrix.csv",
+            ["truth \\ prediction", *self.genres],
+            ([name, *row] for name, row in zip(self.genres, matrix.tolist(), strict=True)),
+        )
+        write_genre_predictions(folder / "predictions.csv", self.genres, rows)
+        figure = confusion_figure(matrix, self.genres)
+        save_figure(figure, folder / "confusion_matrix.png")
+        show_figure(trainer, "test_confusion_matrix", figure)
+        print(report)
+        print(f"Test results: {folder}")
+
+
+def write_genre_predictions(path: Path, genres: Sequence[str], rows: Rows) -> None:
+    """Write id, truth (empty where it is not known), prediction and one probability per genre for each track."""
+    write_csv(
+        path,
+        ["id", "truth", "prediction", *genres],
+        (
+            [identifier, genres[target] if target >= 0 else "", genres[row.argmax()], *(f"{p:.6f}" for p in row)]
+            for identifier, target, row in zip(*rows, strict=True)
+        ),
+    )

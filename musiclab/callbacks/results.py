@@ -1,0 +1,116 @@
+"""What the writers of results share: the rows of all batches and processes, and where to write."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.distributed
+from pytorch_lightning import Callback, LightningModule, Trainer
+from pytorch_lightning.loggers import TensorBoardLogger
+from torch import Tensor
+
+from musiclab.ids import id_order
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+class StepOutput(TypedDict):
+    """What the test and predict steps of a task return: one row per track."""
+
+    ids: list[str]
+    targets: Tensor
+    predictions: Tensor
+
+
+class Rows(NamedTuple):
+    """Targets and predictions of all tracks, in the order of their ids, numbers first."""
+
+    ids: list[str]
+    targets: npt.NDArray[Any]
+    predictions: npt.NDArray[np.float64]
+
+
+class ResultWriter(Callback):
+    """Collects what the test and predict steps return and has it written, by one process, into the run's folder."""
+
+    def __init__(self) -> None:
+        self._outputs: list[StepOutput] = []
+
+    def write_test(self, folder: Path, rows: Rows, metrics: dict[str, float], trainer: Trainer) -> None:
+        """Write what a test gave."""
+
+    def write_predictions(self, folder: Path, rows: Rows, trainer: Trainer) -> None:
+        """Write what a prediction gave."""
+
+    def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Forget what an earlier test gave."""
+        self._outputs.clear()
+
+    def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Forget what an earlier prediction gave."""
+        self._outputs.clear()
+
+    def on_test_batch_end(self, trainer: Trainer, pl_module: LightningModule, outputs: Any, *_: Any, **__: Any) -> None:
+        """Keep the rows of a batch."""
+        self._outputs.append(outputs)
+
+    def on_predict_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, *_: Any, **__: Any
+    ) -> None:
+        """Keep the rows of a batch."""
+        self._outputs.append(outputs)
+
+    def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Have the results of a test written."""
+        rows = gather_rows(self._outputs)
+        folder = trainer.log_dir  # all processes have to ask for it
+        metrics = {name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith("test_")}
+        if trainer.is_global_zero and folder:
+            self.write_test(Path(folder), rows, metrics, trainer)
+
+    def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Have the predictions written."""
+        rows = gather_rows(self._outputs)
+        folder = trainer.log_dir  # all processes have to ask for it
+        if trainer.is_global_zero and folder:
+            self.write_predictions(Path(folder), rows, trainer)
+
+
+def tensorboard_loggers(trainer: Trainer) -> list[TensorBoardLogger]:
+    """Return the loggers of a trainer that write for TensorBoard."""
+    return [logger for logger in trainer.loggers if isinstance(logger, TensorBoardLogger)]
+
+
+def overlay_curves(trainer: Trainer, quantities: Sequence[str]) -> None:
+    """Lay training and validation curves over each other in TensorBoard, under CUSTOM SCALARS."""
+    charts = {name: ["Multiline", [f"^train_{name}$", f"^val_{name}$"]] for name in quantities}
+    for logger in tensorboard_loggers(trainer):
+        logger.experiment.add_custom_scalars({"training and validation": charts})
+
+
+def show_figure(trainer: Trainer, name: str, figure: "Figure") -> None:
+    """Show a figure in TensorBoard, under IMAGES."""
+    for logger in tensorboard_loggers(trainer):
+        logger.experiment.add_figure(name, figure, trainer.global_step)
+
+
+def gather_rows(outputs: Sequence[StepOutput]) -> Rows:
+    """Put the outputs of all batches and all processes together; every process gets all rows."""
+    ids = [identifier for output in outputs for identifier in output["ids"]]
+    targets = np.concatenate([output["targets"].cpu().numpy() for output in outputs])
+    predictions = np.concatenate([output["predictions"].double().cpu().numpy() for output in outputs])
+    parts: list[Any] = [(ids, targets, predictions)]
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        parts = [None] * torch.distributed.get_world_size()
+        torch.distributed.all_gather_object(parts, (ids, targets, predictions))
+    ids = [identifier for part in parts for identifier in part[0]]
+    order = sorted(range(len(ids)), key=lambda index: id_order(ids[index]))
+    return Rows(
+        [ids[index] for index in order],
+        np.concatenate([part[1] for part in parts])[order],
+        np.concatenate([part[2] for part in parts])[order],
+    )

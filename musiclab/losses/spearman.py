@@ -1,0 +1,104 @@
+"""Spearman's rank correlation as a loss."""
+
+import math
+
+import torch
+import torch.distributed
+from lightning_utilities.core.rank_zero import rank_zero_warn
+from torch import Tensor, nn
+from torch.distributed.nn.functional import all_gather
+
+from musiclab.errors import UserError
+from musiclab.losses.soft_rank import average_ranks, soft_rank
+
+UNIFORM_SPREAD = math.sqrt(12)
+"""Spread (largest minus smallest) of a uniform distribution with standard deviation 1."""
+
+FLOOR = 0.01
+"""Predictions that vary less than this share of the targets' standard deviation count as nearly constant, and so do
+soft ranks that vary less than this share of the hard ranks'; gradients no longer grow below."""
+
+
+class SpearmanLoss(nn.Module):
+    """``1 - rho`` for each axis: rho is the correlation of soft ranks of predictions with ranks of targets.
+
+    Soft ranks know the order of the values only while their strength is small against spread / n; above, they are
+    an affine map of the values, which is what Pearson's correlation looks at. So the predictions are standardised,
+    and the strength is given as a multiple of spread / n, for any batch size and any scale of the outputs. Tied
+    targets share their mean rank. The loss lies between 0 and 2.
+
+    In training on several processes, ranks are taken over the batches of all processes, with gradients for each.
+    In evaluation mode the loss is that of the tracks that it is given.
+
+    Where all targets are equal, Spearman's correlation is undefined: a warning says so, and rho counts as 0.
+
+    Args:
+        strength: Strength of the soft ranks in multiples of spread / n, the spread being that of uniformly
+            distributed predictions with the same standard deviation. Towards 0, rho becomes Spearman's, but ever
+            more tracks have a rank that no small change moves, and pass no gradient of their own.
+    """
+
+    def __init__(self, strength: float = 0.5) -> None:
+        super().__init__()
+        if not strength > 0:
+            raise UserError(f"strength is {strength}; it must be above 0, as in 0.5")
+        self.strength = strength
+
+    def forward(self, predictions: Tensor, targets: Tensor) -> Tensor:
+        """Return the loss of each axis, ``(axes,)``, for predictions and targets ``(tracks, axes)``."""
+        if self.training:
+            predictions, targets = gathered(predictions), gathered(targets)
+        rho = soft_spearman(predictions.float().T, targets.float().T, self.strength)
+        undefined = is_constant(targets.T)
+        if undefined.any():
+            rank_zero_warn(
+                "Spearman's correlation is undefined for a batch whose targets are all equal; it counts as 0 there. "
+                "If this happens often, use a larger batch_size"
+            )
+        # Rounding must not make the loss negative: learned loss weights rely on it.
+        return 1 - rho.clamp(max=1)
+
+
+def soft_spearman(predictions: Tensor, targets: Tensor, strength: float) -> Tensor:
+    """Return the correlation of soft ranks of predictions with ranks of targets, ``(...)`` for ``(..., n)``.
+
+    0 where all targets are equal. Gradients are finite everywhere, also for constant predictions.
+
+    Args:
+        predictions: ``(..., n)``, of any scale.
+        targets: ``(..., n)``.
+        strength: See :class:`SpearmanLoss`.
+    """
+    count = predictions.shape[-1]
+    deviation = targets.std(dim=-1, correction=0, keepdim=True)
+    floor = (FLOOR * deviation).clamp(min=torch.finfo(deviation.dtype).tiny ** 0.5)
+    standardised = _centred(predictions) / _root_mean_square(_centred(predictions), floor)
+    ranks = _centred(soft_rank(standardised, strength * UNIFORM_SPREAD / count))
+    truth = _centred(average_ranks(targets))
+    hard = torch.full_like(floor, math.sqrt((count**2 - 1) / 12))  # standard deviation of 1, ..., n
+    scale = _root_mean_square(ranks, (FLOOR * hard).clamp(min=1e-6)) * truth.square().mean(-1, True).sqrt()
+    return ((ranks * truth).mean(-1, True) / scale.clamp(min=1e-12)).squeeze(-1)
+
+
+def is_constant(values: Tensor) -> Tensor:
+    """Return whether all values along the last dimension are equal."""
+    return values.amax(dim=-1) == values.amin(dim=-1)
+
+
+def gathered(tensor: Tensor) -> Tensor:
+    """Return the rows of all processes, with gradients: each process gets those that its rows have in all losses.
+
+    Under DistributedDataParallel, which averages over processes, the gradients of the weights become those of one
+    process with all rows.
+    """
+    if not torch.distributed.is_available() or not torch.distributed.is_initialized():
+        return tensor
+    return torch.cat(all_gather(tensor.contiguous()))  # type: ignore[no-untyped-call]
+
+
+def _centred(values: Tensor) -> Tensor:
+    return values - values.mean(dim=-1, keepdim=True)
+
+
+def _root_mean_square(centred: Tensor, floor: Tensor) -> Tensor:
+    return centred.square().mean(dim=-1, keepdim=True).maximum(floor.square()).sqrt()

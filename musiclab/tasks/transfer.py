@@ -1,0 +1,117 @@
+"""Transfer: a backbone that starts from another run, frozen for a while or for good."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import BaseFinetuning
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.optim import Optimizer
+
+from musiclab.checkpoint import read_checkpoint
+from musiclab.errors import UserError
+
+FrozenEpochs = int | Literal["all"]
+"""For how many epochs the backbone stays as it is."""
+
+BUFFERS = ("feature_mean", "feature_std")
+"""What a backbone's inputs are normalised by."""
+
+
+def load_backbone(task: pl.LightningModule, path: str | Path, inputs: tuple[str, ...]) -> None:
+    """Put the backbone and the normalisation of a checkpoint into a task; nothing else of it is used.
+
+    Args:
+        task: A task with ``backbone`` and the buffers of its normalisation.
+        path: A checkpoint of any of musiclab's tasks.
+        inputs: The hyperparameters that say what the backbone reads, which have to agree.
+
+    Raises:
+        UserError: If there is no such checkpoint, its backbone was trained on other inputs, or it does not fit.
+    """
+    checkpoint = read_checkpoint(path)
+    theirs = checkpoint["hyper_parameters"]
+    for name in inputs:
+        if theirs[name] != task.hparams[name]:
+            raise UserError(
+                f"{path}: its backbone was trained with {name} {theirs[name]}, but the data gives {task.hparams[name]};"
+                f" use a checkpoint and data that agree, as with --data.{name} {theirs[name]}"
+            )
+    start = "backbone."
+    weights = {name.removeprefix(start): w for name, w in checkpoint["state_dict"].items() if name.startswith(start)}
+    backbone: nn.Module = task.backbone  # type: ignore[assignment]
+    own = backbone.state_dict()
+    for name in [*own, *(name for name in weights if name not in own)]:
+        shapes = [_shape(part.get(name)) for part in (weights, own)]
+        if shapes[0] != shapes[1]:
+            raise UserError(
+                f"{path}: its backbone does not fit: {start}{name} is {shapes[0]} there and {shapes[1]} here; give "
+                "model.backbone the class and sizes that it was trained with"
+            )
+    backbone.load_state_dict(weights)
+    for name in BUFFERS:
+        getattr(task, name).copy_(checkpoint["state_dict"][name])
+
+
+def _shape(tensor: torch.Tensor | None) -> str:
+    return "missing" if tensor is None else str(tuple(tensor.shape))
+
+
+class FrozenBackbone(BaseFinetuning):
+    """Keeps the backbone as it is for the first epochs of a run: its weights, and its batch norms' statistics.
+
+    Its dropout stays on: it makes the head see a little more than one embedding per track. The optimizer knows all
+    weights from the start; those without gradients it leaves alone, and schedules need not change when they join.
+
+    Args:
+        epochs: For how many epochs, or ``all``.
+    """
+
+    def __init__(self, epochs: FrozenEpochs) -> None:
+        super().__init__()
+        self.epochs = epochs
+
+    def freeze_before_training(self, pl_module: pl.LightningModule) -> None:
+        """Freeze the backbone."""
+        self.freeze(pl_module.backbone, train_bn=False)
+
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Freeze the backbone for a training.
+
+        Raises:
+            UserError: If several processes would have to unfreeze it.
+        """
+        if stage != "fit":
+            return
+        if self.epochs != "all" and trainer.world_size > 1:
+            # DistributedDataParallel shares the gradients of those weights that needed one when it was set up.
+            raise UserError(
+                f"frozen_epochs is {self.epochs}, which needs a single device; use all or 0 on {trainer.world_size}"
+            )
+        super().setup(trainer, pl_module, stage)
+
+    def finetune_function(self, pl_module: pl.LightningModule, epoch: int, optimizer: Optimizer) -> None:
+        """Unfreeze the backbone when its time has come."""
+        if self.epochs != "all" and epoch >= self.epochs:
+            self.make_trainable(pl_module.backbone)
+
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """Unfreeze after a resumption too, where no epoch is begun; keep frozen batch norms in evaluation mode."""
+        self.finetune_function(pl_module, trainer.current_epoch, trainer.optimizers[0])
+        for module in pl_module.backbone.modules():  # type: ignore[union-attr]
+            if isinstance(module, _BatchNorm):
+                module.train(module.weight.requires_grad)
+
+    # Lightning's callback keeps the optimizer's settings of the first epoch and puts them back on resumption. Here
+    # none are added, and the learning rate is the schedule's.
+
+    def state_dict(self) -> dict[str, Any]:
+        """Keep nothing: the epoch says whether the backbone is frozen."""
+        return {}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Restore nothing."""
