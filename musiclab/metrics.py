@@ -1,10 +1,9 @@
 """Metrics of regression over whole sets."""
 
-import math
 from collections.abc import Sequence
 
 import torch
-from lightning_utilities.core.rank_zero import rank_zero_warn
+from pytorch_lightning.utilities import rank_zero_warn
 from scipy.stats import spearmanr
 from torch import Tensor
 from torchmetrics import Metric
@@ -31,16 +30,17 @@ class WholeSet(Metric):
         self.predictions.append(predictions.detach().float())
         self.targets.append(targets.detach().float())
 
-    def compute(self) -> tuple[Tensor, Tensor]:
-        """Return the predictions and targets of the whole set, ``(tracks, axes)`` each."""
-        return dim_zero_cat(self.predictions), dim_zero_cat(self.targets)
+    def compute(self) -> Tensor:
+        """Return the predictions and the targets of the whole set, ``(2, tracks, axes)``."""
+        # As a pair, those of one track on one axis would be squeezed to scalars by torchmetrics.
+        return torch.stack([dim_zero_cat(self.predictions), dim_zero_cat(self.targets)])
 
 
 def regression_scores(predictions: Tensor, targets: Tensor, axes: Sequence[str], prefix: str) -> dict[str, float]:
     """Return Spearman's correlation and the mean squared error, for each axis and as their mean.
 
-    Where all predictions or all targets are equal, Spearman's correlation is undefined; it counts as 0, and a
-    warning says so.
+    Where all predictions or all targets are equal, or one is NaN, Spearman's correlation is undefined; it counts as
+    0, and a warning says so.
 
     Args:
         predictions: ``(tracks, axes)``.
@@ -65,8 +65,9 @@ def regression_scores(predictions: Tensor, targets: Tensor, axes: Sequence[str],
 def spearman(predictions: Tensor, targets: Tensor, name: str) -> float:
     """Return Spearman's correlation of two tensors ``(tracks,)``; ``name`` is that of the score, for the warning."""
     for values, what in ((targets, "targets"), (predictions, "predictions")):
-        if torch.equal(values, values[:1].expand_as(values)):
-            rank_zero_warn(f"{name}: all {len(values)} {what} are equal, so that it is undefined; it counts as 0")
+        equal = torch.equal(values, values[:1].expand_as(values))
+        if equal or values.isnan().any():
+            reason = f"all {len(values)} {what} are equal" if equal else f"there are NaNs among the {what}"
+            rank_zero_warn(f"{name}: {reason}, so that it is undefined; it counts as 0")
             return 0.0
-    correlation = float(spearmanr(predictions.numpy(), targets.numpy()).statistic)
-    return 0.0 if math.isnan(correlation) else correlation
+    return float(spearmanr(predictions.numpy(), targets.numpy()).statistic)

@@ -1,6 +1,7 @@
 """Small data sets made on the spot, laid out as the lab's."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -40,10 +41,48 @@ def make_genre_folder(
     return root
 
 
+def make_emotion_folder(
+    root: Path,
+    train: int = 40,
+    test: int = 8,
+    rows: int = 140,
+    frames: tuple[int, int] = (20, 40),
+    seed: int = 0,
+    axes: Sequence[str] = ("valence", "energy", "danceability"),
+) -> Path:
+    """An emotion data set of easy tracks on up to six axes; ids count from 100, test tracks have no labels.
+
+    Each axis has bands and pitch classes of its own, which are the louder, the greater its value.
+    """
+    rng = np.random.default_rng(seed)
+    lines = [",".join(["Id", *axes])]
+    for part, numbers in (("train", range(100, 100 + train)), ("test", range(100 + train, 100 + train + test))):
+        (root / part).mkdir(parents=True)
+        for number in numbers:
+            values = rng.uniform(size=len(axes)).round(3)
+            array = rng.uniform(0, 0.2, (140, int(rng.integers(*frames))))
+            array[:128] = -70 + 100 * array[:128]
+            array[127] = 0  # the loudest band of all tracks
+            for axis, value in enumerate(values):
+                array[20 * axis : 20 * axis + 20] += 40 * value
+                array[128 + 2 * axis : 130 + 2 * axis] += 0.8 * value
+            np.save(root / part / f"{number}.fused.full.npy", array[:rows].astype(np.float32))
+            if part == "train":
+                lines.append(",".join([str(number), *(f"{value:.3f}" for value in values)]))
+    (root / "train_labels.txt").write_text("\n".join(lines) + "\n")
+    return root
+
+
 @pytest.fixture(scope="session")
 def genre_root(tmp_path_factory):
     """A genre data set that tests only read."""
     return make_genre_folder(tmp_path_factory.mktemp("data") / "genres")
+
+
+@pytest.fixture(scope="session")
+def emotion_root(tmp_path_factory):
+    """An emotion data set that tests only read."""
+    return make_emotion_folder(tmp_path_factory.mktemp("data") / "emotions")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,6 +1,5 @@
 """The command line, run as a user runs it."""
 
-import csv
 import json
 import os
 import subprocess
@@ -11,61 +10,10 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from commands import CONFIGS, GENRE_CONFIGS, REPOSITORY, error_of, evaluate_args, fit_args, read_rows, run_folder
 from conftest import GENRES, SHARED, make_genre_folder
 
 from musiclab.cli import main, run_training
-
-REPOSITORY = Path(__file__).resolve().parents[1]
-CONFIGS = REPOSITORY / "configs"
-GENRE_CONFIGS = ["genre_cnn.yaml", "genre_lstm.yaml"]
-SMALL = {
-    "genre_cnn.yaml": ["--model.backbone.init_args.channels=[8,8,16,16]"],
-    "genre_lstm.yaml": ["--model.backbone.init_args.hidden_size=16"],
-}
-TRAINER = [
-    "--trainer.accelerator=cpu",
-    "--trainer.enable_progress_bar=false",
-    "--trainer.enable_model_summary=false",
-]
-
-
-def fit_args(config: str, root: Path, folder: Path, *more: str, epochs: int = 1) -> list[str]:
-    return [
-        "fit",
-        f"-c={CONFIGS / config}",
-        f"--data.root={root}",
-        "--data.batch_size=8",
-        f"--trainer.max_epochs={epochs}",
-        f"--trainer.default_root_dir={folder}",
-        *TRAINER,
-        *SMALL[config],
-        *more,
-    ]
-
-
-def evaluate_args(command: str, checkpoint: Path, folder: Path, *more: str) -> list[str]:
-    return [command, f"--ckpt_path={checkpoint}", f"--trainer.default_root_dir={folder}", *TRAINER, *more]
-
-
-def run_folder(folder: Path, version: int = 0) -> Path:
-    return folder / "lightning_logs" / f"version_{version}"
-
-
-def read_rows(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="") as stream:
-        return list(csv.DictReader(stream))
-
-
-def error_of(capfd: pytest.CaptureFixture[str], args: list[str], code: int = 1) -> str:
-    """Run a command that must fail, and return its error: one line, no traceback."""
-    with pytest.raises(SystemExit) as exit_info:
-        main(args)
-    assert exit_info.value.code == code
-    captured = capfd.readouterr().err
-    assert "Traceback" not in captured
-    errors = [line for line in captured.splitlines() if line.startswith("musiclab: error: ")]
-    assert len(errors) == 1, captured
-    return errors[0]
 
 
 @pytest.fixture(scope="module")
@@ -423,7 +371,7 @@ def test_help_lists_all_commands(capsys):
         main(["--help"])
     assert exit_info.value.code == 0
     text = capsys.readouterr().out
-    for command in ("fit", "validate", "test", "predict", "demo-data", "check"):
+    for command in ("fit", "validate", "test", "predict", "demo-data", "check", "submit"):
         assert f"    {command} " in text
 
 

@@ -104,7 +104,18 @@ def _read_labels(root: Path, part: str, problems: dict[str, list[str]]) -> Genre
 
 
 def _is_emotion(table: LabelTable) -> bool:
-    return bool(table.columns) and "Genre" not in table.columns and len(table.columns) > 2
+    """Whether a table is of values on axes; of two columns, the second may also be genres under a wrong name."""
+    if "Genre" in table.columns or len(table.columns) < 2:
+        return False
+    return len(table.columns) > 2 or any(_is_number(fields[1]) for _, fields in table.rows)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _read_arrays(files: Iterable[Path], part: str, problems: dict[str, list[str]]) -> list[ArraySummary]:

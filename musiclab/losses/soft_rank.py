@@ -26,7 +26,7 @@ def soft_rank(values: Tensor, strength: float = 1.0) -> Tensor:
     pass subtracts from each gradient the mean of its pool.
 
     Args:
-        values: ``(..., n)``, float32 or float64 (half precisions are raised to float32), on any device. On a GPU
+        values: ``(..., n)``, float32 or float64 (all else is raised to float32), on any device. On a CUDA device
             nothing is copied to the host unless all rows together have more than ``MAX_PAIRS`` pairs of elements.
         strength: Regularisation strength, above 0.
 
@@ -42,7 +42,7 @@ def soft_rank(values: Tensor, strength: float = 1.0) -> Tensor:
     """
     if not strength > 0:
         raise UserError(f"the strength of soft ranks is {strength}; it must be above 0")
-    if values.dtype in (torch.float16, torch.bfloat16):
+    if values.dtype not in (torch.float32, torch.float64):
         values = values.float()
     ranks: Tensor = _SoftRank.apply(values, float(strength))  # type: ignore[no-untyped-call]
     return ranks
@@ -60,33 +60,41 @@ def average_ranks(values: Tensor) -> Tensor:
 class _SoftRank(torch.autograd.Function):
     """Soft ranks with their analytic gradient.
 
-    Computed in float64: with a small strength, ranks are small differences of large numbers.
+    Neighbours whose sorted values differ by the strength times n or more are in different pools however much they
+    differ, so steps are capped there: with a tiny strength, or one outlier, ranks would else be small differences of
+    numbers too large to hold them, even in float64.
     """
 
     @staticmethod
     def forward(ctx: Any, values: Tensor, strength: float) -> Tensor:
-        ordered, order = (values.double() / strength).sort(dim=-1)
         count = values.shape[-1]
-        positions = torch.arange(1, count + 1, dtype=torch.float64, device=values.device)
-        gaps = (ordered - positions).reshape(-1, count)
-        pools = _pools_on_host(gaps) if _is_for_host(gaps) else _pools_on_device(gaps)
-        ranks = ordered - _pool_means(gaps, pools).view_as(ordered)
+        ordered, order = (values.cpu() if _is_for_host(values) else values).sort(dim=-1)
+        steps = (ordered.double().diff(dim=-1) / strength).clamp(max=count)
+        climbed = torch.nn.functional.pad(steps, (1, 0)).cumsum(dim=-1)
+        positions = torch.arange(1, count + 1, device=order.device)
+        gaps = (climbed - positions).view(values.shape[:-1].numel(), count)
+        pools = _pools_on_device(gaps) if order.is_cuda else _pools_on_host(gaps)
+        ranks = climbed - _pool_means(gaps, pools).view_as(climbed)
         ctx.save_for_backward(order, pools)
         ctx.strength = strength
-        return torch.empty_like(ranks).scatter_(-1, order, ranks).to(values.dtype)
+        return _restored(ranks, order, values)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradients: Tensor) -> tuple[Tensor, None]:
         order, pools = ctx.saved_tensors
-        ordered = gradients.double().gather(-1, order)
-        means = _pool_means(ordered.reshape(pools.shape), pools).view_as(ordered)
-        passed = (ordered - means) / ctx.strength
-        return torch.empty_like(passed).scatter_(-1, order, passed).to(gradients.dtype), None
+        ordered = gradients.to(order.device).double().gather(-1, order)
+        means = _pool_means(ordered.view(pools.shape), pools).view_as(ordered)
+        return _restored((ordered - means) / ctx.strength, order, gradients), None
 
 
-def _is_for_host(rows: Tensor) -> bool:
-    return rows.device.type == "cpu" or rows.numel() * rows.shape[-1] > MAX_PAIRS
+def _is_for_host(values: Tensor) -> bool:
+    return not values.is_cuda or values.numel() * values.shape[-1] > MAX_PAIRS
+
+
+def _restored(ordered: Tensor, order: Tensor, values: Tensor) -> Tensor:
+    """Return the elements in the order, type and place that the values had."""
+    return torch.empty_like(ordered).scatter_(-1, order, ordered).to(values.dtype).to(values.device)
 
 
 def _pool_means(rows: Tensor, pools: Tensor) -> Tensor:

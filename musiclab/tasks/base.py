@@ -73,14 +73,18 @@ class SpectrogramTask(LightningModule):
         # Parts given from Python are no plain values, which a safely loaded checkpoint cannot hold.
         for name in [name for name, value in self.hparams.items() if not _is_plain(value)]:
             del self.hparams[name]
-        if frozen_epochs and pretrained is None:
-            raise UserError(f"frozen_epochs is {frozen_epochs}, but there is no pretrained checkpoint to start from")
+        if frozen_epochs and (pretrained is None or (frozen_epochs != "all" and frozen_epochs < 0)):
+            raise UserError(
+                f"frozen_epochs is {frozen_epochs} with pretrained {pretrained}; give a checkpoint to start from and "
+                "a number of epochs from 0, or all"
+            )
         self.target_names = list(target_names)
         self.backbone = backbone(num_features)
         self.head: nn.Module = nn.Linear(self.backbone.embedding_size, len(target_names))
         self._optimisation = Optimisation(optimizer, lr_scheduler)
         self.augmentations = list(augmentations or [])
         self.pretrained = pretrained
+        self._restored = False
         self.frozen_epochs = frozen_epochs
         self.register_buffer("feature_mean", torch.zeros(num_features))
         self.register_buffer("feature_std", torch.ones(num_features))
@@ -88,22 +92,18 @@ class SpectrogramTask(LightningModule):
         self.feature_std: Tensor
 
     def setup(self, stage: str) -> None:
-        """Take backbone and normalisation from the pretrained checkpoint, or fit the latter on the training part."""
-        if stage != "fit":
-            return
-        if self.pretrained is None:
-            self._fit_normalisation()
-        elif self.trainer.ckpt_path is None:  # a resumed run brings its own along
-            load_backbone(self, self.pretrained, ("num_features", *INPUT_HPARAMS))
-
-    def _fit_normalisation(self) -> None:
+        """Fit the normalisation on the training part, if the datamodule offers its statistics."""
         statistics = getattr(self._datamodule(), "feature_statistics", None)
-        if statistics is None:
-            return
-        mean, std = statistics()
-        self.feature_mean.copy_(mean)
-        # A feature that never changes says nothing; it becomes zero instead of being blown up.
-        self.feature_std.copy_(torch.where(std > 1e-4, std, torch.ones_like(std)))
+        if stage == "fit" and statistics is not None and self.pretrained is None:
+            mean, std = statistics()
+            self.feature_mean.copy_(mean)
+            # A feature that never changes says nothing; it becomes zero instead of being blown up.
+            self.feature_std.copy_(torch.where(std > 1e-4, std, torch.ones_like(std)))
+
+    def on_fit_start(self) -> None:
+        """Take backbone and normalisation from the pretrained checkpoint; a resumed run has its own by now."""
+        if self.pretrained is not None and not self._restored:
+            load_backbone(self, self.pretrained, ("num_features", *INPUT_HPARAMS))
 
     def configure_callbacks(self) -> list[Callback]:
         """Return the callbacks that a task brings along."""
@@ -198,6 +198,7 @@ class SpectrogramTask(LightningModule):
                     f"the checkpoint was trained with {name} {theirs[name]}, but the data gives {self.hparams[name]}; "
                     "use the data set and settings that it was trained with"
                 )
+        self._restored = True
 
     def _datamodule(self) -> Any:
         return getattr(self.trainer, "datamodule", None)

@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader
 
 from musiclab.data.dataset import SpectrogramDataset, Track, collate
 from musiclab.data.sampling import TrainingBatches, evaluation_order
-from musiclab.data.splitting import Split, choose_subset, split_tracks
+from musiclab.data.splitting import Indices, Split, choose_subset, split_tracks
 from musiclab.data.store import SpectrogramStore, StoreDtype, open_store
 from musiclab.demo.corpus import default_corpus
 from musiclab.errors import UserError
@@ -91,7 +91,8 @@ class SpectrogramDataModule(LightningDataModule):
             if value is not None and value < least:
                 raise UserError(f"{name} is {value}; it must be at least {least}")
         self.features = features
-        self.num_features = FEATURE_ROWS[features].stop - FEATURE_ROWS[features].start
+        self.columns = FEATURE_ROWS[features]
+        self.num_features = self.columns.stop - self.columns.start
         self.beat_synced = beat_synced
         self.seconds = seconds
         self.batch_size = batch_size
@@ -131,12 +132,11 @@ class SpectrogramDataModule(LightningDataModule):
         """Open the stores that a stage needs, building them if need be, and make its datasets."""
         if stage in ("fit", "validate") and "train" not in self._datasets:
             part = self._limited(self.train_part())
-            split = self._split(part)
-            self._datasets["train"] = self._dataset(select(part, split.train.tolist()))
-            self._datasets["validation"] = self._dataset(select(part, split.held_out.tolist()))
+            for name, indices in zip(("train", "validation"), self._split(part), strict=True):
+                self._datasets[name] = self._dataset(select(part, indices))
         if stage in ("test", "predict") and stage not in self._datasets:
-            part = self._limited(self.test_part() if stage == "test" else self.predict_part())
-            self._datasets[stage] = self._dataset(part)
+            part = self.test_part() if stage == "test" else self.predict_part()
+            self._datasets[stage] = self._dataset(self._limited(part))
 
     def feature_statistics(self) -> tuple[Tensor, Tensor]:
         """Return mean and standard deviation of each feature over all frames of the training part, float32."""
@@ -193,10 +193,9 @@ class SpectrogramDataModule(LightningDataModule):
 
     def _open(self, folder: str, ids: Sequence[str]) -> SpectrogramStore:
         store = open_store(self.root / folder, self.store_dtype, self.cache)
-        columns = FEATURE_ROWS[self.features]
-        if columns.stop > store.rows:
+        if self.columns.stop > store.rows:
             raise UserError(
-                f"{self.root / folder}: {self.features} features need {columns.stop} rows, but its arrays have "
+                f"{self.root / folder}: {self.features} features need {self.columns.stop} rows, but its arrays have "
                 f"{store.rows} (no chroma); use --data.features mel"
             )
         missing = [identifier for identifier in ids if identifier not in store]
@@ -209,7 +208,7 @@ class SpectrogramDataModule(LightningDataModule):
         return store
 
     def _limited(self, part: Part) -> Part:
-        return select(part, choose_subset(len(part.ids), part.classes, self.limit, self.seed).tolist())
+        return select(part, choose_subset(len(part.ids), part.classes, self.limit, self.seed))
 
     def _split(self, part: Part) -> Split:
         return split_tracks(
@@ -217,8 +216,7 @@ class SpectrogramDataModule(LightningDataModule):
         )
 
     def _dataset(self, part: Part) -> SpectrogramDataset:
-        store = self._open(part.folder, part.ids)
-        return SpectrogramDataset(store, part.ids, part.targets, FEATURE_ROWS[self.features])
+        return SpectrogramDataset(self._open(part.folder, part.ids), part.ids, part.targets, self.columns)
 
     def _evaluation_loader(self, part: str) -> DataLoader[Track]:
         dataset, rank, world_size = self._share(part)
@@ -251,7 +249,7 @@ class SpectrogramDataModule(LightningDataModule):
         )
 
 
-def select(part: Part, indices: list[int]) -> Part:
+def select(part: Part, indices: Indices) -> Part:
     """Return the tracks of a part that ``indices`` name, in that order."""
     return Part(
         part.folder,

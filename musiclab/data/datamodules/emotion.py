@@ -11,7 +11,7 @@ from musiclab.data.datamodules.base import Part, SpectrogramDataModule, select
 from musiclab.data.labels import read_emotion_labels
 from musiclab.data.splitting import Split, split_tracks
 from musiclab.data.store import open_store
-from musiclab.errors import UserError, raise_first
+from musiclab.errors import UserError
 
 
 class EmotionDataModule(SpectrogramDataModule):
@@ -47,6 +47,8 @@ class EmotionDataModule(SpectrogramDataModule):
         self.labels_path = self.root / "train_labels.txt"
         self.target_names = _names(axes, self.labels_path)
         self.hparams["axes"] = self.target_names  # another data set may have more columns
+        if not value_range[0] < value_range[1]:
+            raise UserError(f"value_range is {list(value_range)}; give the lowest and the highest value, as in [1,9]")
         self.value_range = value_range
         self.hparams["value_range"] = list(value_range)
         self.test_fraction = test_fraction
@@ -59,24 +61,24 @@ class EmotionDataModule(SpectrogramDataModule):
             UserError: If a value is missing or out of range, there are too few tracks for the split, or all tracks
                 of a part have the same value on an axis.
         """
-        if stage == "fit" and self.has_test:
-            self._check_spread(self.test_part().targets, "test")
         super().setup(stage)
-        for part in ("train", "validation"):
-            if part in self._datasets:
-                self._check_spread(self._datasets[part].targets, part)
+        if stage == "fit" and self.has_test:
+            super().setup("test")  # what is wrong with it would otherwise come to light after hours of training
+        for part, dataset in self._datasets.items():
+            if part != "predict":
+                self._check_spread(dataset.targets, part)
 
     def train_part(self) -> Part:
         """Return the labelled tracks that are not held out for the test."""
         part, split = self._labelled()
-        return select(part, split.train.tolist())
+        return select(part, split.train)
 
     def test_part(self) -> Part:
         """Return the labelled tracks that are held out for the test."""
         if not self.has_test:
             raise UserError("there is nothing to test on: test_fraction is 0; give a share, as in 0.2")
         part, split = self._labelled()
-        return select(part, split.held_out.tolist())
+        return select(part, split.held_out)
 
     def predict_part(self) -> Part:
         """Return all tracks of ``test/``, whose values are not known."""
@@ -86,15 +88,13 @@ class EmotionDataModule(SpectrogramDataModule):
     def _labelled(self) -> tuple[Part, Split]:
         ids, _, values = read_emotion_labels(self.labels_path, self.target_names)
         low, high = self.value_range
-        raise_first(
-            [
-                f"{self.labels_path}: track {identifier}: {axis} is {value:g}, outside the range {low:g} to {high:g}; "
-                "correct it, or declare another range, as in --data.value_range [1,9]"
-                for identifier, row in zip(ids, values, strict=True)
-                for axis, value in zip(self.target_names, row, strict=True)
-                if not low <= value <= high
-            ]
-        )
+        for identifier, row in zip(ids, values, strict=True):
+            for axis, value in zip(self.target_names, row, strict=True):
+                if not low <= value <= high:
+                    raise UserError(
+                        f"{self.labels_path}: track {identifier}: {axis} is {value}, outside the range {low:g} to "
+                        f"{high:g}; correct it, or declare another range, as in --data.value_range [1,9]"
+                    )
         part = Part("train", ids, torch.tensor(values), None)
         if not self.has_test:
             return part, Split(np.arange(len(ids)), np.arange(0))
@@ -121,7 +121,7 @@ class EmotionDataModule(SpectrogramDataModule):
                 raise UserError(
                     f"{self.labels_path}: {axis} is {values[0]:g} for {_all(len(values))} of the {part} part, so that "
                     "Spearman's correlation is undefined; label more tracks, hold out more (val_fraction, "
-                    "test_fraction) or leave the axis out (--data.axes)"
+                    "test_fraction), raise limit or leave the axis out (--data.axes)"
                 )
 
 
