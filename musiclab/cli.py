@@ -19,6 +19,11 @@ TOOLS = {
         "Make the demo corpus: synthesised music, laid out as the lab's data.",
     ),
     "check": ("musiclab.data.check:check", "List everything that is wrong with a data set folder."),
+    "extract": ("musiclab.audio.extract:extract", "Turn audio files into spectrogram arrays."),
+    "build-genres": (
+        "musiclab.audio.genres:build_genres",
+        "Make a genre data set of audio files that lie in a folder per genre.",
+    ),
     "submit": ("musiclab.submission:submit", "Join emotion predictions into the solution file of a competition."),
 }
 """Commands that need no trainer: name, function, line of help."""

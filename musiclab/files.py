@@ -1,6 +1,7 @@
 """Writing files whole or not at all."""
 
 import csv
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,9 +12,9 @@ from typing import Any
 def replacing(path: Path) -> Iterator[Path]:
     """Give a temporary name beside ``path`` to write to; it is renamed to ``path`` if all went well.
 
-    The temporary name keeps the suffix, by which some writers choose a format.
+    The temporary name keeps the suffix, by which some writers choose a format, and is this process's own.
     """
-    partial = path.with_name(f".{path.stem}.partial{path.suffix}")
+    partial = path.with_name(f".{path.stem}.partial-{os.getpid()}{path.suffix}")
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         yield partial

@@ -1,0 +1,207 @@
+"""Many audio files -> arrays, on several processes; what is there is kept and what fails is listed."""
+
+import errno
+import io
+import os
+import sys
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from musiclab import features
+from musiclab.audio.loading import AudioError, load_audio
+from musiclab.errors import UserError
+from musiclab.files import replacing
+
+Form = Literal["full", "beat"]
+Kind = Literal["full", "beat", "both"]
+
+ARRAY_ENDING = ".fused.full.npy"
+"""How array files are called after their id, those of beat-synchronised tracks too: the lab's habit."""
+
+NUM_ROWS = features.NUM_MELS + features.NUM_CHROMA
+
+
+@dataclass(frozen=True)
+class Clip:
+    """The part of a file that is extracted: where it begins and how long it is at most, in s; None for the rest."""
+
+    offset: float = 0.0
+    seconds: float | None = 30.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.offset < float("inf"):
+            raise UserError(f"offset is {self.offset}; it must be 0 or more, in seconds")
+        if self.seconds is not None and not 1 <= self.seconds < float("inf"):
+            raise UserError(f"seconds is {self.seconds}; it must be 1 or more, or null for whole files")
+
+
+@dataclass(frozen=True)
+class Track:
+    """An audio file and the array files to make of it.
+
+    Attributes:
+        path: Audio file.
+        arrays: Where each form goes; to several places if a track belongs to several data sets.
+    """
+
+    path: Path
+    arrays: Mapping[Form, Sequence[Path]]
+
+
+class Failure(NamedTuple):
+    """What could not be made of a file, and why."""
+
+    path: Path
+    form: Kind
+    reason: str
+
+
+class Outcome(NamedTuple):
+    """What an extraction did: how many tracks it made whole, how many it found so, and what failed."""
+
+    made: int
+    found: int
+    failures: list[Failure]
+
+
+def extract_tracks(tracks: Sequence[Track], clip: Clip, jobs: int | None = None) -> Outcome:
+    """Write the arrays that are not there yet, each whole or not at all.
+
+    Failures are told as they occur and stop nothing. The arrays do not depend on the number of processes.
+
+    Args:
+        tracks: What to extract, and where to.
+        clip: Which part of each file.
+        jobs: Number of processes; as many as there are cores if None.
+
+    Raises:
+        UserError: If ``jobs`` is no number of processes, an array cannot be written, or a process was killed.
+    """
+    from joblib.externals.loky.process_executor import TerminatedWorkerError
+    from tqdm import tqdm
+
+    if jobs is not None and jobs < 1:
+        raise UserError(f"jobs is {jobs}; it must be 1 or more, or null for as many as there are cores")
+    pending = [track for track in tracks if _missing(track)]
+    failures: list[Failure] = []
+    made = 0
+    with tqdm(total=len(pending), desc="Extracting", unit="track", disable=not pending) as bar:
+        try:
+            for failure in _run(pending, clip, jobs):
+                if failure is None:
+                    made += 1
+                else:
+                    failures.append(failure)
+                    bar.write(f"{failure.path}: {failure.reason}", file=sys.stderr)
+                bar.update()
+        except TerminatedWorkerError:
+            raise UserError(
+                f"a process was killed after {made + len(failures)} tracks, perhaps for want of memory; run the same "
+                "command again with fewer --jobs or smaller --seconds: it goes on from here"
+            ) from None
+    return Outcome(made, len(tracks) - len(pending), failures)
+
+
+def extract_track(track: Track, clip: Clip) -> Failure | None:
+    """Write the arrays of one track that are not there yet; return what failed, if anything did.
+
+    Raises:
+        UserError: If an array cannot be written.
+    """
+    from threadpoolctl import threadpool_limits
+
+    missing = _missing(track)
+    asked: Kind = "both" if len(missing) > 1 else next(iter(missing), "full")
+    try:
+        with threadpool_limits(1):  # sums depend on the number of threads in the last bit
+            arrays = _compute(load_audio(track.path, clip.offset, clip.seconds), missing)
+    except AudioError as error:
+        return Failure(track.path, asked, error.reason)
+    except ValueError as error:
+        return Failure(track.path, asked, str(error))
+    except Exception as error:  # whatever it is about this file, it must not stop the others
+        return Failure(track.path, asked, f"{type(error).__name__}: {error}")
+    for form, array in arrays.items():
+        for path in missing[form]:
+            save_array(path, array)
+    return Failure(track.path, "beat", "no beat was found") if len(arrays) < len(missing) else None
+
+
+def is_whole(path: Path) -> bool:
+    """Tell whether a file holds an array as this module writes them: by its header and size, without reading it all."""
+    try:
+        array = np.lib.format.open_memmap(path, mode="r")  # never takes a file for a pickle, as np.load might
+    except (OSError, ValueError, EOFError, SyntaxError):
+        return False
+    return (
+        array.dtype == np.float32
+        and array.ndim == 2
+        and array.shape[0] == NUM_ROWS
+        and array.shape[1] > 0
+        and path.stat().st_size == array.offset + array.nbytes
+    )
+
+
+def save_array(path: Path, array: features.Spectrogram) -> None:
+    """Write an array file whole or not at all.
+
+    Raises:
+        UserError: If it cannot be written.
+    """
+    buffer = io.BytesIO()  # numpy writes to files through C streams, whose errors it may miss on a full disk
+    np.save(buffer, array)
+    try:
+        with replacing(path) as partial:
+            partial.write_bytes(buffer.getbuffer())
+    except OSError as error:
+        advice = "free some space" if error.errno == errno.ENOSPC else "mend that or name another folder"
+        raise UserError(
+            f"{path}: cannot be written ({error.strerror or error}); {advice} and run the same command again: "
+            "it keeps the arrays that are there"
+        ) from None
+
+
+def _missing(track: Track) -> dict[Form, list[Path]]:
+    """Return the array files of a track that are not there, by form."""
+    missing = {form: [path for path in paths if not is_whole(path)] for form, paths in track.arrays.items()}
+    return {form: paths for form, paths in missing.items() if paths}
+
+
+def _compute(audio: features.Audio, forms: Collection[Form]) -> dict[Form, features.Spectrogram]:
+    """Return the arrays of the forms that are wanted; without the beat-synchronised one if no beat is found."""
+    if "beat" not in forms:
+        return {"full": features.fused_spectrogram(audio)}
+    both = dict(zip(("full", "beat"), features.spectrograms(audio), strict=True))
+    arrays: dict[Form, features.Spectrogram] = {form: array for form in forms if (array := both[form]) is not None}
+    if not all(np.isfinite(array).all() for array in arrays.values()):
+        raise ValueError("its spectrogram has values that are not finite")
+    return arrays
+
+
+def _run(tracks: Sequence[Track], clip: Clip, jobs: int | None) -> Iterator[Failure | None]:
+    from joblib import Parallel, delayed
+
+    rest = iter(tracks)
+    # The first tracks are done here until one succeeds: that has librosa compile and cache its inner loops. Processes
+    # that do so at once, in a new environment, can read each other's half-written code and crash.
+    for track in rest:
+        failure = extract_track(track, clip)
+        yield failure
+        if failure is None:
+            break
+    if jobs == 1:
+        yield from (extract_track(track, clip) for track in rest)
+    else:
+        parallel = Parallel(n_jobs=jobs or -1, return_as="generator", backend="loky")
+        yield from parallel(delayed(_extract_for)(os.getpid(), track, clip) for track in rest)
+
+
+def _extract_for(asker: int, track: Track, clip: Clip) -> Failure | None:
+    """Extract a track unless the process that asked for it was killed: another may be doing its work by now."""
+    if asker not in (os.getpid(), os.getppid()):
+        os._exit(1)
+    return extract_track(track, clip)

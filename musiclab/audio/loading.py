@@ -1,0 +1,123 @@
+"""One audio file -> mono samples at 22 050 Hz, or the reason why not."""
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from musiclab.errors import UserError
+from musiclab.features import SAMPLE_RATE, Audio
+
+if TYPE_CHECKING:
+    import soundfile
+
+MIN_SECONDS = 1.0
+SILENCE = 1e-4
+"""Peak amplitude below which a clip counts as silent: -80 dB of full scale, three steps of 16 bits."""
+
+_TOLERANCE = 0.1  # s by which a sound file may be shorter than its header says: codecs add and cut a little
+
+
+class AudioError(UserError):
+    """A file whose audio cannot be used; its message is one line that names the file.
+
+    Attributes:
+        path: The file.
+        reason: What is wrong with it.
+    """
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"{path}: {reason}")
+        self.path = path
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[type["AudioError"], tuple[Path, str]]:
+        return AudioError, (self.path, self.reason)  # it crosses processes
+
+
+def load_audio(path: Path, offset: float = 0.0, seconds: float | None = None) -> Audio:
+    """Decode a clip with libsndfile, mix it down to mono and resample it.
+
+    The same samples as ``librosa.load`` gives, without its silent ways round a file that is not as it should be.
+
+    Args:
+        path: Audio file of any format that libsndfile decodes: wav, flac, ogg, mp3 and others.
+        offset: Where the clip begins, in s.
+        seconds: How long it is at most, in s; None for all of the file.
+
+    Returns:
+        ``(samples,)``, mono at 22 050 Hz, finite, not silent, of one second or more.
+
+    Raises:
+        AudioError: If the file cannot be read or decoded, is truncated within the clip, empty, silent or shorter
+            than a second.
+    """
+    samples, rate = _decode(path, offset, seconds)
+    if len(samples) < MIN_SECONDS * rate:
+        since = f" from {offset:g} s on" if offset else ""
+        raise AudioError(path, f"only {len(samples) / rate:.2f} s long{since}; at least {MIN_SECONDS:g} s are needed")
+    if not np.isfinite(samples).all():
+        raise AudioError(path, "holds samples that are not finite")
+    mono = samples.mean(axis=1)
+    peak = float(np.abs(mono).max())
+    if peak < SILENCE:
+        raise AudioError(path, f"silent: its peak is {peak:.1e} of full scale")
+    return _resample(mono, rate)
+
+
+def _decode(path: Path, offset: float, seconds: float | None) -> tuple[Audio, int]:
+    """Return the samples of a clip, ``(samples, channels)``, and their rate in Hz."""
+    import soundfile
+
+    try:
+        with path.open("rb") as stream:
+            if not stream.read(1):
+                raise AudioError(path, "empty (0 bytes)")
+    except OSError as error:
+        raise AudioError(path, f"cannot be read ({error.strerror or error})") from None
+    try:
+        file = soundfile.SoundFile(path)
+    except (soundfile.LibsndfileError, TypeError):  # the latter for headerless formats
+        raise AudioError(path, "not audio that libsndfile decodes, or damaged at its beginning") from None
+    with file:
+        if file.frames == 0:
+            raise AudioError(path, "empty (a header without samples)")
+        first = min(int(offset * file.samplerate), file.frames)
+        wanted = file.frames - first
+        if seconds is not None:
+            wanted = min(wanted, int(seconds * file.samplerate))
+        try:
+            file.seek(first)
+            samples = file.read(wanted, dtype="float32", always_2d=True)
+        except soundfile.LibsndfileError as error:
+            detail = error.error_string.strip(" .") or "decoder error"
+            raise AudioError(path, f"truncated or damaged ({detail})") from None
+        except MemoryError:
+            raise AudioError(path, "larger than the memory, or its header is damaged") from None
+        _check_length(path, file, first, len(samples), seconds)
+        return samples, file.samplerate
+
+
+def _check_length(path: Path, file: "soundfile.SoundFile", first: int, found: int, seconds: float | None) -> None:
+    """Refuse a clip that ends where a truncated file does; one that lies before that place is sound."""
+    rate = file.samplerate
+    if seconds is not None and found >= int(seconds * rate):
+        return
+    promised = file.frames
+    # Of formats with the length in a header, libsndfile corrects what the file cannot hold, and leaves a note.
+    note = re.search(r"(?:data|SSND|Data Size|riff)\s*:\s*(\d+) \(should be (\d+)\)", file.extra_info)
+    if note:
+        size, real = int(note[1]), int(note[2])
+        if real < size < 2**31 - 1:  # greater ones stand for "unknown", in files that were written to a pipe
+            promised = round(promised * size / real)
+    if first + found < promised - _TOLERANCE * rate:
+        raise AudioError(path, f"truncated: ends before the {promised / rate:.2f} s that its header promises")
+    if re.search("end-of-stream (bit|flag)", file.extra_info, re.IGNORECASE):
+        raise AudioError(path, f"truncated after {(first + found) / rate:.2f} s: its last page is missing")
+
+
+def _resample(mono: Audio, rate: int) -> Audio:
+    import librosa
+
+    return np.asarray(librosa.resample(mono, orig_sr=rate, target_sr=SAMPLE_RATE), np.float32)

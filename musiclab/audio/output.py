@@ -1,0 +1,145 @@
+"""Folders that arrays are extracted to: who may write there, and what failed."""
+
+import errno
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from musiclab.audio.extraction import Failure, Form, Kind, Outcome
+from musiclab.errors import UserError
+from musiclab.files import write_csv, write_text
+
+BEAT_SUFFIX = "_beat"
+DESCRIPTION = "extraction.json"
+FAILURES = "failures.csv"
+VERSION = 1
+"""Part of what makes two extractions the same: raised whenever the arrays change."""
+
+_LOCK = ".extraction.lock"
+
+
+def output_folders(out: str | Path, kind: Kind) -> dict[Form, Path]:
+    """Return where each form goes: full arrays to ``out``, beat-synchronised ones to ``out_beat`` beside it."""
+    folder = Path(out).expanduser().absolute()
+    folders: dict[Form, Path] = {"full": folder, "beat": folder.with_name(folder.name + BEAT_SUFFIX)}
+    return folders if kind == "both" else {kind: folders[kind]}
+
+
+@contextmanager
+def claimed(
+    folders: Mapping[Form, Path], settings: Mapping[str, Any], sources: Mapping[str, Path], *, complete: bool = False
+) -> Iterator[None]:
+    """Hold output folders while arrays are written there; refuse those that hold anything else.
+
+    A description in each folder says how its arrays were made and of which file each one was, so that an extraction
+    that was interrupted goes on and arrays of different making are never mixed.
+
+    Args:
+        folders: Where each form goes.
+        settings: What all arrays of a folder have in common.
+        sources: The audio file of each track, by what the track is called below the folder.
+        complete: Whether these are all tracks of the folder; if not, others may be there already.
+
+    Raises:
+        UserError: If a folder holds something else, another process writes to it, or it cannot be written.
+    """
+    for folder in folders.values():
+        with _writing(folder):
+            _refuse_files_of_others(folder)
+    tracks = {name: str(path) for name, path in sources.items()}
+    with ExitStack() as stack:
+        for form, folder in folders.items():
+            described = {"made by": "musiclab", "version": VERSION, "form": form, **settings}
+            with _writing(folder):
+                folder.mkdir(parents=True, exist_ok=True)
+                stack.enter_context(_locked(folder))
+                known = _check_description(folder, described, tracks, complete)
+                for leftover in folder.rglob(".*.partial-*"):  # of a run that was killed
+                    leftover.unlink(missing_ok=True)
+                if known != tracks:
+                    text = json.dumps({**described, "tracks": {**known, **tracks}}, indent=1)
+                    write_text(folder / DESCRIPTION, text + "\n")
+        yield
+
+
+def report(folders: Mapping[Form, Path], outcome: Outcome) -> None:
+    """List what failed in ``failures.csv`` of the first folder and sum the extraction up on screen."""
+    listing = next(iter(folders.values())) / FAILURES
+    with _writing(listing.parent):
+        if outcome.failures:
+            write_csv(listing, Failure._fields, [_printable(failure) for failure in outcome.failures])
+        else:
+            listing.unlink(missing_ok=True)
+    parts = [f"{_count(outcome.made, 'track')} extracted"]
+    if outcome.found:
+        parts.append(f"{outcome.found} there already")
+    if outcome.failures:
+        parts.append(f"{len(outcome.failures)} failed, listed in {listing}")
+    print(f"{', '.join(parts)}; arrays in {' and '.join(map(str, folders.values()))}")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _printable(failure: Failure) -> Sequence[str]:
+    return [str(value).encode(errors="backslashreplace").decode() for value in failure]
+
+
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        advice = "free some space" if error.errno == errno.ENOSPC else "name another folder"
+        raise UserError(f"{folder}: cannot be written ({error.strerror or error}); {advice}") from None
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    try:
+        with FileLock(folder / _LOCK, timeout=0):
+            yield
+    except Timeout:
+        raise UserError(f"{folder}: another process is extracting to it; wait for it or name another folder") from None
+
+
+def _refuse_files_of_others(folder: Path) -> None:
+    if folder.is_dir() and not (folder / DESCRIPTION).exists():
+        foreign = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
+        if foreign:
+            raise UserError(f"{folder}: holds {foreign[0]} and is no extraction of musiclab; name another folder")
+
+
+def _check_description(
+    folder: Path, described: dict[str, Any], tracks: dict[str, str], complete: bool
+) -> dict[str, str]:
+    """Return the tracks that are described already; refuse arrays made otherwise or of other files."""
+    path = folder / DESCRIPTION
+    if not path.exists():
+        return {}
+    try:
+        found = json.loads(path.read_text())
+        known: dict[str, str] = found.pop("tracks")
+        differing = {key: found.get(key) for key in {**found, **described} if found.get(key) != described.get(key)}
+    except (ValueError, AttributeError, KeyError):
+        raise UserError(f"{path}: damaged; remove {folder} or name another folder") from None
+    if differing:
+        was = ", ".join(f"{key} {json.dumps(value)}" for key, value in differing.items())
+        raise UserError(f"{folder}: was extracted with {was}; use the same settings or name another folder")
+    for name in tracks.keys() & known.keys():
+        if tracks[name] != known[name]:
+            raise UserError(
+                f"{folder}: track {name} was made of {known[name]}, not of {tracks[name]}; name another folder"
+            )
+    if complete and tracks.keys() != known.keys():
+        name = min(tracks.keys() ^ known.keys())
+        raise UserError(
+            f"{folder}: holds a data set of other tracks (with or without {name}); name another folder, or remove "
+            "this one to make it anew"
+        )
+    return known
