@@ -25,6 +25,8 @@ FEATURE_ROWS: dict[str, slice] = {
 
 MEDIAN_LENGTH = 31  # frames and bins; librosa's default for harmonic-percussive separation
 
+MIN_POWER = 1e-10  # below it power_to_db tells nothing apart, and all would read as 0 dB
+
 Audio = npt.NDArray[np.floating[Any]]
 Spectrogram = npt.NDArray[np.float32]
 
@@ -92,7 +94,7 @@ def spectrograms(audio: Audio) -> tuple[Spectrogram, Spectrogram | None]:
     if len(beats) == 0:
         return full, None
     synced = [librosa.util.sync(rows, list(beats), aggregate=np.median) for rows in (power, chroma)]
-    if not synced[0].max() > 0:  # sound in fewer than half of the frames of every column
+    if not synced[0].max() > MIN_POWER:  # sound in fewer than half of the frames of every column
         return full, None
     return full, _fuse(*synced)
 
