@@ -4,9 +4,11 @@ import errno
 import io
 import os
 import sys
+import warnings
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tokenize import TokenError
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -117,7 +119,9 @@ def extract_track(track: Track, clip: Clip) -> Failure | None:
     missing = _missing(track)
     asked: Kind = "both" if len(missing) > 1 else next(iter(missing), "full")
     try:
-        with threadpool_limits(1):  # sums depend on the number of threads in the last bit
+        # Sums depend on the number of threads in the last bit. What librosa remarks on short or strange clips would
+        # stand among the failures; what comes of such clips is checked instead.
+        with threadpool_limits(1), warnings.catch_warnings(action="ignore"):
             arrays = _compute(load_audio(track.path, clip.offset, clip.seconds), missing)
     except AudioError as error:
         return Failure(track.path, asked, error.reason)
@@ -135,7 +139,7 @@ def is_whole(path: Path) -> bool:
     """Tell whether a file holds an array as this module writes them: by its header and size, without reading it all."""
     try:
         array = np.lib.format.open_memmap(path, mode="r")  # never takes a file for a pickle, as np.load might
-    except (OSError, ValueError, EOFError, SyntaxError):
+    except (OSError, ValueError, EOFError, SyntaxError, TokenError):  # the last two for a damaged header
         return False
     return (
         array.dtype == np.float32

@@ -17,7 +17,7 @@ def clicks(seconds: float = 2.0, rate: int = RATE, seed: int = 0, pitch: float =
 
 
 def swell(seconds: float = 2.0, rate: int = RATE) -> np.ndarray:
-    """A tone that comes and goes: no beat is found in it."""
+    """A tone that comes and goes: no beat is found in it, unless noise of quantisation is added."""
     time = np.arange(round(seconds * rate)) / rate
     return np.sin(2 * np.pi * 220 * time) * np.hanning(len(time))
 
