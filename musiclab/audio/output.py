@@ -139,7 +139,7 @@ def _check_description(
     if complete and tracks.keys() != known.keys():
         name = min(tracks.keys() ^ known.keys())
         raise UserError(
-            f"{folder}: holds a data set of other tracks (with or without {name}); name another folder, or remove "
+            f"{folder}: holds a data set of other tracks or split otherwise ({name}); name another folder, or remove "
             "this one to make it anew"
         )
     return known
