@@ -71,6 +71,17 @@ def test_percussive_part_equals_librosas(clicks, num_samples):
     np.testing.assert_allclose(features.percussive_part(stft, len(audio)), expected, atol=1e-6)
 
 
+@pytest.mark.parametrize("cents", [-40, 0, 7, 30])
+def test_tuning_equals_librosas(clicks, cents):
+    import librosa
+
+    audio = librosa.effects.pitch_shift(clicks, sr=features.SAMPLE_RATE, n_steps=cents / 100)
+    magnitude = np.abs(librosa.stft(audio, n_fft=features.N_FFT, hop_length=features.HOP_LENGTH))
+    expected = librosa.estimate_tuning(y=audio, sr=features.SAMPLE_RATE, bins_per_octave=features.BINS_PER_OCTAVE)
+    assert features.estimate_tuning(magnitude) == expected
+    assert expected != 0
+
+
 def test_median_equals_the_two_dimensional_one():
     from scipy.ndimage import median_filter
 
