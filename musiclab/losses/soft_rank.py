@@ -44,6 +44,8 @@ def soft_rank(values: Tensor, strength: float = 1.0) -> Tensor:
         raise UserError(f"the strength of soft ranks is {strength}; it must be above 0")
     if values.dtype not in (torch.float32, torch.float64):
         values = values.float()
+    if not values.numel():
+        return values.clone()
     ranks: Tensor = _SoftRank.apply(values, float(strength))  # type: ignore[no-untyped-call]
     return ranks
 
@@ -68,11 +70,11 @@ class _SoftRank(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, values: Tensor, strength: float) -> Tensor:
         count = values.shape[-1]
-        ordered, order = (values.cpu() if _is_for_host(values) else values).sort(dim=-1)
+        ordered, order = _sorted(values)
         steps = (ordered.double().diff(dim=-1) / strength).clamp(max=count)
         climbed = torch.nn.functional.pad(steps, (1, 0)).cumsum(dim=-1)
         positions = torch.arange(1, count + 1, device=order.device)
-        gaps = (climbed - positions).view(values.shape[:-1].numel(), count)
+        gaps = (climbed - positions).reshape(values.shape[:-1].numel(), count)
         pools = _pools_on_device(gaps) if order.is_cuda else _pools_on_host(gaps)
         ranks = climbed - _pool_means(gaps, pools).view_as(climbed)
         ctx.save_for_backward(order, pools)
@@ -84,12 +86,17 @@ class _SoftRank(torch.autograd.Function):
     def backward(ctx: Any, gradients: Tensor) -> tuple[Tensor, None]:
         order, pools = ctx.saved_tensors
         ordered = gradients.to(order.device).double().gather(-1, order)
-        means = _pool_means(ordered.view(pools.shape), pools).view_as(ordered)
+        means = _pool_means(ordered.reshape(pools.shape), pools).view_as(ordered)
         return _restored((ordered - means) / ctx.strength, order, gradients), None
 
 
-def _is_for_host(values: Tensor) -> bool:
-    return not values.is_cuda or values.numel() * values.shape[-1] > MAX_PAIRS
+def _sorted(values: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the values in order, and their indices: on a CUDA device if what follows fits there, else on the host."""
+    if values.is_cuda and values.numel() * values.shape[-1] <= MAX_PAIRS:
+        return values.sort(dim=-1)
+    values = values.cpu()
+    order = torch.from_numpy(values.numpy().argsort(axis=-1))  # faster than torch's where rows are long
+    return values.gather(-1, order), order
 
 
 def _restored(ordered: Tensor, order: Tensor, values: Tensor) -> Tensor:
@@ -110,8 +117,6 @@ def _pools_on_host(rows: Tensor) -> Tensor:
     All rows are solved as one sequence, each lifted above the one before it, so that no pool spans two rows.
     """
     values = rows.cpu().numpy()
-    if not values.size:
-        return torch.zeros_like(rows, dtype=torch.int64)
     values = np.where(np.isfinite(values).all(axis=1, keepdims=True), values, 0)  # NaN stays NaN in the means
     lowest = values.min(axis=1, keepdims=True)
     heights = np.ptp(values, axis=1, keepdims=True) + 1
@@ -119,7 +124,6 @@ def _pools_on_host(rows: Tensor) -> Tensor:
     blocks = isotonic_regression(lifted.ravel()).blocks
     starts = np.zeros(values.size, dtype=np.int64)
     starts[blocks[:-1]] = 1
-    starts[:: values.shape[1]] = 1
     pools = np.cumsum(starts.reshape(values.shape), axis=1) - 1
     return torch.from_numpy(pools).to(rows.device)
 

@@ -1,12 +1,13 @@
 """Spearman's rank correlation as a loss."""
 
 import math
+from typing import Any
 
 import torch
 import torch.distributed
-from lightning_utilities.core.rank_zero import rank_zero_warn
+from pytorch_lightning.utilities import rank_zero_warn
 from torch import Tensor, nn
-from torch.distributed.nn.functional import all_gather
+from torch.autograd.function import once_differentiable
 
 from musiclab.errors import UserError
 from musiclab.losses.soft_rank import average_ranks, soft_rank
@@ -93,7 +94,28 @@ def gathered(tensor: Tensor) -> Tensor:
     """
     if not torch.distributed.is_available() or not torch.distributed.is_initialized():
         return tensor
-    return torch.cat(all_gather(tensor.contiguous()))  # type: ignore[no-untyped-call]
+    rows: Tensor = _Gather.apply(tensor)  # type: ignore[no-untyped-call]
+    return rows
+
+
+class _Gather(torch.autograd.Function):
+    """The rows of all processes; backward, the sum of all processes' gradients of the own rows."""
+
+    @staticmethod
+    def forward(ctx: Any, tensor: Tensor) -> Tensor:
+        parts = [
+            torch.empty_like(tensor, memory_format=torch.contiguous_format)
+            for _ in range(torch.distributed.get_world_size())
+        ]
+        torch.distributed.all_gather(parts, tensor.contiguous())
+        return torch.cat(parts)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradients: Tensor) -> Tensor:
+        total = gradients.clone(memory_format=torch.contiguous_format)
+        torch.distributed.all_reduce(total)
+        return total.chunk(torch.distributed.get_world_size())[torch.distributed.get_rank()]
 
 
 def _centred(values: Tensor) -> Tensor:
