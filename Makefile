@@ -45,6 +45,7 @@ format: setup ## put the code into shape
 
 bench: setup ## measure against the plain way, side by side (BENCH=--quick for a small run)
 	$(BIN)/python tests/benchmarks/bench_loading.py $(BENCH)
+	$(BIN)/python tests/benchmarks/bench_soft_rank.py $(BENCH)
 
 clean: ## remove .venv and what tools leave behind; runs and data stay
 	rm -rf .venv build *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis

@@ -36,13 +36,15 @@ class SpearmanLoss(nn.Module):
     Args:
         strength: Strength of the soft ranks in multiples of spread / n, the spread being that of uniformly
             distributed predictions with the same standard deviation. Towards 0, rho becomes Spearman's, but ever
-            more tracks have a rank that no small change moves, and pass no gradient of their own.
+            more tracks lie too far from their neighbours to pass a gradient. At 0.5, rho is nearly Spearman's, but
+            descent on the predictions of some ten tracks ends in a wrong order; at 1, it reaches the right one for
+            8 to 4096 tracks, and for skewed predictions rho is off by some 0.4 of what Pearson's is off by.
     """
 
-    def __init__(self, strength: float = 0.5) -> None:
+    def __init__(self, strength: float = 1.0) -> None:
         super().__init__()
         if not strength > 0:
-            raise UserError(f"strength is {strength}; it must be above 0, as in 0.5")
+            raise UserError(f"strength is {strength}; it must be above 0, as in 1.0")
         self.strength = strength
 
     def forward(self, predictions: Tensor, targets: Tensor) -> Tensor:
