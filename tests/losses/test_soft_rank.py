@@ -14,7 +14,7 @@ from scipy.stats import rankdata
 from torch.autograd import gradcheck
 
 from musiclab.errors import UserError
-from musiclab.losses.soft_rank import _pools_on_device, _pools_on_host, average_ranks, soft_rank
+from musiclab.losses.soft_rank import _pool_numbers, _pool_starts, average_ranks, soft_rank
 
 MODULE = importlib.import_module("musiclab.losses.soft_rank")  # as attributes go, the function hides its module
 
@@ -27,8 +27,7 @@ in_any_way = settings(max_examples=200, deadline=None, suppress_health_check=[He
 def way(request, monkeypatch):
     """What is done on a CPU, and, on a CPU too, what is done on a GPU."""
     if request.param == "device":
-        monkeypatch.setattr(MODULE, "_sorted", lambda values: values.sort(dim=-1))
-        monkeypatch.setattr(MODULE, "_pools_on_host", _pools_on_device)
+        monkeypatch.setattr(MODULE, "_is_for_host", lambda values: False)
     return request.param
 
 
@@ -284,17 +283,24 @@ def test_both_ways_find_the_same_pools(kind, count):
         "gaps": lambda: np.sort(rng.normal(size=(200, count)), axis=1) * 10 ** rng.uniform(-3, 3) - np.arange(count),
         "scales": lambda: rng.normal(size=(200, count)) * 10.0 ** rng.uniform(-4, 4, (200, 1)),
     }[kind]()
-    rows = torch.from_numpy(rows.astype(np.float64))
-    assert torch.equal(_pools_on_device(rows), _pools_on_host(rows))
+    rows = rows.astype(np.float64)
+    numbers = _pool_numbers(torch.from_numpy(rows)).numpy()
+    starts = np.flatnonzero(np.diff(numbers, axis=1, prepend=-1))
+    assert starts.tolist() == _pool_starts(rows).tolist()
 
 
 @pytest.mark.parametrize(
-    ("row", "pools"),
-    [([5], [0]), ([1, 2, 3], [0, 1, 2]), ([3, 2, 1], [0, 0, 0]), ([1, 3, 2, 2.6, 0, 9], [0, 1, 1, 1, 1, 2])],
+    ("row", "pools", "starts"),
+    [
+        ([5], [0], [0]),
+        ([1, 2, 3], [0, 1, 2], [0, 1, 2]),
+        ([3, 2, 1], [0, 0, 0], [0]),
+        ([1, 3, 2, 2.6, 0, 9], [0, 1, 1, 1, 1, 2], [0, 1, 5]),
+    ],
 )
-def test_pools_worked_by_hand(row, pools):
-    for find in (_pools_on_host, _pools_on_device):
-        assert find(double([row, row])).tolist() == [pools, pools]
+def test_pools_worked_by_hand(row, pools, starts):
+    assert _pool_numbers(double([row, row])).tolist() == [pools, pools]
+    assert _pool_starts(np.array([row, row], dtype=float)).tolist() == [*starts, *(len(row) + s for s in starts)]
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
