@@ -76,6 +76,12 @@ def test_overlays_change_loss_and_weighting(overlay, emotion_root, tmp_path):
     main(evaluate_args("predict", run_folder(tmp_path) / "checkpoints" / "best.ckpt", tmp_path))
 
 
+def test_overfit_drives_the_training_loss_to_nearly_zero(emotion_root, tmp_path):
+    args = fit_args("emotion_multitask.yaml", emotion_root, tmp_path, epochs=60)
+    cli = run_training([*args[:2], f"-c={CONFIGS / 'overfit.yaml'}", *args[2:]])
+    assert cli.trainer.callback_metrics["train_loss"] < 0.02
+
+
 def test_the_easy_tracks_are_learnt(trained):
     assert metrics_of(trained)["test_spearman"] > 0.6
 
