@@ -2,7 +2,6 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
-CONFIG ?= configs/genre_cnn.yaml
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-all lint format bench clean
@@ -17,13 +16,17 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
-demo: setup ## make the demo corpus, train on it, test and predict (CONFIG=configs/genre_lstm.yaml for the LSTM)
-	$(BIN)/musiclab fit -c $(CONFIG) --trainer.max_epochs 30
-	@set -e; run=$$(ls -td lightning_logs/version_* | head -n 1); \
-	echo "$(BIN)/musiclab predict --ckpt_path $$run/checkpoints/best.ckpt"; \
-	$(BIN)/musiclab predict --ckpt_path $$run/checkpoints/best.ckpt; \
-	printf '\nThe run, its checkpoints and its test results: %s\nTo look at the curves: %s\n' \
-		"$$run" "$(BIN)/tensorboard --logdir lightning_logs"
+demo: setup ## make the demo corpus, train on genres, then on emotions from there, and predict
+	$(BIN)/musiclab fit -c configs/genre_cnn.yaml --trainer.max_epochs 30
+	@set -e; run() { echo "$(BIN)/musiclab $$*"; $(BIN)/musiclab "$$@"; }; \
+	latest() { ls -td lightning_logs/version_* | head -n 1; }; \
+	genre=$$(latest); \
+	run predict --ckpt_path $$genre/checkpoints/best.ckpt; \
+	run fit -c configs/emotion_transfer.yaml --model.pretrained $$genre/checkpoints/best.ckpt; \
+	emotion=$$(latest); \
+	run predict --ckpt_path $$emotion/checkpoints/best.ckpt; \
+	printf '\nGenre run: %s\nEmotion run: %s\nPredicted emotions, and solution.txt: %s\nTo look at the curves: %s\n' \
+		"$$genre" "$$emotion" "$$(latest)" "$(BIN)/tensorboard --logdir lightning_logs"
 
 test: setup ## run the tests, but for the slow ones
 	$(BIN)/pytest
@@ -43,6 +46,7 @@ format: setup ## put the code into shape
 bench: setup ## measure against the plain way, side by side (BENCH=--quick for a small run)
 	$(BIN)/python tests/benchmarks/bench_loading.py $(BENCH)
 	$(BIN)/python tests/benchmarks/bench_extract.py $(BENCH)
+	$(BIN)/python tests/benchmarks/bench_soft_rank.py $(BENCH)
 
 clean: ## remove .venv and what tools leave behind; runs and data stay
 	rm -rf .venv build *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis

@@ -1,3 +1,3 @@
-"""Recognise the genre of music from spectrograms."""
+"""Recognise genre and emotion of music from spectrograms."""
 
 __version__ = "0.1.0"

@@ -1,5 +1,6 @@
 """What the writers of results share: the rows of all batches and processes, and where to write."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
@@ -87,7 +88,7 @@ def tensorboard_loggers(trainer: Trainer) -> list[TensorBoardLogger]:
 
 def overlay_curves(trainer: Trainer, quantities: Sequence[str]) -> None:
     """Lay training and validation curves over each other in TensorBoard, under CUSTOM SCALARS."""
-    charts = {name: ["Multiline", [f"^train_{name}$", f"^val_{name}$"]] for name in quantities}
+    charts = {name: ["Multiline", [f"^{part}_{re.escape(name)}$" for part in ("train", "val")]] for name in quantities}
     for logger in tensorboard_loggers(trainer):
         logger.experiment.add_custom_scalars({"training and validation": charts})
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 from pytorch_lightning import LightningModule, Trainer
 
 from musiclab.callbacks.results import ResultWriter, Rows
@@ -43,6 +44,8 @@ class SolutionWriter(ResultWriter):
             )
         elif len(rows.ids) < tracks:
             print(f"No solution.txt: only {len(rows.ids)} of {tracks} tracks were predicted")
+        elif not np.isfinite(rows.predictions).all():
+            print("No solution.txt: some predictions are not finite numbers; train the model anew")
         else:
             path = folder / "solution.txt"
             write_solution(path, rows.ids, self._model_axes, rows.predictions, self.header, self.suffix)

@@ -26,7 +26,7 @@ class RegressionLoss(AxisLoss):
         strength: Strength of its soft ranks, see :class:`musiclab.losses.spearman.SpearmanLoss`.
     """
 
-    def __init__(self, mse: float = 1.0, spearman: float = 0.0, strength: float = 0.5) -> None:
+    def __init__(self, mse: float = 1.0, spearman: float = 0.0, strength: float = 1.0) -> None:
         super().__init__()
         if mse < 0 or spearman < 0 or mse + spearman == 0:
             raise UserError(f"mse is {mse} and spearman {spearman}; give weights of 0 or more, one of them above 0")

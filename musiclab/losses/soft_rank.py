@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from scipy.optimize import isotonic_regression
 from torch import Tensor
@@ -44,7 +45,10 @@ def soft_rank(values: Tensor, strength: float = 1.0) -> Tensor:
         raise UserError(f"the strength of soft ranks is {strength}; it must be above 0")
     if values.dtype not in (torch.float32, torch.float64):
         values = values.float()
-    ranks: Tensor = _SoftRank.apply(values, float(strength))  # type: ignore[no-untyped-call]
+    if not values.numel():
+        return values.clone()
+    way = _SoftRankOnHost if _is_for_host(values) else _SoftRankOnDevice
+    ranks: Tensor = way.apply(values, float(strength))  # type: ignore[no-untyped-call]
     return ranks
 
 
@@ -57,81 +61,100 @@ def average_ranks(values: Tensor) -> Tensor:
     return (below + up_to + 1).to(values.dtype) / 2
 
 
-class _SoftRank(torch.autograd.Function):
-    """Soft ranks with their analytic gradient.
-
-    Neighbours whose sorted values differ by the strength times n or more are in different pools however much they
-    differ, so steps are capped there: with a tiny strength, or one outlier, ranks would else be small differences of
-    numbers too large to hold them, even in float64.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, values: Tensor, strength: float) -> Tensor:
-        count = values.shape[-1]
-        ordered, order = (values.cpu() if _is_for_host(values) else values).sort(dim=-1)
-        steps = (ordered.double().diff(dim=-1) / strength).clamp(max=count)
-        climbed = torch.nn.functional.pad(steps, (1, 0)).cumsum(dim=-1)
-        positions = torch.arange(1, count + 1, device=order.device)
-        gaps = (climbed - positions).view(values.shape[:-1].numel(), count)
-        pools = _pools_on_device(gaps) if order.is_cuda else _pools_on_host(gaps)
-        ranks = climbed - _pool_means(gaps, pools).view_as(climbed)
-        ctx.save_for_backward(order, pools)
-        ctx.strength = strength
-        return _restored(ranks, order, values)
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, gradients: Tensor) -> tuple[Tensor, None]:
-        order, pools = ctx.saved_tensors
-        ordered = gradients.to(order.device).double().gather(-1, order)
-        means = _pool_means(ordered.view(pools.shape), pools).view_as(ordered)
-        return _restored((ordered - means) / ctx.strength, order, gradients), None
-
-
 def _is_for_host(values: Tensor) -> bool:
     return not values.is_cuda or values.numel() * values.shape[-1] > MAX_PAIRS
 
 
-def _restored(ordered: Tensor, order: Tensor, values: Tensor) -> Tensor:
-    """Return the elements in the order, type and place that the values had."""
-    return torch.empty_like(ordered).scatter_(-1, order, ordered).to(values.dtype).to(values.device)
+# Both ways compute in float64, from the steps between sorted neighbours. Neighbours that differ by the strength times
+# n or more are in different pools however much they differ, so steps are capped there: with a tiny strength, or one
+# outlier, ranks would else be small differences of numbers too large to hold them.
 
 
-def _pool_means(rows: Tensor, pools: Tensor) -> Tensor:
-    """Replace each element of ``(rows, n)`` by the mean of its pool."""
-    sums = torch.zeros_like(rows).scatter_add_(1, pools, rows)
-    sizes = torch.zeros_like(rows).scatter_add_(1, pools, torch.ones_like(rows))
-    return (sums / sizes).gather(1, pools)
+class _SoftRankOnHost(torch.autograd.Function):
+    """Soft ranks by scipy's pool-adjacent-violators algorithm; in numpy, whose calls cost less than torch's."""
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor, strength: float) -> Tensor:
+        rows = values.detach().cpu().numpy().reshape(-1, values.shape[-1])
+        order = rows.argsort(axis=1)
+        climbed = np.zeros(rows.shape)
+        with np.errstate(over="ignore", invalid="ignore"):  # a step may be too large for a float, or NaN
+            steps = np.diff(np.take_along_axis(rows, order, axis=1).astype(np.float64), axis=1) / strength
+            np.minimum(steps, rows.shape[1], out=steps).cumsum(axis=1, out=climbed[:, 1:])
+        gaps = climbed - np.arange(1, rows.shape[1] + 1)
+        starts = _pool_starts(gaps)
+        ctx.kept = order, starts, strength
+        return _put_back(climbed - _means_of_pools(gaps, starts), order, values)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradients: Tensor) -> tuple[Tensor, None]:
+        order, starts, strength = ctx.kept
+        ordered = np.take_along_axis(gradients.cpu().numpy().reshape(order.shape), order, axis=1).astype(np.float64)
+        return _put_back((ordered - _means_of_pools(ordered, starts)) / strength, order, gradients), None
 
 
-def _pools_on_host(rows: Tensor) -> Tensor:
-    """Return the number of the pool of each element of ``(rows, n)``, by the pool-adjacent-violators algorithm.
+def _pool_starts(rows: npt.NDArray[np.float64]) -> npt.NDArray[np.intp]:
+    """Return where in ``rows.ravel()`` the pools of the isotonic regression of each row begin.
 
     All rows are solved as one sequence, each lifted above the one before it, so that no pool spans two rows.
     """
-    values = rows.cpu().numpy()
-    if not values.size:
-        return torch.zeros_like(rows, dtype=torch.int64)
-    values = np.where(np.isfinite(values).all(axis=1, keepdims=True), values, 0)  # NaN stays NaN in the means
-    lowest = values.min(axis=1, keepdims=True)
-    heights = np.ptp(values, axis=1, keepdims=True) + 1
-    lifted = values - lowest + np.cumsum(heights, axis=0) - heights
-    blocks = isotonic_regression(lifted.ravel()).blocks
-    starts = np.zeros(values.size, dtype=np.int64)
-    starts[blocks[:-1]] = 1
-    starts[:: values.shape[1]] = 1
-    pools = np.cumsum(starts.reshape(values.shape), axis=1) - 1
-    return torch.from_numpy(pools).to(rows.device)
+    highest, lowest = rows.max(axis=1, keepdims=True), rows.min(axis=1, keepdims=True)
+    heights = highest - lowest + 1
+    if np.isnan(heights).any():  # NaN stays NaN in the means, and must not reach other rows
+        rows = np.where(np.isnan(heights), 0, rows)
+        lowest, heights = (np.nan_to_num(part) for part in (lowest, heights))
+    lifted = rows - lowest + (heights.cumsum(axis=0) - heights)
+    starts: npt.NDArray[np.intp] = isotonic_regression(lifted.ravel()).blocks[:-1]
+    return starts
 
 
-def _pools_on_device(rows: Tensor) -> Tensor:
-    """Return the number of the pool of each element of ``(rows, n)``, without a loop and without leaving the device.
+def _means_of_pools(rows: npt.NDArray[np.float64], starts: npt.NDArray[np.intp]) -> npt.NDArray[np.float64]:
+    """Replace each element of ``(rows, n)`` by the mean of its pool."""
+    sizes = np.diff(starts, append=rows.size)
+    return np.repeat(np.add.reduceat(rows.ravel(), starts) / sizes, sizes).reshape(rows.shape)
+
+
+def _put_back(ordered: npt.NDArray[np.float64], order: npt.NDArray[np.intp], like: Tensor) -> Tensor:
+    """Return the elements in the order, shape, type and place that the values had."""
+    rows = np.empty_like(ordered)
+    np.put_along_axis(rows, order, ordered, axis=1)
+    return torch.from_numpy(rows).view(like.shape).to(like.dtype).to(like.device)
+
+
+class _SoftRankOnDevice(torch.autograd.Function):
+    """Soft ranks without a loop and without leaving the device.
 
     The isotonic regression is ``v_i = max over j <= i of min over k >= i of mean(y_j, ..., y_k)``; neighbours of
     one pool have the very same maximising j and minimising k.
 
     Source: Barlow and Brunk 1972, "The Isotonic Regression Problem and Its Dual", the max-min formula.
     """
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor, strength: float) -> Tensor:
+        count = values.shape[-1]
+        ordered, order = values.sort(dim=-1)
+        steps = (ordered.double().diff(dim=-1) / strength).clamp(max=count)
+        climbed = torch.nn.functional.pad(steps, (1, 0)).cumsum(dim=-1)
+        gaps = climbed - torch.arange(1, count + 1, device=values.device)
+        pools = _pool_numbers(gaps.reshape(-1, count)).view_as(order)
+        ctx.save_for_backward(order, pools)
+        ctx.strength = strength
+        ranks = climbed - _scattered_means(gaps, pools)
+        return torch.empty_like(ranks).scatter_(-1, order, ranks).to(values.dtype)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradients: Tensor) -> tuple[Tensor, None]:
+        order, pools = ctx.saved_tensors
+        ordered = gradients.double().gather(-1, order)
+        passed = (ordered - _scattered_means(ordered, pools)) / ctx.strength
+        return torch.empty_like(passed).scatter_(-1, order, passed).to(gradients.dtype), None
+
+
+def _pool_numbers(rows: Tensor) -> Tensor:
+    """Return the number of the pool of each element of ``(rows, n)`` in the isotonic regression of its row."""
     count = rows.shape[1]
     sums = torch.nn.functional.pad(rows.cumsum(dim=1), (1, 0))
     index = torch.arange(count, device=rows.device)
@@ -142,3 +165,10 @@ def _pools_on_device(rows: Tensor) -> Tensor:
     fitted = lowest.masked_fill(sizes < 1, -torch.inf).amax(dim=1)
     starts = torch.nn.functional.pad((fitted[:, 1:] > fitted[:, :-1]).long(), (1, 0))
     return starts.cumsum(dim=1)
+
+
+def _scattered_means(rows: Tensor, pools: Tensor) -> Tensor:
+    """Replace each element of ``(..., n)`` by the mean of its pool."""
+    sums = torch.zeros_like(rows).scatter_add_(-1, pools, rows)
+    sizes = torch.zeros_like(rows).scatter_add_(-1, pools, torch.ones_like(rows))
+    return (sums / sizes).gather(-1, pools)

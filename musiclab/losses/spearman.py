@@ -1,12 +1,13 @@
 """Spearman's rank correlation as a loss."""
 
 import math
+from typing import Any
 
 import torch
 import torch.distributed
-from lightning_utilities.core.rank_zero import rank_zero_warn
+from pytorch_lightning.utilities import rank_zero_warn
 from torch import Tensor, nn
-from torch.distributed.nn.functional import all_gather
+from torch.autograd.function import once_differentiable
 
 from musiclab.errors import UserError
 from musiclab.losses.soft_rank import average_ranks, soft_rank
@@ -35,13 +36,15 @@ class SpearmanLoss(nn.Module):
     Args:
         strength: Strength of the soft ranks in multiples of spread / n, the spread being that of uniformly
             distributed predictions with the same standard deviation. Towards 0, rho becomes Spearman's, but ever
-            more tracks have a rank that no small change moves, and pass no gradient of their own.
+            more tracks lie too far from their neighbours to pass a gradient. At 0.5, rho is nearly Spearman's, but
+            descent on the predictions of some ten tracks ends in a wrong order; at 1, it reaches the right one for
+            8 to 4096 tracks, and for skewed predictions rho is off by some 0.4 of what Pearson's is off by.
     """
 
-    def __init__(self, strength: float = 0.5) -> None:
+    def __init__(self, strength: float = 1.0) -> None:
         super().__init__()
         if not strength > 0:
-            raise UserError(f"strength is {strength}; it must be above 0, as in 0.5")
+            raise UserError(f"strength is {strength}; it must be above 0, as in 1.0")
         self.strength = strength
 
     def forward(self, predictions: Tensor, targets: Tensor) -> Tensor:
@@ -93,7 +96,28 @@ def gathered(tensor: Tensor) -> Tensor:
     """
     if not torch.distributed.is_available() or not torch.distributed.is_initialized():
         return tensor
-    return torch.cat(all_gather(tensor.contiguous()))  # type: ignore[no-untyped-call]
+    rows: Tensor = _Gather.apply(tensor)  # type: ignore[no-untyped-call]
+    return rows
+
+
+class _Gather(torch.autograd.Function):
+    """The rows of all processes; backward, the sum of all processes' gradients of the own rows."""
+
+    @staticmethod
+    def forward(ctx: Any, tensor: Tensor) -> Tensor:
+        parts = [
+            torch.empty_like(tensor, memory_format=torch.contiguous_format)
+            for _ in range(torch.distributed.get_world_size())
+        ]
+        torch.distributed.all_gather(parts, tensor.contiguous())
+        return torch.cat(parts)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradients: Tensor) -> Tensor:
+        total = gradients.clone(memory_format=torch.contiguous_format)
+        torch.distributed.all_reduce(total)
+        return total.chunk(torch.distributed.get_world_size())[torch.distributed.get_rank()]
 
 
 def _centred(values: Tensor) -> Tensor:

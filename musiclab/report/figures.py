@@ -54,7 +54,9 @@ def scatter_figure(
     for panel, name, true, predicted, correlation in zip(
         panels, axes, truth.T, predictions.T, correlations, strict=True
     ):
-        low, high = min(true.min(), predicted.min()), max(true.max(), predicted.max())
+        values = np.concatenate([true, predicted])
+        values = values[np.isfinite(values)]  # a run that has diverged shall still end with its other results
+        low, high = values.min(), values.max()
         margin = 0.03 * (high - low)
         limits = (low - margin, high + margin)
         panel.plot(limits, limits, color="0.6", linewidth=1, linestyle="--", zorder=1)

@@ -103,7 +103,7 @@ class SpectrogramTask(LightningModule):
     def on_fit_start(self) -> None:
         """Take backbone and normalisation from the pretrained checkpoint; a resumed run has its own by now."""
         if self.pretrained is not None and not self._restored:
-            load_backbone(self, self.pretrained, ("num_features", *INPUT_HPARAMS))
+            load_backbone(self, self.pretrained, (*INPUT_HPARAMS, "num_features"))
 
     def configure_callbacks(self) -> list[Callback]:
         """Return the callbacks that a task brings along."""

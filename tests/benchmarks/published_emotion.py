@@ -12,6 +12,7 @@ import argparse
 import torch
 from torch import nn
 
+from musiclab.allocator import keep_freed_memory
 from musiclab.data.datamodules import EmotionDataModule
 from musiclab.metrics import regression_scores
 
@@ -71,6 +72,7 @@ def main() -> None:
     parser.add_argument("root", help="emotion data set folder")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     arguments = parser.parse_args()
+    keep_freed_memory()
     parts = padded_parts(arguments.root)
     axes = EmotionDataModule(root=arguments.root).target_names
     print(f"seed  mean Spearman after the last epoch ({' / '.join(axes)})")

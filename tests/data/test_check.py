@@ -6,7 +6,7 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import SHARED, make_genre_folder
+from conftest import SHARED, make_emotion_folder, make_genre_folder
 
 from musiclab.cli import main
 from musiclab.data.check import check, inspect_dataset
@@ -38,8 +38,7 @@ def root(tmp_path):
 
 @pytest.fixture
 def emotion_root(tmp_path):
-    root = make_genre_folder(tmp_path / "emotions", train=3, test=2)
-    (root / "test_labels.txt").unlink()
+    root = make_emotion_folder(tmp_path / "emotions", train=3, test=2)
     (root / "train_labels.txt").write_text("Id,valence,energy\n100,0.1,0.2\n101,0.5,0\n102,1,0.25\n")
     return root
 
@@ -118,6 +117,29 @@ def test_emotion_folder_without_test_labels_is_sound(emotion_root, capsys):
     assert "test: 2 sound arrays" in output
     assert "without labels" in output
     assert "nothing is wrong" in output
+
+
+@pytest.mark.parametrize("header", ["Id,arousal", "Id\tarousal"])
+def test_emotion_folder_with_a_single_axis_is_sound(emotion_root, capsys, header):
+    rows = [f"{number}{header[2]}{value}" for number, value in ((100, "0.25"), (101, "-1"), (102, "3e-1"))]
+    (emotion_root / "train_labels.txt").write_text("\n".join([header, *rows]))
+    check(str(emotion_root))
+    output = capsys.readouterr().out
+    assert "arousal -1..0.3\n" in output
+    assert "without labels" in output
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("Id,valence\n100,0.1\n101,0.2\n102,high\n", "track 102: valence is 'high', not a finite number"),
+        ("Id,valence\n100,high\n101,0.1\n102,0.2\n", "track 100: valence is 'high', not a finite number"),
+        ("Id\tStyle\n100\tRock\n101\tJazz\n102\tRock\n", "the header is 'Id | Style'; expected 'Id<TAB>Genre'"),
+    ],
+)
+def test_two_columns_are_an_axis_where_there_are_numbers_and_genres_where_there_are_none(emotion_root, content, said):
+    (emotion_root / "train_labels.txt").write_text(content)
+    assert said in inspect_dataset(emotion_root).problems["Label files"][0]
 
 
 def test_folder_without_chroma_is_sound(tmp_path, capsys):

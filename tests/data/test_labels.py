@@ -11,7 +11,6 @@ from musiclab.data.labels import (
     read_emotion_labels,
     read_genre_labels,
     read_table,
-    track_id,
 )
 from musiclab.errors import UserError
 
@@ -26,28 +25,6 @@ def write(tmp_path):
         return path
 
     return write
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "1043",
-        " 1043 ",
-        "1043.npy",
-        "1043.fused.full.npy",
-        "1043.fused.full.npy.gz",
-        "1043.beatsync.fused.npy.gz",
-        "1043.full.fused.npy.gz",
-    ],
-)
-def test_id_is_what_stands_before_the_first_dot(name):
-    assert track_id(name) == "1043"
-
-
-@pytest.mark.parametrize("name", ["", " ", ".npy", "..", "../1043.npy", "a/b.npy", "/1043", "a\\b", "1043\0.npy"])
-def test_names_that_are_empty_or_leave_the_folder_are_refused(name):
-    with pytest.raises(UserError, match="no track name"):
-        track_id(name)
 
 
 def test_genre_names_of_all_forms_are_read_in_the_order_of_the_file(write):

@@ -1,0 +1,59 @@
+"""Files written whole or not at all."""
+
+import pytest
+
+from musiclab.files import replacing, write_csv, write_text
+
+
+def test_a_file_appears_when_it_is_complete_in_a_folder_made_for_it(tmp_path):
+    path = tmp_path / "new" / "a.txt"
+    with replacing(path) as partial:
+        partial.write_text("new")
+        assert not path.exists()
+    assert path.read_text() == "new"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_the_temporary_name_stands_beside_it_and_keeps_the_suffix(tmp_path):
+    with replacing(tmp_path / "a.png") as partial:
+        assert partial.suffix == ".png"
+        assert partial.parent == tmp_path
+        partial.touch()
+
+
+@pytest.mark.parametrize("old", [None, "old"])
+def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path, old):
+    path = tmp_path / "a.txt"
+    if old:
+        path.write_text(old)
+
+    def write():
+        with replacing(path) as partial:
+            partial.write_text("half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write()
+    assert [p.read_text() for p in tmp_path.iterdir()] == ([old] if old else [])
+
+
+def test_text_is_written_as_it_is(tmp_path):
+    path = tmp_path / "a.txt"
+    write_text(path, "old and long")
+    write_text(path, "é\n")
+    assert path.read_bytes() == b"\xc3\xa9\n"
+
+
+def test_a_table_is_quoted_where_it_has_to_be(tmp_path):
+    path = tmp_path / "a.csv"
+    write_csv(path, ["id", "n"], ([name, n] for n, name in enumerate(["é", "a, b", 'say "no"', "a\nb"])))
+    assert path.read_bytes() == 'id,n\né,0\n"a, b",1\n"say ""no""",2\n"a\nb",3\n'.encode()
+
+
+def test_rows_that_fail_leave_the_old_table(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("old")
+    with pytest.raises(ZeroDivisionError):
+        write_csv(path, ["n"], ([1 / n] for n in (1, 0)))
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
