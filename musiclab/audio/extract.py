@@ -40,7 +40,7 @@ def extract(
         Track(file.path, {form: [folder / (identifier + ARRAY_ENDING)] for form, folder in folders.items()})
         for identifier, file in named.items()
     ]
-    settings = {"offset": clip.offset, "seconds": clip.seconds}
+    settings = {"made by": "musiclab extract", "offset": clip.offset, "seconds": clip.seconds}
     with claimed(folders, settings, {identifier: file.path for identifier, file in named.items()}):
         outcome = extract_tracks(tracks, clip, jobs)
         report(folders, outcome)

@@ -117,7 +117,9 @@ def extract_track(track: Track, clip: Clip) -> Failure | None:
     from threadpoolctl import threadpool_limits
 
     missing = _missing(track)
-    asked: Kind = "both" if len(missing) > 1 else next(iter(missing), "full")
+    if not missing:
+        return None
+    asked: Kind = "both" if len(missing) > 1 else next(iter(missing))
     try:
         # Sums depend on the number of threads in the last bit. What librosa remarks on short or strange clips would
         # stand among the failures; what comes of such clips is checked instead.

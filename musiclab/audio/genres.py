@@ -63,7 +63,7 @@ def build_genres(
         Track(files[identifier].path, {form: [_array(folder, part, identifier)] for form, folder in folders.items()})
         for identifier, part in parts.items()
     ]
-    settings = {"offset": clip.offset, "seconds": clip.seconds}
+    settings = {"made by": "musiclab build-genres", "offset": clip.offset, "seconds": clip.seconds}
     sources = {f"{part}/{identifier}": files[identifier].path for identifier, part in parts.items()}
     with claimed(folders, settings, sources, complete=True):
         outcome = extract_tracks(tracks, clip, jobs)

@@ -53,7 +53,7 @@ def claimed(
     tracks = {name: str(path) for name, path in sources.items()}
     with ExitStack() as stack:
         for form, folder in folders.items():
-            described = {"made by": "musiclab", "version": VERSION, "form": form, **settings}
+            described = {"version": VERSION, "form": form, **settings}
             with _writing(folder):
                 folder.mkdir(parents=True, exist_ok=True)
                 stack.enter_context(_locked(folder))
@@ -130,7 +130,7 @@ def _check_description(
         raise UserError(f"{path}: damaged; remove {folder} or name another folder") from None
     if differing:
         was = ", ".join(f"{key} {json.dumps(value)}" for key, value in differing.items())
-        raise UserError(f"{folder}: was extracted with {was}; use the same settings or name another folder")
+        raise UserError(f"{folder}: was made with {was}; use the same settings or name another folder")
     for name in tracks.keys() & known.keys():
         if tracks[name] != known[name]:
             raise UserError(

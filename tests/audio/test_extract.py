@@ -191,7 +191,7 @@ def test_a_folder_of_other_making_is_refused(tmp_path, capfd):
     main(args)
     before = contents(out, tmp_path / "out_beat")
     error = error_of(capfd, [*args, "--seconds=20"])
-    assert f"{out}: was extracted with seconds 30.0; use the same settings or name another folder" in error
+    assert f"{out}: was made with seconds 30.0; use the same settings or name another folder" in error
     assert "offset 0.0" in error_of(capfd, [*args, "--offset=1"])
     other = write(tmp_path / "other" / "track.00.wav")
     error = error_of(capfd, ["extract", str(other), f"--out={out}"])

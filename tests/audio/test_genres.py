@@ -168,8 +168,10 @@ class TestLists:
 def test_mistakes_of_a_line(tree, built, tmp_path, capfd):
     args = ["build-genres", str(tree), f"--out={built}"]
     assert "holds a data set of other tracks" in error_of(capfd, [*args, "--seed=1"])
-    assert "was extracted with seconds 30.0" in error_of(capfd, [*args, "--seconds=20"])
+    assert "was made with seconds 30.0" in error_of(capfd, [*args, "--seconds=20"])
     assert "holds" in error_of(capfd, ["build-genres", str(tree), f"--out={tree}"])
+    extraction = ["extract", str(tree), f"--out={built}", "--ids=path"]
+    assert 'was made with made by "musiclab build-genres"' in error_of(capfd, extraction)
     out = f"--out={tmp_path / 'out'}"
     assert "no such folder" in error_of(capfd, ["build-genres", str(tmp_path / "none"), out])
     assert "test_fraction" in error_of(capfd, ["build-genres", str(tree), out, "--test_fraction=0.01"])
