@@ -179,9 +179,8 @@ def _missing(track: Track) -> dict[Form, list[Path]]:
 
 def _compute(audio: features.Audio, forms: Collection[Form]) -> dict[Form, features.Spectrogram]:
     """Return the arrays of the forms that are wanted; without the beat-synchronised one if no beat is found."""
-    if "beat" not in forms:
-        return {"full": features.fused_spectrogram(audio)}
-    both = dict(zip(("full", "beat"), features.spectrograms(audio), strict=True))
+    full, beat = features.spectrograms(audio) if "beat" in forms else (features.fused_spectrogram(audio), None)
+    both: dict[Form, features.Spectrogram | None] = {"full": full, "beat": beat}
     arrays: dict[Form, features.Spectrogram] = {form: array for form in forms if (array := both[form]) is not None}
     if not all(np.isfinite(array).all() for array in arrays.values()):
         raise ValueError("its spectrogram has values that are not finite")
