@@ -6,6 +6,7 @@ computed from the same mel power and chroma.
 librosa takes seconds to import and other modules want only the constants, so functions import it when called.
 """
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ FEATURE_ROWS: dict[str, slice] = {
     "fused": slice(0, NUM_MELS + NUM_CHROMA),
 }
 
-BINS_PER_OCTAVE = 36  # of the constant-Q transform that chroma is folded from; chroma_cqt's default
+NUM_OCTAVES, BINS_PER_OCTAVE = 7, 36  # of the constant-Q transform that chroma is folded from; chroma_cqt's defaults
 MEDIAN_LENGTH = 31  # frames and bins; librosa's default for harmonic-percussive separation
 
 MIN_POWER = 1e-10  # below it power_to_db tells nothing apart, and all would read as 0 dB
@@ -199,14 +200,25 @@ def _mel_power(magnitude: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float
 
 
 def _chroma(audio: Audio, magnitude: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.floating[Any]]:
+    """Return what ``chroma_cqt`` does, without an STFT to estimate the tuning from and the same windows anew."""
     import librosa
 
-    tuning = estimate_tuning(magnitude)  # chroma_cqt would estimate it from an STFT of its own
-    return np.asarray(
-        librosa.feature.chroma_cqt(
-            y=audio, sr=SAMPLE_RATE, hop_length=HOP_LENGTH, bins_per_octave=BINS_PER_OCTAVE, tuning=tuning
-        )
-    )
+    sampling: dict[str, Any] = {"sr": SAMPLE_RATE, "hop_length": HOP_LENGTH, "bins_per_octave": BINS_PER_OCTAVE}
+    bins = NUM_OCTAVES * BINS_PER_OCTAVE
+    constant_q = librosa.cqt(audio, n_bins=bins, tuning=estimate_tuning(magnitude), window=hann, **sampling)
+    return np.asarray(librosa.feature.chroma_cqt(C=np.abs(constant_q), n_octaves=NUM_OCTAVES, **sampling))
+
+
+@lru_cache(maxsize=4096)  # a few tens of lengths for each tuning, and 100 tunings
+def hann(length: int) -> npt.NDArray[np.float64]:
+    """Return a periodic Hann window; librosa asks for each anew in every octave, and knows its bandwidth by its name.
+
+    Args:
+        length: In samples.
+    """
+    from scipy.signal import get_window
+
+    return np.asarray(get_window("hann", length))
 
 
 def _fuse(power: npt.NDArray[np.floating[Any]], chroma: npt.NDArray[np.floating[Any]]) -> Spectrogram:

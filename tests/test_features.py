@@ -71,6 +71,13 @@ def test_percussive_part_equals_librosas(clicks, num_samples):
     np.testing.assert_allclose(features.percussive_part(stft, len(audio)), expected, atol=1e-6)
 
 
+def test_chroma_equals_librosas(clicks):
+    import librosa
+
+    chroma = features.fused_spectrogram(clicks)[features.FEATURE_ROWS["chroma"]]
+    np.testing.assert_array_equal(chroma, librosa.feature.chroma_cqt(y=clicks, sr=features.SAMPLE_RATE))
+
+
 @pytest.mark.parametrize("cents", [-40, 0, 7, 30])
 def test_tuning_equals_librosas(clicks, cents):
     import librosa
