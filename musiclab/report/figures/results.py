@@ -1,22 +1,19 @@
-"""Figures, drawn with matplotlib's object interface: no global state, no window, safe in any process."""
+"""How well predictions agree with the truth."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from musiclab.files import replacing
+from musiclab.report.figures.style import new_figure
 
 
 def confusion_figure(matrix: npt.NDArray[np.int64], names: Sequence[str]) -> Figure:
     """Draw a confusion matrix ``(truth, prediction)``: counts as text, shares of each row as colour."""
     count = len(names)
     size = 2.4 + 0.55 * count
-    figure = Figure(figsize=(size, size), layout="constrained", dpi=110)
-    FigureCanvasAgg(figure)
+    figure = new_figure(size, size)
     axes = figure.add_subplot()
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
@@ -48,8 +45,7 @@ def scatter_figure(
         correlations: Spearman's correlation on each axis.
     """
     count = len(axes)
-    figure = Figure(figsize=(3.6 * count + 0.4, 4.0), layout="constrained", dpi=110)
-    FigureCanvasAgg(figure)
+    figure = new_figure(3.6 * count + 0.4, 4.0)
     panels = figure.subplots(1, count, squeeze=False)[0]
     for panel, name, true, predicted, correlation in zip(
         panels, axes, truth.T, predictions.T, correlations, strict=True
@@ -65,9 +61,3 @@ def scatter_figure(
         panel.set_title(f"{name}: Spearman {correlation:.3f}")
         panel.grid(color="0.92")
     return figure
-
-
-def save_figure(figure: Figure, path: Path) -> None:
-    """Write a figure as a picture, whole or not at all; the suffix gives the format."""
-    with replacing(path) as partial:
-        figure.savefig(partial)

@@ -1,0 +1,9 @@
+"""Every picture that musiclab draws: functions of arrays that return a matplotlib Figure.
+
+They use matplotlib's object interface: no global state, no window, safe in any process.
+"""
+
+from musiclab.report.figures.results import confusion_figure, scatter_figure
+from musiclab.report.figures.style import png_bytes, save_figure
+
+__all__ = ["confusion_figure", "png_bytes", "save_figure", "scatter_figure"]

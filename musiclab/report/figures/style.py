@@ -1,0 +1,43 @@
+"""What all figures share: size, resolution, colours, and how they become files."""
+
+import io
+from pathlib import Path
+
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from musiclab.files import replacing
+
+COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000", "#999999")
+"""For things that have no order, told apart by the colour-blind too.
+
+Source: Okabe and Ito, "Color Universal Design", 2008 (their yellow, hardly legible on white, is left out).
+"""
+
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+"""A second way to tell things apart, once the colours have all been used."""
+
+VALUES = "viridis"
+"""Colour map for values: ordered for every kind of sight, and in print."""
+
+DPI = 110
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """Return an empty figure of ``width`` by ``height`` inches."""
+    figure = Figure(figsize=(width, height), layout="constrained", dpi=DPI)
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def save_figure(figure: Figure, path: Path) -> None:
+    """Write a figure as a picture, whole or not at all; the suffix gives the format."""
+    with replacing(path) as partial:
+        figure.savefig(partial)
+
+
+def png_bytes(figure: Figure) -> bytes:
+    """Return a figure as the bytes of a PNG file."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    return buffer.getvalue()
