@@ -41,6 +41,7 @@ HINTS = (
     "callbacks used to create the checkpoint need to be provided",
     "Loading `train_dataloader` to estimate",
     "It is recommended to use `self.log.* when logging on epoch level in distributed setting",  # they are in sync
+    "Your `IterableDataset` has `__len__` defined",  # windows of songs are made by one process
     "💡 Tip",
 )
 """Parts of Lightning's messages that do not apply here."""

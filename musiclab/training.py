@@ -1,6 +1,7 @@
 """LightningCLI with musiclab's datamodules and tasks: links between them, run folders, checkpoints."""
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +100,7 @@ class TrainingCLI(LightningCLI):
         parser = super()._prepare_subcommand_parser(klass, subcommand, **kwargs)
         if subcommand == "predict":
             parser.add_lightning_class_args(SolutionWriter, "solution")
+            parser.link_arguments("ckpt_path", "data.init_args.ckpt_path")  # for AudioDataModule; others have none
         return parser
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
@@ -160,7 +162,9 @@ class TrainingCLI(LightningCLI):
         # Only the command line counts: what a config names may be the checkpoint of another run.
         peek = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
         peek.add_argument("--ckpt_path")
-        path = peek.parse_known_args(args)[0].ckpt_path
+        peek.add_argument("--data")
+        given = peek.parse_known_args(args)[0]
+        path = given.ckpt_path
         if path is None:
             return
         checkpoint = read_checkpoint(path)
@@ -168,7 +172,7 @@ class TrainingCLI(LightningCLI):
         self._trained_class = checkpoint["hyper_parameters"].get("_class_path", "")
         data = dict(checkpoint.get("datamodule_hyper_parameters", {}))
         class_path = data.pop("_class_path", None)
-        if class_path is None:
+        if class_path is None or (given.data and given.data.rsplit(".", 1)[-1] != class_path.rsplit(".", 1)[-1]):
             return
         for name in ("_instantiator", *MACHINE_SETTINGS):
             data.pop(name, None)
@@ -209,5 +213,9 @@ class TrainingCLI(LightningCLI):
         self.trainer.test(**kwargs, verbose=False)
 
     def predict(self, **kwargs: Any) -> None:
-        """Predict without keeping what is written to files anyway."""
+        """Predict without keeping what is written to files anyway; what could not be used is an error in the end."""
         self.trainer.predict(**kwargs, return_predictions=False)
+        for failure in self.datamodule.failures:
+            print(f"musiclab: error: {failure}", file=sys.stderr)
+        if self.datamodule.failures:
+            raise SystemExit(1)

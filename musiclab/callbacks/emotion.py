@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 from pytorch_lightning import LightningModule, Trainer
 
-from musiclab.callbacks.results import ResultWriter, Rows, overlay_curves, show_figure
+from musiclab.callbacks.results import ResultWriter, Rows, overlay_curves, print_predictions, show_figure
 from musiclab.files import write_csv, write_text
 
 
@@ -31,10 +32,13 @@ class EmotionResults(ResultWriter):
         overlay_curves(trainer, ["loss", "spearman", *names])
 
     def write_predictions(self, folder: Path, rows: Rows, trainer: Trainer) -> None:
-        """Write the predictions."""
+        """Write the predictions, and print them if the tracks are few."""
         path = folder / "predictions.csv"
         write_emotion_predictions(path, self.axes, rows)
-        print(f"Predictions for {len(rows.ids)} tracks: {path}")
+        print_predictions(path, rows, self._values)
+
+    def _values(self, row: npt.NDArray[np.float64]) -> list[str]:
+        return [f"{axis} {value:.3f}" for axis, value in zip(self.axes, row, strict=True)]
 
     def write_test(self, folder: Path, rows: Rows, metrics: dict[str, float], trainer: Trainer) -> None:
         """Write all files of a test and print its table."""

@@ -5,11 +5,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 from pytorch_lightning import LightningModule, Trainer
 from sklearn.metrics import classification_report, confusion_matrix
 
-from musiclab.callbacks.results import ResultWriter, Rows, overlay_curves, show_figure
+from musiclab.callbacks.results import ResultWriter, Rows, overlay_curves, print_predictions, show_figure
 from musiclab.files import write_csv, write_text
+
+LIKELIEST = 3
+"""Genres per track that are printed."""
 
 
 class GenreResults(ResultWriter):
@@ -32,10 +36,14 @@ class GenreResults(ResultWriter):
         overlay_curves(trainer, ["loss", "accuracy"])
 
     def write_predictions(self, folder: Path, rows: Rows, trainer: Trainer) -> None:
-        """Write the predictions."""
+        """Write the predictions, and print the likeliest genres of each track if they are few."""
         path = folder / "predictions.csv"
         write_genre_predictions(path, self.genres, rows)
-        print(f"Predictions for {len(rows.ids)} tracks: {path}")
+        print_predictions(path, rows, self._likeliest)
+
+    def _likeliest(self, probabilities: npt.NDArray[np.float64]) -> list[str]:
+        best = (-probabilities).argsort(kind="stable")[:LIKELIEST]
+        return [f"{self.genres[index]} {probabilities[index]:.3f}" for index in best]
 
     def write_test(self, folder: Path, rows: Rows, metrics: dict[str, float], trainer: Trainer) -> None:
         """Write all files of a test and print its report."""

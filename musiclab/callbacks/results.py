@@ -1,7 +1,7 @@
 """What the writers of results share: the rows of all batches and processes, and where to write."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
 
@@ -17,6 +17,10 @@ from musiclab.ids import id_order
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+
+SHOWN = 50
+"""Up to so many predictions are printed as well as written."""
 
 
 class StepOutput(TypedDict):
@@ -99,8 +103,27 @@ def show_figure(trainer: Trainer, name: str, figure: "Figure") -> None:
         logger.experiment.add_figure(name, figure, trainer.global_step)
 
 
+def print_predictions(path: Path, rows: Rows, describe: Callable[[npt.NDArray[np.float64]], Sequence[str]]) -> None:
+    """Print where the predictions are, and before that a line for each track, if they are not too many.
+
+    Args:
+        path: The file that they were written to.
+        rows: The tracks.
+        describe: Returns the cells of a line from a track's predictions.
+    """
+    if len(rows.ids) <= SHOWN:
+        lines = [[identifier, *describe(row)] for identifier, row in zip(rows.ids, rows.predictions, strict=True)]
+        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+        for line in lines:
+            print("  ".join(f"{cell:{width}}" for cell, width in zip(line, widths, strict=True)).rstrip())
+    print(f"Predictions for {len(rows.ids)} {'track' if len(rows.ids) == 1 else 'tracks'}: {path}")
+
+
 def gather_rows(outputs: Sequence[StepOutput]) -> Rows:
-    """Put the outputs of all batches and all processes together; every process gets all rows."""
+    """Put the outputs of all batches and all processes together; every process gets all rows.
+
+    A track that has several rows, one for each window of a song, gets their mean.
+    """
     ids = [identifier for output in outputs for identifier in output["ids"]]
     targets = np.concatenate([output["targets"].cpu().numpy() for output in outputs])
     predictions = np.concatenate([output["predictions"].double().cpu().numpy() for output in outputs])
@@ -110,8 +133,9 @@ def gather_rows(outputs: Sequence[StepOutput]) -> Rows:
         torch.distributed.all_gather_object(parts, (ids, targets, predictions))
     ids = [identifier for part in parts for identifier in part[0]]
     order = sorted(range(len(ids)), key=lambda index: id_order(ids[index]))
-    return Rows(
-        [ids[index] for index in order],
-        np.concatenate([part[1] for part in parts])[order],
-        np.concatenate([part[2] for part in parts])[order],
-    )
+    ids = [ids[index] for index in order]
+    targets, predictions = (np.concatenate([part[field] for part in parts])[order] for field in (1, 2))
+    first = [index for index, identifier in enumerate(ids) if index == 0 or identifier != ids[index - 1]]
+    counts = np.diff([*first, len(ids)])
+    means = np.add.reduceat(predictions, first) / counts[:, None]
+    return Rows([ids[index] for index in first], targets[first], means)

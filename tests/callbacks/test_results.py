@@ -48,6 +48,17 @@ def test_rows_of_all_batches_are_written_once_in_the_order_of_ids(stage, tmp_pat
 
 
 @STAGES
+def test_several_rows_of_a_track_become_their_mean(stage, tmp_path):
+    recorder = Recorder()
+    predictions = torch.tensor([[0.5, 1.0], [0.25, 0.0], [0.75, 2.0], [1.0, 6.0]])
+    run_stage(recorder, stage, tmp_path, (["b", "2", "b", "b"], torch.full((4,), -1), predictions))
+    ((_, rows, _),) = recorder.written
+    assert rows.ids == ["2", "b"]
+    np.testing.assert_array_equal(rows.targets, [-1, -1])
+    np.testing.assert_array_equal(rows.predictions, [[0.25, 0.0], [0.75, 3.0]])
+
+
+@STAGES
 @pytest.mark.parametrize("trainer", [{"is_global_zero": False}, {"log_dir": None}])
 def test_other_processes_and_runs_without_a_folder_write_nothing(stage, trainer, tmp_path):
     recorder = Recorder()

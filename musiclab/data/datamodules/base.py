@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+import numpy as np
 import torch
 from pytorch_lightning import LightningDataModule
 from torch import Tensor
@@ -32,7 +33,29 @@ class Part(NamedTuple):
 
 
 class SpectrogramDataModule(LightningDataModule):
-    """What the datamodules of all tasks share: stores, splits, loaders.
+    """What tasks and the command line know of any datamodule.
+
+    Attributes:
+        features: ``mel``, ``chroma`` or ``fused``.
+        num_features: Values per frame.
+        beat_synced: Whether a frame is a beat.
+        seconds: Duration of a frame in seconds, for frames that are no beats.
+        target_names: Genres or axes, in the order of the model's outputs.
+        has_test: Whether there are labelled tracks to test on.
+        failures: Tracks of which nothing could be used, with the reason, as far as they are known by now.
+    """
+
+    features: Features
+    num_features: int
+    beat_synced: bool
+    seconds: float
+    target_names: list[str]
+    has_test = True
+    failures: Sequence[str] = ()
+
+
+class FolderDataModule(SpectrogramDataModule):
+    """What the datamodules of data set folders share: stores, splits, loaders.
 
     Args:
         root: Data set folder; null for the demo corpus, which is made on first use.
@@ -51,16 +74,9 @@ class SpectrogramDataModule(LightningDataModule):
         cache: Folder of the packed store; null: ``$MUSICLAB_CACHE``, else the user's cache folder.
         num_workers: Loading processes; null: none on a CPU, up to 4 beside a GPU.
         pin_memory: Load into pinned memory; null: beside a GPU.
-
-    Attributes:
-        num_features: Values per frame.
-        target_names: Genres or axes, in the order of the model's outputs.
-        has_test: Whether there are labelled tracks to test on.
     """
 
     demo_folder: str
-    target_names: list[str]
-    has_test = True
 
     def __init__(
         self,
@@ -122,6 +138,16 @@ class SpectrogramDataModule(LightningDataModule):
     def predict_part(self) -> Part:
         """Return all tracks of ``test/``, with targets as far as they are known."""
 
+    @staticmethod
+    @abstractmethod
+    def unknown_targets(tracks: int, targets: int) -> Tensor:
+        """Return what stands for the targets of tracks without labels.
+
+        Args:
+            tracks: Number of tracks.
+            targets: Number of genres or axes.
+        """
+
     def _keep_plain_paths(self) -> None:
         """Make the paths among the hyperparameters absolute strings, as a safely loaded checkpoint can hold them."""
         for name in ("root", "cache"):
@@ -143,6 +169,10 @@ class SpectrogramDataModule(LightningDataModule):
         train = self._datasets["train"]
         mean, std = train.store.mean_and_std(train.positions, train.columns)
         return torch.from_numpy(mean).float(), torch.from_numpy(std).float()
+
+    def track_frames(self) -> int:
+        """Return the median length of the training tracks, in frames."""
+        return int(np.median(self._datasets["train"].lengths))
 
     def train_targets(self) -> Tensor:
         """Return the targets of the training part."""

@@ -7,14 +7,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from musiclab.data.datamodules.base import Part, SpectrogramDataModule, select
+from musiclab.data.datamodules.base import FolderDataModule, Part, select
 from musiclab.data.labels import read_emotion_labels
 from musiclab.data.splitting import Split, split_tracks
 from musiclab.data.store import open_store
 from musiclab.errors import UserError
 
 
-class EmotionDataModule(SpectrogramDataModule):
+class EmotionDataModule(FolderDataModule):
     """Tracks with a value on each of some axes.
 
     The root holds ``train/`` with ``train_labels.txt``, and ``test/`` whose labels are withheld. So the tracks to
@@ -28,7 +28,7 @@ class EmotionDataModule(SpectrogramDataModule):
         test_fraction: Share of the labelled tracks held out for the test. They are drawn first, by ``seed`` alone:
             they stay the same for any ``val_fraction`` and ``limit``. 0 to test nothing.
         value_range: Lowest and highest value that a label can have.
-        kwargs: See :class:`SpectrogramDataModule`.
+        kwargs: See :class:`FolderDataModule`.
     """
 
     demo_folder = "multitask_dataset"
@@ -83,7 +83,12 @@ class EmotionDataModule(SpectrogramDataModule):
     def predict_part(self) -> Part:
         """Return all tracks of ``test/``, whose values are not known."""
         ids = open_store(self.root / "test", self.store_dtype, self.cache).ids
-        return Part("test", ids, torch.full((len(ids), len(self.target_names)), torch.nan), None)
+        return Part("test", ids, self.unknown_targets(len(ids), len(self.target_names)), None)
+
+    @staticmethod
+    def unknown_targets(tracks: int, targets: int) -> Tensor:
+        """Return NaN for each track and axis."""
+        return torch.full((tracks, targets), torch.nan)
 
     def _labelled(self) -> tuple[Part, Split]:
         ids, _, values = read_emotion_labels(self.labels_path, self.target_names)

@@ -5,14 +5,15 @@ from typing import Any, Literal
 
 import torch
 from lightning_utilities.core.rank_zero import rank_zero_info
+from torch import Tensor
 
-from musiclab.data.datamodules.base import Part, SpectrogramDataModule
+from musiclab.data.datamodules.base import FolderDataModule, Part
 from musiclab.data.labels import LAB_CLASS_MAP, GenreLabels, describe_merge, merge_genres, read_genre_labels
 from musiclab.data.store import open_store
 from musiclab.errors import UserError
 
 
-class GenreDataModule(SpectrogramDataModule):
+class GenreDataModule(FolderDataModule):
     """Tracks with one genre each.
 
     The root holds ``train/``, ``test/``, ``train_labels.txt`` and ``test_labels.txt``; validation parts and
@@ -23,7 +24,7 @@ class GenreDataModule(SpectrogramDataModule):
             ``lab`` stands for the lab's merging of 20 genres into 10; null for none.
         target_names: Genres in the order of the model's outputs; null: those of ``train_labels.txt``, sorted. The
             command line fills in the names of a checkpoint that is tested or predicts.
-        kwargs: See :class:`SpectrogramDataModule`.
+        kwargs: See :class:`FolderDataModule`.
     """
 
     demo_folder = "fma_genre_spectrograms"
@@ -66,8 +67,16 @@ class GenreDataModule(SpectrogramDataModule):
         genres = dict(zip(*labels, strict=True))
         numbers = {genre: index for index, genre in enumerate(self.target_names)}
         ids = open_store(self.root / "test", self.store_dtype, self.cache).ids
-        targets = [numbers.get(genres.get(identifier, ""), -1) for identifier in ids]
-        return Part("test", ids, torch.tensor(targets), None)
+        targets = self.unknown_targets(len(ids), len(numbers))
+        for index, identifier in enumerate(ids):
+            if genres.get(identifier) in numbers:
+                targets[index] = numbers[genres[identifier]]
+        return Part("test", ids, targets, None)
+
+    @staticmethod
+    def unknown_targets(tracks: int, targets: int) -> Tensor:
+        """Return -1 for each track."""
+        return torch.full((tracks,), -1)
 
     def _read(self, name: str) -> GenreLabels:
         path = self.root / name
