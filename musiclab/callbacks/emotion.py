@@ -6,10 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from pytorch_lightning import LightningModule, Trainer
 
-from musiclab.callbacks.results import ResultWriter, Rows, overlay_curves, print_predictions, show_figure
+from musiclab.callbacks.results import ResultWriter, Rows, print_predictions
+from musiclab.callbacks.tensorboard import overlay_curves, show_figure
 from musiclab.files import write_csv, write_text
+from musiclab.metrics import spearman
 
 
 class EmotionResults(ResultWriter):
@@ -25,11 +28,20 @@ class EmotionResults(ResultWriter):
     def __init__(self, axes: Sequence[str]) -> None:
         super().__init__()
         self.axes = list(axes)
+        self.test_summary = ("test_spearman", "test_mse", *(f"test_spearman_{axis}" for axis in self.axes))
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Lay training and validation curves over each other in TensorBoard."""
         names = [f"{quantity}_{axis}" for quantity in ("loss", "spearman") for axis in self.axes]
         overlay_curves(trainer, ["loss", "spearman", *names])
+
+    def show_validation(self, rows: Rows, step: int, trainer: Trainer) -> None:
+        """Show the scatter plots."""
+        from musiclab.report.figures import scatter_figure
+
+        pairs = zip(torch.from_numpy(rows.predictions.T), torch.from_numpy(rows.targets.T), self.axes, strict=True)
+        figure = scatter_figure(rows.targets, rows.predictions, self.axes, [spearman(*pair) for pair in pairs])
+        show_figure(trainer, "val_scatter", figure, step)
 
     def write_predictions(self, folder: Path, rows: Rows, trainer: Trainer) -> None:
         """Write the predictions, and print them if the tracks are few."""
@@ -50,7 +62,7 @@ class EmotionResults(ResultWriter):
         correlations = [metrics[f"test_spearman_{axis}"] for axis in self.axes]
         figure = scatter_figure(rows.targets, rows.predictions, self.axes, correlations)
         save_figure(figure, folder / "scatter.png")
-        show_figure(trainer, "test_scatter", figure)
+        show_figure(trainer, "test_scatter", figure, trainer.global_step)
         width = max(len(name) for name in (*self.axes, "all"))
         print(f"{'':{width}}  Spearman     MSE")
         for name, suffix in [*((axis, f"_{axis}") for axis in self.axes), ("all", "")]:

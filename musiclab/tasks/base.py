@@ -165,6 +165,11 @@ class SpectrogramTask(LightningModule):
             state = np.random.SeedSequence([int(seed), self.global_rank, step]).generate_state(2)
             torch.manual_seed(int(state[0]) << 32 | int(state[1]))
 
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Log the norm of the gradient, before it is clipped."""
+        norms = [parameter.grad.norm() for parameter in self.parameters() if parameter.grad is not None]
+        self.log("gradient_norm", torch.stack(norms).norm())
+
     def parameter_groups(self) -> Iterable[Any]:
         """Return what the optimizer is made for: all parameters."""
         return self.parameters()
