@@ -24,6 +24,7 @@ TOOLS = {
         "musiclab.audio.genres:build_genres",
         "Make a genre data set of audio files that lie in a folder per genre.",
     ),
+    "reproduce": ("musiclab.reproduce:reproduce", "Train all models of the lab and write the report on them."),
     "submit": ("musiclab.submission:submit", "Join emotion predictions into the solution file of a competition."),
 }
 """Commands that need no trainer: name, function, line of help."""
@@ -60,6 +61,9 @@ def main(args: Sequence[str] | None = None) -> None:
             run_tool(arguments[0], arguments[1:])
         else:
             run_training(arguments)
+    except KeyboardInterrupt:
+        print("musiclab: interrupted", file=sys.stderr)
+        raise SystemExit(130) from None  # as shells report it
     except Exception as error:
         message = describe_user_error(error)
         if message is None:
