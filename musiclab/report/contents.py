@@ -109,8 +109,8 @@ def length_blocks(survey: Survey, beats: Beats, seconds: float | None) -> list[B
         ratios = np.array([found[i] / synced[name][i] for i in found.keys() & synced[name].keys()])
         if len(ratios):
             both.append([name, str(len(ratios)), *(f"{value:.1f}x" for value in _three(ratios))])
-    caption = "Compression by beat-synchronisation: frames over columns of the tracks that are there in both forms"
-    return [*blocks, Table(["part", "tracks", "lowest", "median", "highest"], both, caption)]
+    said = "Compression by beat-synchronisation, of the tracks that are there in both forms: frames over beats."
+    return [*blocks, Text(said), Table(["part", "tracks", "lowest", "median", "highest"], both)]
 
 
 def _picture(name: str, figure: Figure, caption: str) -> Picture:

@@ -99,8 +99,8 @@ def track_labels(survey: Survey) -> dict[str, str]:
 
 def tracks_table(tracks: Sequence[Track], seconds: float | None) -> Table:
     """Return a table of dimensions, durations, and the compression that beats give."""
-    header = ["track", "label", "part", "rows x frames" if seconds else "rows x beats"]
-    rows = [[track.identifier, track.label or "none", track.part, _size(track.full)] for track in tracks]
+    header = ["track", "part", "rows x frames" if seconds else "rows x beats"]
+    rows = [[track.identifier, track.part, _size(track.full)] for track in tracks]
     if seconds is not None:
         header.append("duration")
         for row, track in zip(rows, tracks, strict=True):
