@@ -19,6 +19,7 @@ TOOLS = {
         "Make the demo corpus: synthesised music, laid out as the lab's data.",
     ),
     "check": ("musiclab.data.check:check", "List everything that is wrong with a data set folder."),
+    "explore": ("musiclab.report.explore:explore", "Show what a data set looks like, as a page of pictures."),
     "extract": ("musiclab.audio.extract:extract", "Turn audio files into spectrogram arrays."),
     "build-genres": (
         "musiclab.audio.genres:build_genres",
@@ -80,16 +81,25 @@ def run_tool(name: str, arguments: list[str]) -> None:
 
     module, function = TOOLS[name][0].split(":")
     tool = getattr(importlib.import_module(module), function)
-    lists = {name: get_args(hint)[0] for name, hint in get_type_hints(tool).items() if get_origin(hint) is list}
+    lists = {
+        name: get_args(kind)[0]
+        for name, hint in get_type_hints(tool).items()
+        for kind in (hint, *get_args(hint))  # the list of list[str], and that of list[str] | None
+        if get_origin(kind) is list
+    }
 
     class ToolParser(OneLineErrors):
-        """Takes a required list as one word or more, where jsonargparse would want ``[a,b]``."""
+        """Takes a list as one word or more, where jsonargparse would want ``[a,b]``."""
 
         def add_argument(self, *args: Any, **kwargs: Any) -> Any:
-            if args[0] in lists:  # those of options begin with --
-                kwargs = {"type": lists[args[0]], "nargs": "+", "help": kwargs["help"]}
+            name = args[0].removeprefix("--")
+            if name in lists:
+                kept = {key: kwargs.get(key) for key in (["help"] if name == args[0] else ["help", "default"])}
+                kwargs = {**kept, "type": lists[name], "nargs": "+"}
             return super().add_argument(*args, **kwargs)
 
+    # --beat-root is --beat_root
+    arguments = [re.sub(r"^--[\w-]+", lambda word: "--" + word[0][2:].replace("-", "_"), word) for word in arguments]
     auto_cli(tool, args=arguments, as_positional=True, parser_class=ToolParser, prog=f"musiclab {name}")
 
 

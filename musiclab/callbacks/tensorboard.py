@@ -63,7 +63,7 @@ def compare_run(trainer: Trainer, task: LightningModule, best: Mapping[str, floa
             logger.experiment._get_file_writer().add_summary(summary)
 
 
-def _settings(hyperparameters: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, bool | int | float | str]]:
+def _settings(hyperparameters: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, int | float | str]]:
     """Yield hyperparameters by names such as ``backbone.dropout``; a part is called by its class."""
     for key, value in hyperparameters.items():
         name = prefix + key
@@ -78,7 +78,7 @@ def _settings(hyperparameters: Mapping[str, Any], prefix: str = "") -> Iterator[
         elif isinstance(value, list | tuple):
             yield name, ", ".join(_class_name(item) if isinstance(item, Mapping) else str(item) for item in value)
         else:
-            yield name, value if isinstance(value, bool | int | float | str) else str(value)
+            yield name, value if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
 
 
 def _class_name(part: Mapping[str, Any]) -> str:

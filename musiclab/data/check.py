@@ -13,7 +13,7 @@ from musiclab.data.labels import (
     LAB_CLASS_MAP,
     EmotionLabels,
     GenreLabels,
-    LabelTable,
+    is_emotion,
     merge_genres,
     parse_emotions,
     parse_genres,
@@ -94,28 +94,13 @@ def inspect_dataset(root: Path) -> Report:
 
 def _read_labels(root: Path, part: str, problems: dict[str, list[str]]) -> GenreLabels | EmotionLabels | None:
     path = root / f"{part}_labels.txt"
-    if part == "test" and not path.exists() and _is_emotion(read_table(root / "train_labels.txt")):
+    if part == "test" and not path.exists() and is_emotion(read_table(root / "train_labels.txt")):
         return None  # the labels of an emotion test set are withheld
     table = read_table(path)
     labels: GenreLabels | EmotionLabels
-    labels, wrong = parse_emotions(table, path) if _is_emotion(table) else parse_genres(table, path)
+    labels, wrong = parse_emotions(table, path) if is_emotion(table) else parse_genres(table, path)
     _add(problems, "Label files", wrong)
     return labels
-
-
-def _is_emotion(table: LabelTable) -> bool:
-    """Whether a table is of values on axes; of two columns, the second may also be genres under a wrong name."""
-    if "Genre" in table.columns or len(table.columns) < 2:
-        return False
-    return len(table.columns) > 2 or any(_is_number(fields[1]) for _, fields in table.rows)
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _read_arrays(files: Iterable[Path], part: str, problems: dict[str, list[str]]) -> list[ArraySummary]:

@@ -34,7 +34,7 @@ th { border-bottom: 2px solid #999; vertical-align: bottom; }
 .pictures { display: flex; flex-wrap: wrap; gap: 1rem 1.5rem; align-items: flex-start; margin: 1rem 0; }
 figure { margin: 0; max-width: 100%; }
 img { display: block; max-width: 100%; height: auto; }
-figcaption { max-width: 40rem; color: #444; font-size: 0.92rem; margin-top: 0.3rem; }
+figcaption { width: 0; min-width: 100%; color: #444; font-size: 0.92rem; margin-top: 0.3rem; }
 """
 
 NUMBER = re.compile(r"|[-+]?[\d.,]+([x%]| ?(s|min|h|MB|%)| ?[±(].*)?")

@@ -3,7 +3,20 @@
 They use matplotlib's object interface: no global state, no window, safe in any process.
 """
 
+from musiclab.report.figures.dataset import axis_figure, class_figure, length_figure, pair_figure
 from musiclab.report.figures.results import confusion_figure, scatter_figure
+from musiclab.report.figures.spectrograms import chroma_figure, mel_figure
 from musiclab.report.figures.style import png_bytes, save_figure
 
-__all__ = ["confusion_figure", "png_bytes", "save_figure", "scatter_figure"]
+__all__ = [
+    "axis_figure",
+    "chroma_figure",
+    "class_figure",
+    "confusion_figure",
+    "length_figure",
+    "mel_figure",
+    "pair_figure",
+    "png_bytes",
+    "save_figure",
+    "scatter_figure",
+]
