@@ -25,6 +25,10 @@ TOOLS = {
         "musiclab.audio.genres:build_genres",
         "Make a genre data set of audio files that lie in a folder per genre.",
     ),
+    "build-fma": (
+        "musiclab.audio.fma:build_fma",
+        "Make a genre and an emotion data set of the Free Music Archive.",
+    ),
     "reproduce": ("musiclab.reproduce:reproduce", "Train all models of the lab and write the report on them."),
     "submit": ("musiclab.submission:submit", "Join emotion predictions into the solution file of a competition."),
 }
