@@ -6,7 +6,7 @@ import re
 import sys
 import warnings
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, ClassVar, get_args, get_origin, get_type_hints
 
 from musiclab.errors import UserError, describe_user_error
 
@@ -23,6 +23,14 @@ TOOLS = {
     "build-genres": (
         "musiclab.audio.genres:build_genres",
         "Make a genre data set of audio files that lie in a folder per genre.",
+    ),
+    "latents": (
+        "musiclab.inspection.latents:latents",
+        "Show how models arrange test tracks before their output layer: PCA, t-SNE, numbers.",
+    ),
+    "activations": (
+        "musiclab.inspection.activations:activations",
+        "Show what a network sees of a track: feature maps of a CNN, attention of an LSTM.",
     ),
     "submit": ("musiclab.submission:submit", "Join emotion predictions into the solution file of a competition."),
 }
@@ -68,24 +76,19 @@ def main(args: Sequence[str] | None = None) -> None:
 
 
 def run_tool(name: str, arguments: list[str]) -> None:
-    """Run one of :data:`TOOLS`; torch is not imported."""
+    """Run one of :data:`TOOLS`; torch is not imported but by those that need it."""
     from jsonargparse import auto_cli
 
-    from musiclab.parsing import OneLineErrors
+    from musiclab.parsing import ToolParser
 
     module, function = TOOLS[name][0].split(":")
     tool = getattr(importlib.import_module(module), function)
-    lists = {name: get_args(hint)[0] for name, hint in get_type_hints(tool).items() if get_origin(hint) is list}
+    hints = get_type_hints(tool)
 
-    class ToolParser(OneLineErrors):
-        """Takes a required list as one word or more, where jsonargparse would want ``[a,b]``."""
+    class Parser(ToolParser):
+        lists: ClassVar = {name: get_args(hint)[0] for name, hint in hints.items() if get_origin(hint) is list}
 
-        def add_argument(self, *args: Any, **kwargs: Any) -> Any:
-            if args[0] in lists:  # those of options begin with --
-                kwargs = {"type": lists[args[0]], "nargs": "+", "help": kwargs["help"]}
-            return super().add_argument(*args, **kwargs)
-
-    auto_cli(tool, args=arguments, as_positional=True, parser_class=ToolParser, prog=f"musiclab {name}")
+    auto_cli(tool, args=arguments, as_positional=True, parser_class=Parser, prog=f"musiclab {name}")
 
 
 def run_training(arguments: list[str]) -> "TrainingCLI":

@@ -3,7 +3,19 @@
 They use matplotlib's object interface: no global state, no window, safe in any process.
 """
 
+from musiclab.report.figures.latents import class_points_figure, value_points_figure
+from musiclab.report.figures.network import Clip, attention_figure, feature_maps_figure
 from musiclab.report.figures.results import confusion_figure, scatter_figure
 from musiclab.report.figures.style import png_bytes, save_figure
 
-__all__ = ["confusion_figure", "png_bytes", "save_figure", "scatter_figure"]
+__all__ = [
+    "Clip",
+    "attention_figure",
+    "class_points_figure",
+    "confusion_figure",
+    "feature_maps_figure",
+    "png_bytes",
+    "save_figure",
+    "scatter_figure",
+    "value_points_figure",
+]
