@@ -23,7 +23,7 @@ class OneLineErrors(ArgumentParser):
 
 
 class ToolParser(OneLineErrors):
-    """Takes a list as one word or more, where jsonargparse would want ``[a,b]``; as an option, it may be repeated.
+    """Takes a required list as one word or more, where jsonargparse would want ``[a,b]``; an option may be repeated.
 
     Attributes:
         lists: Type of the items of each list among the arguments.
@@ -36,8 +36,8 @@ class ToolParser(OneLineErrors):
         # jsonargparse also makes a method of groups of this, which has no lists.
         lists = getattr(self, "lists", {})
         name = args[0].removeprefix("--")
-        if name in lists:
-            kept = {key: value for key, value in kwargs.items() if key in ("help", "required", "default")}
+        if name in lists and "default" not in kwargs:
+            kept = {key: value for key, value in kwargs.items() if key in ("help", "required")}
             kwargs = {**kept, "type": lists[name], "nargs": "+"}
             if name != args[0]:
                 kwargs["action"] = "extend"

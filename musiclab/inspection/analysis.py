@@ -1,6 +1,7 @@
 """What is drawn and measured of a model's embeddings."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy.typing as npt
@@ -104,3 +105,13 @@ def measure(
         f"knn_spearman_{axis}": neighbour_correlation(values, column, neighbours)
         for axis, column in zip(target_names, targets.T, strict=True)
     }
+
+
+def undefined_notes(scores: Mapping[str, float]) -> list[str]:
+    """Return why scores are not defined, for those that are not."""
+    silhouette = "there is one genre only, or no two tracks are of the same"
+    values = "hardly any values are known, or all are the same"
+    reasons = {"silhouette": silhouette, "knn_accuracy": "hardly any genres are known"}
+    return [
+        f"{name} is not defined: {reasons.get(name, values)}" for name, value in scores.items() if math.isnan(value)
+    ]

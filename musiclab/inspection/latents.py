@@ -12,7 +12,7 @@ from musiclab.errors import UserError
 from musiclab.files import write_csv, write_text
 from musiclab.inspection.analysis import Analysis, Settings, analyse_model, fit_settings
 from musiclab.inspection.embeddings import Embeddings
-from musiclab.inspection.latents_page import file_names, latents_page, scores_table
+from musiclab.inspection.latents_page import all_notes, file_names, latents_page, scores_table
 from musiclab.inspection.models import TrackChoice, compare_models, output_folder
 from musiclab.inspection.projector import write_projector
 from musiclab.report.document import Table
@@ -56,7 +56,7 @@ def latents(
     _write(folder, comparison.target_names, analyses, settings)
     table = scores_table(analyses)
     print("\n".join([*([table.caption] if table.caption else []), *_lines(table)]))
-    for note in settings.notes:
+    for note in all_notes(analyses, settings):
         print(note)
     print(f"Latents of {settings.tracks} tracks: {folder / 'index.html'}")
 
@@ -99,7 +99,8 @@ def summarise(analyses: Sequence[Analysis], target_names: Sequence[str], setting
         }
         for analysis in analyses
     ]
-    return {**settings._asdict(), "target_names": list(target_names), "models": models}
+    notes = all_notes(analyses, settings)
+    return {**settings._asdict(), "notes": notes, "target_names": list(target_names), "models": models}
 
 
 def _lines(table: Table) -> list[str]:

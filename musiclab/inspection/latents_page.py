@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
-from musiclab.inspection.analysis import Analysis, Settings
+from musiclab.inspection.analysis import Analysis, Settings, undefined_notes
 from musiclab.report.document import Block, Document, Heading, Picture, Pictures, Table, Text
 from musiclab.report.figures import class_points_figure, png_bytes, value_points_figure
 from musiclab.report.figures.latents import Points
@@ -52,10 +52,16 @@ def scores_table(analyses: Sequence[Analysis]) -> Table:
     return Table(["model", *names, "PCA variance", "embedding size"], rows, caption)
 
 
+def all_notes(analyses: Sequence[Analysis], settings: Settings) -> list[str]:
+    """Return what there is to be said about the settings and the numbers."""
+    # Of the same tracks, what is not defined is so for all models.
+    return [*settings.notes, *undefined_notes(analyses[0].scores)]
+
+
 def latents_page(analyses: Sequence[Analysis], target_names: Sequence[str], settings: Settings) -> Document:
     """Return the page: numbers, then PCA and t-SNE of each model side by side, for each axis where there are axes."""
     targets = analyses[0].model.embeddings.targets
-    blocks: list[Block] = [Text(_method(settings)), *map(Text, settings.notes), scores_table(analyses)]
+    blocks: list[Block] = [Text(_method(settings)), *map(Text, all_notes(analyses, settings)), scores_table(analyses)]
     if targets.ndim == 1:
         blocks.append(Text(READ_GENRES.format(share=largest_share(targets))))
         draw = partial(class_points_figure, classes=targets, names=target_names)
