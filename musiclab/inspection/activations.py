@@ -57,6 +57,10 @@ def activations(
     task = restore_task(path)
     changes = {name: value for name, value in (("root", data.root), ("seconds", data.seconds)) if value is not None}
     source = restore_data(path, **changes)
+    if track is None and not source.has_test:
+        raise UserError(
+            f"{path}: trained with data.test_fraction 0, so that there is no first test track; give --track"
+        )
     batch = load_track(source, track or source.test_part().ids[0])
     (identifier,) = batch.ids
     observation = observe(task, batch)

@@ -35,7 +35,7 @@ def latents(
     are. DIR/index.html shows all; embeddings are left as csv and for TensorBoard's projector.
 
     Args:
-        ckpt_path: Checkpoint of a model; several to compare.
+        ckpt_path: Checkpoint of a model; several to compare, of which the first says how the tracks are labelled.
         data: Which tracks.
         out: Folder for the results; null for latents/ in the run folder of the first model.
         perplexity: Of t-SNE: about how many neighbours each track has.

@@ -58,11 +58,13 @@ def name_models(paths: Sequence[Path], tasks: Sequence[SpectrogramTask]) -> list
     parts = [[part for part in folder.parts[1:] if part not in LIGHTNING_FOLDERS] for folder in folders]
     several = len(set(folders)) < len(folders)
     files = [f" {path.stem}" if several else "" for path in paths]
-    depth = 1
-    while len({(*part[-depth:], file) for part, file in zip(parts, files, strict=True)}) < len(paths):
-        depth += 1
-    kinds = [type(task.backbone).__name__ for task in tasks]
-    return [f"{kind} {'/'.join(part[-depth:])}{file}" for kind, part, file in zip(kinds, parts, files, strict=True)]
+    for depth in range(1, max(map(len, parts)) + 1):
+        names = [f"{'/'.join(part[-depth:])}{file}" for part, file in zip(parts, files, strict=True)]
+        if len(set(names)) == len(names):
+            break
+    else:  # told apart by nothing but Lightning's own folders
+        names = [str(path.absolute()) for path in paths]
+    return [f"{type(task.backbone).__name__} {name}" for task, name in zip(tasks, names, strict=True)]
 
 
 def compare_models(paths: Sequence[Path], tracks: TrackChoice) -> Comparison:
@@ -106,6 +108,11 @@ def _open_data(paths: Sequence[Path], tracks: TrackChoice) -> list[SpectrogramDa
         hparams = read_checkpoint(path)["hyper_parameters"]
         inputs = {name: hparams[name] for name in INPUT_HPARAMS}
         data = restore_data(paths[0], root=root, **inputs, **common)
+        if not data.has_test:
+            raise UserError(
+                f"{path}: trained with data.test_fraction 0, which leaves no test tracks of its data; use a model that "
+                "was trained with some held out"
+            )
         if opened and data.root == opened[0].root and data.beat_synced != opened[0].beat_synced:
             raise UserError(
                 f"{path}: trained on {_frames(data)}, but {paths[0]} on {_frames(opened[0])}, which {data.root} cannot "

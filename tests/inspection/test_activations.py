@@ -94,3 +94,9 @@ def test_maps_of_all_sizes_are_drawn_for_short_tracks(genre_cnn, tmp_path):
     main(["activations", f"--ckpt_path={genre_cnn}", f"--data.root={root}", "--maps=2", f"--out={tmp_path / 'out'}"])
     assert len(page_of(tmp_path / "out").all("img")) == 4
     assert np.load(next((root / "test").iterdir())).shape[1] == 1
+
+
+def test_a_model_without_test_tracks_needs_a_track(fit, emotion_root, tmp_path, capfd):
+    checkpoint = fit("emotion_cnn.yaml", emotion_root, "--data.test_fraction=0")
+    assert "give --track" in error_with(capfd, checkpoint)
+    main(["activations", f"--ckpt_path={checkpoint}", "--track=100", "--maps=1", f"--out={tmp_path}"])

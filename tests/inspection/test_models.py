@@ -30,6 +30,8 @@ def test_names_say_as_much_of_the_path_as_it_takes():
     assert names(f"{run}/{best}", f"/runs/b/lightning_logs/version_0/{best}") == ["int a/version_0", "int b/version_0"]
     assert names(f"{run}/{best}", f"{run}/{last}") == ["int version_0 best", "int version_0 last"]
     assert names("/x/best.ckpt", "/y/x/best.ckpt", "/best.ckpt") == ["int x", "int y/x", "int "]
+    assert names("/x/best.ckpt", f"/x/{best}") == ["int /x/best.ckpt", f"int /x/{best}"]
+    assert names("/best.ckpt") == ["int /best.ckpt"]
 
 
 def test_results_go_to_the_run_folder():
@@ -124,3 +126,8 @@ def test_data_sets_of_other_tracks(fit, genre_cnn, tmp_path):
 def test_an_emotion_data_set_has_no_genres(genre_cnn, tmp_path):
     root = make_emotion_folder(tmp_path / "emotion")
     assert "test_labels.txt" in refused([genre_cnn], TrackChoice(str(root)))
+
+
+def test_a_model_without_test_tracks(fit, emotion_root):
+    fold = fit("emotion_cnn.yaml", emotion_root, "--data.test_fraction=0")
+    assert f"{fold}: trained with data.test_fraction 0" in refused([fold])

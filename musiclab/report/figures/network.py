@@ -11,7 +11,7 @@ from matplotlib.figure import Figure, SubFigure
 from musiclab.features import FEATURE_ROWS, NUM_MELS, SAMPLE_RATE
 from musiclab.report.figures.style import COLOURS, VALUES, new_figure
 
-WIDTH = 5.6  # inches: legible on a phone
+WIDTH = 4.7  # inches: legible on a phone
 COLUMNS = 4
 BRIGHTEST = 99.5
 """Percentile of the activations at which the colours end; few values would leave all others in the dark."""
@@ -58,7 +58,7 @@ def feature_maps_figure(clip: Clip, maps: Array, numbers: Sequence[int], pooled:
     """
     rows = -(-len(maps) // COLUMNS)
     heights = _heights(clip)
-    parts = (0.4 + 1.9 * sum(heights), 0.4 + 1.15 * rows)
+    parts = (0.4 + 1.9 * sum(heights), 0.4 + 1.05 * rows)
     figure = new_figure(WIDTH, 0.3 + sum(parts))
     figure.suptitle(title, fontsize=10)
     upper, lower = cast(list[SubFigure], figure.subfigures(2, 1, height_ratios=parts))
