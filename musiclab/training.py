@@ -15,7 +15,7 @@ import musiclab.models  # noqa: F401  (makes the short class names known to the 
 from musiclab import __version__
 from musiclab.allocator import keep_freed_memory
 from musiclab.callbacks import SolutionWriter
-from musiclab.checkpoint import read_checkpoint
+from musiclab.checkpoint import data_settings, read_checkpoint
 from musiclab.data.datamodules import SpectrogramDataModule
 from musiclab.errors import UserError
 from musiclab.parsing import OneLineErrors
@@ -23,10 +23,6 @@ from musiclab.tasks import SpectrogramTask
 
 LINKED = ("num_features", "target_names", "features", "beat_synced", "seconds")
 """What a task takes from the datamodule."""
-
-
-MACHINE_SETTINGS = ("cache", "num_workers", "pin_memory")
-"""Data settings of a checkpoint that say nothing about another machine."""
 
 
 class TrainingParser(OneLineErrors, LightningArgumentParser):
@@ -170,12 +166,11 @@ class TrainingCLI(LightningCLI):
         checkpoint = read_checkpoint(path)
         self._checkpoint = Path(path).absolute()
         self._trained_class = checkpoint["hyper_parameters"].get("_class_path", "")
-        data = dict(checkpoint.get("datamodule_hyper_parameters", {}))
-        class_path = data.pop("_class_path", None)
-        if class_path is None or (given.data and given.data.rsplit(".", 1)[-1] != class_path.rsplit(".", 1)[-1]):
+        settings = data_settings(checkpoint)
+        # Of other data that are asked for, the checkpoint says nothing.
+        if settings is None or (given.data and given.data.rsplit(".", 1)[-1] != settings[0].rsplit(".", 1)[-1]):
             return
-        for name in ("_instantiator", *MACHINE_SETTINGS):
-            data.pop(name, None)
+        class_path, data = settings
         if command in ("test", "predict"):
             data.pop("limit", None)
         if command != "fit" and "target_names" in data:

@@ -60,7 +60,7 @@ def build_fma(
     audio: str,
     metadata: str,
     out: str,
-    genres: str | list[str] | None = None,
+    genres: list[str] | None = None,
     subset: Subset | None = None,
     kind: Kind = "both",
     offset: float = 0.0,
@@ -77,7 +77,7 @@ def build_fma(
         audio: Folder of the unpacked audio, such as fma_medium/, which holds 000/000002.mp3 and so on.
         metadata: Folder of the unpacked fma_metadata.zip, which holds tracks.csv, genres.csv and echonest.csv.
         out: Folder to make the data sets in.
-        genres: Titles of genres.csv, as in [Rock,Psych-Rock], or lab for the lab's 20 genres: a track gets the one
+        genres: Titles of genres.csv, as in Rock Psych-Rock, or lab for the lab's 20 genres: a track gets the one
             that is deepest in the tree of genres, of its own and all above these. Null for the 16 top genres.
         subset: Which tracks to take; null for the subset that the audio folder is named after.
         kind: Which arrays to make. Both are computed in one pass, in little more time than the beat-synchronised
@@ -87,9 +87,7 @@ def build_fma(
         jobs: Number of processes; null for as many as there are cores.
     """
     clip = Clip(offset, seconds)
-    names = list(LAB_CLASS_MAP) if genres == "lab" else genres
-    if names == [] or isinstance(names, str):
-        raise UserError(f"genres is {genres}; give lab, a list as in [Rock,Psych-Rock], or null for the top genres")
+    names = list(LAB_CLASS_MAP) if genres == ["lab"] else genres
     clips = _folder(audio, "audio, such as fma_medium.zip")
     tables = _folder(metadata, "fma_metadata.zip")
     root = _output_root(out)
@@ -100,14 +98,14 @@ def build_fma(
 
     settings = {"made by": "musiclab build-fma", "subset": subset, "offset": clip.offset, "seconds": clip.seconds}
     by_part = _divide(labelled.genres, tracks)
-    chosen = sorted(set(genres)) if isinstance(genres, list) else genres
+    chosen = sorted(set(genres)) if genres else None
     genre_set = DataSet(
         GENRE_FOLDER,
         _output(root / GENRE_FOLDER, kind, {**settings, "genres": chosen}, by_part, clips),
         GENRE_HEADER,
         {part: genre_rows(labels) for part, labels in by_part.items()},
         labelled.left_out,
-        ("genre_cnn.yaml", *([] if genres == "lab" else ["--data.class_map null"])),  # which merges the lab's
+        ("genre_cnn.yaml", *([] if genres == ["lab"] else ["--data.class_map null"])),  # which merges the lab's
     )
     values_by_part = _divide(emotions, tracks)
     emotion_set = DataSet(

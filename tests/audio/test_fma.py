@@ -191,7 +191,7 @@ def test_emotions_train_and_predictions_show_their_truth(built, tmp_path):
 
 def test_settings_of_other_making_are_refused(tree, built, capfd):
     assert "was made with seconds 30.0" in error_of(capfd, arguments(tree, built, "--seconds=20"))
-    error = error_of(capfd, arguments(tree, built, "--genres=[Rock]"))
+    error = error_of(capfd, arguments(tree, built, "--genres=Rock"))
     assert f"{built / GENRE}: was made with genres null" in error
     described = json.loads((built / EMOTION / "extraction.json").read_text())
     assert described["made by"] == "musiclab build-fma"
