@@ -24,6 +24,7 @@ TOOLS = {
         "musiclab.audio.genres:build_genres",
         "Make a genre data set of audio files that lie in a folder per genre.",
     ),
+    "report": ("musiclab.report.report:report", "Write a report of runs, beside the published figures."),
     "submit": ("musiclab.submission:submit", "Join emotion predictions into the solution file of a competition."),
 }
 """Commands that need no trainer: name, function, line of help."""

@@ -38,7 +38,7 @@ def test_an_embedding_page_needs_no_other_file_and_no_script():
     (image,) = Outline(page).all("img")
     assert image["src"].startswith("data:image/png;base64,")
     assert image["alt"] == "Confusion of 'a' and \"b\""
-    assert (int(image["width"]), int(image["height"])) == (385, 385)
+    assert (int(image["width"]), int(image["height"])) == (385, 335)
     assert "http" not in page
     assert "<script" not in page
 
