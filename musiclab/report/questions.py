@@ -14,7 +14,10 @@ from musiclab.report.settings import SEED, simplify
 from musiclab.report.tables import differs_text, score_text, without_empty
 
 OTHER_DATA = "Ours, on other data, so that these figures and the published ones do not compare. "
-SAME_DATA = "Ours, on the lab's data set as well. "
+SAME_DATA = {
+    "genre": "Ours, on the lab's data set as well. ",
+    "emotion": "Ours, on the lab's data set as well, with a held-out part of our own. ",
+}
 
 
 class Question(NamedTuple):
@@ -128,7 +131,7 @@ def our_tables(groups: Sequence[Group]) -> list[Block]:
     for data in dict.fromkeys(group.data for group in tested):
         ours = [group for group in tested if group.data is data or group.data == data]
         sentence = describe(data, [run for group in ours for run in group.counted])
-        blocks.append(Text((SAME_DATA if data.is_lab else OTHER_DATA) + sentence))
+        blocks.append(Text((SAME_DATA[data.kind] if data.is_lab else OTHER_DATA) + sentence))
         blocks.append(_genre_table(ours) if data.kind == "genre" else _emotion_table(ours))
     return blocks or [Text("Ours: no finished and tested run of this kind among the given folders.")]
 

@@ -58,14 +58,13 @@ def models_table(groups: Sequence[Group]) -> Table:
     for group in groups:
         counted = group.counted
         number = f"{len(counted)}" if len(counted) == len(group.runs) else f"{len(counted)} (of {len(group.runs)})"
-        parameters = [run.record["parameters"] for run in group.runs if "parameters" in run.record]
         means = [spread([run.metrics.get(score.metric) for run in counted], score_text) for score in scores]
         rows.append(
             [
                 Link(group.title, heading_of(group).anchor),
                 differs_text(group),
                 number,
-                spread(sorted(set(parameters)), count_text),
+                next(filter(None, map(_parameters, group.runs)), ""),
                 show_best(counted),
                 *means,
             ]
@@ -86,7 +85,7 @@ def runs_table(groups: Sequence[Group], names: Mapping[Path, str]) -> Table:
         ("model", lambda _, run: run.backbone or ""),
         ("features", lambda _, run: (run.features or "") + (", beats" if run.beat_synced else "")),
         ("seed", lambda _, run: "" if run.seed is None else str(run.seed)),
-        ("parameters", lambda _, run: count_text(run.record["parameters"]) if "parameters" in run.record else ""),
+        ("parameters", lambda _, run: _parameters(run)),
         ("epochs", lambda _, run: str(run.epochs)),
         ("seconds", lambda _, run: "" if run.seconds is None else count_text(run.seconds)),
         (best, lambda _, run: show_best([run])),
@@ -114,6 +113,14 @@ def without_empty(header: Sequence[str], rows: Sequence[Sequence[str]], caption:
     """Return a table without those columns that are empty, as that of parameters may be."""
     kept = [index for index in range(len(header)) if any(row[index] for row in rows)]
     return Table([header[index] for index in kept], [[row[index] for index in kept] for row in rows], caption)
+
+
+def _parameters(run: Run) -> str:
+    """Return the number of parameters, and of those that were trained where the others were frozen."""
+    if not run.record:
+        return ""
+    total, trained = run.record["parameters"], run.record["trainable_parameters"]
+    return count_text(total) + (f" ({count_text(trained)} trained)" if trained != total else "")
 
 
 def _mean(values: Sequence[float | None]) -> str:

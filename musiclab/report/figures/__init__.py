@@ -5,13 +5,14 @@ They use matplotlib's object interface: no global state, no window, safe in any 
 
 from musiclab.report.figures.curves import axes_figure, learning_figure
 from musiclab.report.figures.results import confusion_figure, f1_figure, scatter_figure
-from musiclab.report.figures.style import png_bytes, save_figure
+from musiclab.report.figures.style import new_figure, png_bytes, save_figure
 
 __all__ = [
     "axes_figure",
     "confusion_figure",
     "f1_figure",
     "learning_figure",
+    "new_figure",
     "png_bytes",
     "save_figure",
     "scatter_figure",
