@@ -84,7 +84,7 @@ def f1_drawings(group: Group) -> list[Drawing]:
     if group.data.kind != "genre" or not tested:
         return []
     scores = np.array([[run.metrics[name] for name in names] for run in tested])
-    caption = f"F1 of each genre{_of(tested)}"
+    caption = "F1 of each genre" + (f": mean and, as dots, {len(tested)} runs" if len(tested) > 1 else "")
     return [Drawing(f"model_{group.number}_f1", caption, f1_figure, (genres, scores))]
 
 

@@ -55,8 +55,8 @@ def _search(path: Path) -> tuple[list[Path], list[LeftOut]]:
         folder = Path(root)
         empty = empty and not below and not files
         below[:] = sorted((name for name in below if not name.startswith(".")), key=_natural)
-        if any(map(MARKS.fullmatch, files)) and LOGS not in below:
-            below.clear()
+        if any(map(MARKS.fullmatch, files)) and (folder.parent.name == LOGS or LOGS not in below):
+            below[:] = [name for name in below if name == LOGS]  # of predictions, say, that were made within
             reason = reason_against(folder)
             if reason is None:
                 folders.append(folder)

@@ -7,11 +7,11 @@ from typing import NamedTuple
 from musiclab.report import published
 from musiclab.report.datasets import describe
 from musiclab.report.details import SideBySide
-from musiclab.report.document import Block, Heading, Table, Text
+from musiclab.report.document import Block, Heading, Link, Table, Text
 from musiclab.report.groups import AXES, Group, is_single, spread
 from musiclab.report.published import Figure
 from musiclab.report.settings import SEED, simplify
-from musiclab.report.tables import differs_text, score_text, without_empty
+from musiclab.report.tables import differs_text, heading_of, score_text, without_empty
 
 OTHER_DATA = "Ours, on other data, so that these figures and the published ones do not compare. "
 SAME_DATA = {
@@ -139,7 +139,12 @@ def our_tables(groups: Sequence[Group]) -> list[Block]:
 def _genre_table(groups: Sequence[Group]) -> Table:
     header = ["our model", "set otherwise", "runs", "accuracy", "macro F1"]
     rows = [
-        [group.title, _differs(group), _count([group]), *(_mean(group, f"test_{name}") for name in names)]
+        [
+            Link(group.title, heading_of(group).anchor),
+            _differs(group),
+            _count([group]),
+            *(_mean(group, f"test_{name}") for name in names),
+        ]
         for group in groups
         for names in [("accuracy", "f1_macro")]
     ]
@@ -155,7 +160,7 @@ def _emotion_table(groups: Sequence[Group]) -> Table:
     axes += sorted({axis for group in groups for run in group.runs for axis in run.target_names} - set(axes))
     rows = []
     for family in families.values():
-        name = family[0].title
+        name, anchor = family[0].title, heading_of(family[0]).anchor
         if len(family) > 1:
             numbers = ", ".join(str(group.number) for group in family)
             name = (
@@ -169,7 +174,7 @@ def _emotion_table(groups: Sequence[Group]) -> Table:
         else:
             cells = [_mean(family[0], f"test_spearman_{axis}") for axis in axes]
             mean = _mean(family[0], "test_spearman")
-        rows.append([name, "; ".join(filter(None, words)), _count(family), *cells, mean])
+        rows.append([Link(name, anchor), "; ".join(filter(None, words)), _count(family), *cells, mean])
     return without_empty(["our model", "set otherwise", "runs", *axes, "mean"], rows)
 
 

@@ -113,9 +113,9 @@ def _picture_blocks(groups: Sequence[Group], names: dict[Path, str]) -> list[Blo
     pictures = iter(draw_all([drawing for drawings in by_group for drawing in drawings]))
     blocks: list[Block] = [Heading("Curves, confusion, scatter plots")]
     for group, drawings in zip(groups, by_group, strict=True):
-        words = differs_text(group)
+        settings = f"Settings: {words}. " if (words := differs_text(group)) else ""
         runs = ", ".join(names[run.folder] for run in group.runs)
-        blocks += [heading_of(group), Text(f"On {group.data.name}. {words + '. ' if words else ''}Runs: {runs}.")]
+        blocks += [heading_of(group), Text(f"On {group.data.name}. {settings}Runs: {runs}.")]
         shown = [next(pictures) for _ in drawings]
         shown += [picture for run in group.runs for picture in latent_pictures(run, names)]
         if shown:

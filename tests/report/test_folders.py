@@ -31,6 +31,12 @@ def test_a_root_with_settings_of_its_own_is_no_run(tmp_path):
     assert find_folders([str(tmp_path)]) == ([run], [])
 
 
+def test_runs_within_a_run_are_found_too(tmp_path):
+    run = make_version(tmp_path)
+    inner = make_version(run)
+    assert find_folders([str(tmp_path)]) == ([run, inner], [])
+
+
 def test_a_renamed_run_is_found(tmp_path):
     run = make_version(tmp_path).rename(tmp_path / "best one")
     assert find_folders([str(run)]) == ([run], [])

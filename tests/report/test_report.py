@@ -114,7 +114,7 @@ def test_the_page_stands_alone_and_its_links_lead_somewhere(report):
 
 def test_each_model_has_its_pictures(report):
     captions = Outline(report[1]).texts["figcaption"]
-    assert captions.count("F1 of each genre, of 2 runs") == 1
+    assert captions.count("F1 of each genre: mean and, as dots, 2 runs") == 1
     assert sum("confusion matrix" in caption for caption in captions) == 4
     assert [f"multi_1: {axis} of 25 test tracks" in captions for axis in AXES] == [True] * 3
     assert "Weight of the loss of each axis, of 3 runs" in captions

@@ -21,7 +21,7 @@ def confusion_figure(
         bar: Whether to explain the colours by a bar.
     """
     count = len(names)
-    figure = new_figure((2.4 if bar else 1.6) + cell * count, 1.95 + cell * count)
+    figure = new_figure(max(3.0, (2.4 if bar else 1.6) + cell * count), 1.95 + cell * count)
     axes = figure.add_subplot()
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
@@ -95,7 +95,7 @@ def f1_figure(names: Sequence[str], scores: npt.NDArray[np.floating]) -> Figure:
     axes.invert_yaxis()
     axes.set_xlim(0, 1.18)
     axes.set_xticks(np.linspace(0, 1, 6))
-    axes.set_xlabel("F1 on the test set" + (", mean of the runs (dots)" if len(scores) > 1 else ""))
+    axes.set_xlabel("F1 on the test set")
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     return figure

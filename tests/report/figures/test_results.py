@@ -70,6 +70,23 @@ def test_f1_bars_are_means_with_a_dot_for_each_run():
     assert single.get_xlabel() == "F1 on the test set"
 
 
+@pytest.mark.parametrize("names", [["Jazz", "Rock"], [f"Genre {number:02}" for number in range(20)]])
+def test_nothing_is_cut_off(names):
+    scores = np.ones((2, len(names)))
+    matrix = np.full((len(names), len(names)), 1234)
+    points = np.random.default_rng(0).uniform(size=(2, 30, 1))
+    for figure in (
+        f1_figure(names, scores),
+        confusion_figure(matrix, names, 0.36, bar=False),
+        scatter_figure(*points, ["danceability"], [-0.123], 2.9),
+    ):
+        png_bytes(figure)
+        inside, (width, height) = figure.get_tightbbox(), figure.get_size_inches()
+        assert min(inside.x0, inside.y0) >= 0
+        assert inside.x1 <= width
+        assert inside.y1 <= height
+
+
 def test_a_picture_of_few_colours_is_the_same_size_and_looks_alike():
     figure = f1_figure(["Jazz", "Rock"], np.array([[0.5, 0.25]]))
     full, few = png_bytes(figure), png_bytes(figure, colours=64)
