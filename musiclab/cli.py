@@ -38,6 +38,7 @@ TOOLS = {
         "musiclab.inspection.activations:activations",
         "Show what a network sees of a track: feature maps of a CNN, attention of an LSTM.",
     ),
+    "report": ("musiclab.report.report:report", "Write a report of runs, beside the published figures."),
     "submit": ("musiclab.submission:submit", "Join emotion predictions into the solution file of a competition."),
 }
 """Commands that need no trainer: name, function, line of help."""

@@ -14,7 +14,7 @@ import musiclab.losses
 import musiclab.models  # noqa: F401  (makes the short class names known to the parser, as do the lines around)
 from musiclab import __version__
 from musiclab.allocator import keep_freed_memory
-from musiclab.callbacks import SolutionWriter
+from musiclab.callbacks import RunRecord, SolutionWriter
 from musiclab.checkpoint import data_settings, read_checkpoint
 from musiclab.data.datamodules import SpectrogramDataModule
 from musiclab.errors import UserError
@@ -63,8 +63,8 @@ class TrainingCLI(LightningCLI):
             subclass_mode_data=True,
             seed_everything_default=0,
             auto_configure_optimizers=False,
-            # Samplers of ours share the tracks out to processes.
-            trainer_defaults={"use_distributed_sampler": False},
+            # Samplers of ours share the tracks out to processes. The callback is there whatever a config's are.
+            trainer_defaults={"use_distributed_sampler": False, "callbacks": [RunRecord()]},
             save_config_callback=RunConfig,
             parser_class=TrainingParser,
             parser_kwargs={
@@ -88,7 +88,8 @@ class TrainingCLI(LightningCLI):
     def add_core_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Add trainer, model and data; a checkpoint stands in for the latter two, so neither is required."""
         parser.add_lightning_class_args(self.trainer_class, "trainer")
-        parser.set_defaults({f"trainer.{name}": value for name, value in self.trainer_defaults.items()})
+        defaults = {name: value for name, value in self.trainer_defaults.items() if name != "callbacks"}
+        parser.set_defaults({f"trainer.{name}": value for name, value in defaults.items()})
         parser.add_lightning_class_args(SpectrogramTask, "model", subclass_mode=True, required=False)
         parser.add_lightning_class_args(SpectrogramDataModule, "data", subclass_mode=True, required=False)
 

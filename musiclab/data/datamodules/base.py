@@ -187,6 +187,10 @@ class FolderDataModule(SpectrogramDataModule):
             part = self.test_part() if stage == "test" else self.predict_part()
             self._datasets[stage] = self._dataset(limit_part(part, self.limit, self.seed))
 
+    def track_counts(self) -> dict[str, int]:
+        """Return the number of tracks of each part that has been set up."""
+        return {part: len(dataset) for part, dataset in self._datasets.items()}
+
     def feature_statistics(self) -> tuple[Tensor, Tensor]:
         """Return mean and standard deviation of each feature over all frames of the training part, float32."""
         train = self._datasets["train"]
