@@ -4,7 +4,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all lint format bench clean
+.PHONY: help setup demo reproduce test test-all lint format bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -27,6 +27,9 @@ demo: setup ## make the demo corpus, train on genres, then on emotions from ther
 	run predict --ckpt_path $$emotion/checkpoints/best.ckpt; \
 	printf '\nGenre run: %s\nEmotion run: %s\nPredicted emotions, and solution.txt: %s\nTo look at the curves: %s\n' \
 		"$$genre" "$$emotion" "$$(latest)" "$(BIN)/tensorboard --logdir lightning_logs"
+
+reproduce: setup ## train all models of the lab on ROOT=DIR and report (without ROOT: short runs on the demo corpus)
+	$(BIN)/musiclab reproduce $(if $(ROOT),--root "$(ROOT)",--short true) $(ARGS)
 
 test: setup ## run the tests, but for the slow ones
 	$(BIN)/pytest

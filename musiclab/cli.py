@@ -6,7 +6,7 @@ import re
 import sys
 import warnings
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, get_args, get_origin, get_type_hints
 
 from musiclab.errors import UserError, describe_user_error
 
@@ -19,10 +19,24 @@ TOOLS = {
         "Make the demo corpus: synthesised music, laid out as the lab's data.",
     ),
     "check": ("musiclab.data.check:check", "List everything that is wrong with a data set folder."),
+    "explore": ("musiclab.report.explore:explore", "Show what a data set looks like, as a page of pictures."),
     "extract": ("musiclab.audio.extract:extract", "Turn audio files into spectrogram arrays."),
     "build-genres": (
         "musiclab.audio.genres:build_genres",
         "Make a genre data set of audio files that lie in a folder per genre.",
+    ),
+    "build-fma": (
+        "musiclab.audio.fma:build_fma",
+        "Make a genre and an emotion data set of the Free Music Archive.",
+    ),
+    "reproduce": ("musiclab.reproduce:reproduce", "Train all models of the lab and write the report on them."),
+    "latents": (
+        "musiclab.inspection.latents:latents",
+        "Show how models arrange test tracks before their output layer: PCA, t-SNE, numbers.",
+    ),
+    "activations": (
+        "musiclab.inspection.activations:activations",
+        "Show what a network sees of a track: feature maps of a CNN, attention of an LSTM.",
     ),
     "report": ("musiclab.report.report:report", "Write a report of runs, beside the published figures."),
     "submit": ("musiclab.submission:submit", "Join emotion predictions into the solution file of a competition."),
@@ -42,6 +56,7 @@ HINTS = (
     "callbacks used to create the checkpoint need to be provided",
     "Loading `train_dataloader` to estimate",
     "It is recommended to use `self.log.* when logging on epoch level in distributed setting",  # they are in sync
+    "Your `IterableDataset` has `__len__` defined",  # windows of songs are made by one process
     "💡 Tip",
 )
 """Parts of Lightning's messages that do not apply here."""
@@ -60,6 +75,9 @@ def main(args: Sequence[str] | None = None) -> None:
             run_tool(arguments[0], arguments[1:])
         else:
             run_training(arguments)
+    except KeyboardInterrupt:
+        print("musiclab: interrupted", file=sys.stderr)
+        raise SystemExit(130) from None  # as shells report it
     except Exception as error:
         message = describe_user_error(error)
         if message is None:
@@ -69,24 +87,23 @@ def main(args: Sequence[str] | None = None) -> None:
 
 
 def run_tool(name: str, arguments: list[str]) -> None:
-    """Run one of :data:`TOOLS`; torch is not imported."""
+    """Run one of :data:`TOOLS`; torch is not imported but by those that need it."""
     from jsonargparse import auto_cli
 
-    from musiclab.parsing import OneLineErrors
+    from musiclab.parsing import ToolParser
 
     module, function = TOOLS[name][0].split(":")
     tool = getattr(importlib.import_module(module), function)
-    lists = {name: get_args(hint)[0] for name, hint in get_type_hints(tool).items() if get_origin(hint) is list}
-
-    class ToolParser(OneLineErrors):
-        """Takes a required list as one word or more, where jsonargparse would want ``[a,b]``."""
-
-        def add_argument(self, *args: Any, **kwargs: Any) -> Any:
-            if args[0] in lists:  # those of options begin with --
-                kwargs = {"type": lists[args[0]], "nargs": "+", "help": kwargs["help"]}
-            return super().add_argument(*args, **kwargs)
-
-    auto_cli(tool, args=arguments, as_positional=True, parser_class=ToolParser, prog=f"musiclab {name}")
+    lists = {
+        name: get_args(kind)[0]
+        for name, hint in get_type_hints(tool).items()
+        for kind in (hint, *get_args(hint))  # the list of list[str], and that of list[str] | None
+        if get_origin(kind) is list
+    }
+    parser = type("Parser", (ToolParser,), {"lists": lists})
+    # --beat-root is --beat_root
+    arguments = [re.sub(r"^--[\w-]+", lambda word: "--" + word[0][2:].replace("-", "_"), word) for word in arguments]
+    auto_cli(tool, args=arguments, as_positional=True, parser_class=parser, prog=f"musiclab {name}")
 
 
 def run_training(arguments: list[str]) -> "TrainingCLI":

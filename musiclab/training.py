@@ -1,6 +1,7 @@
 """LightningCLI with musiclab's datamodules and tasks: links between them, run folders, checkpoints."""
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import musiclab.models  # noqa: F401  (makes the short class names known to the 
 from musiclab import __version__
 from musiclab.allocator import keep_freed_memory
 from musiclab.callbacks import RunRecord, SolutionWriter
-from musiclab.checkpoint import read_checkpoint
+from musiclab.checkpoint import data_settings, read_checkpoint
 from musiclab.data.datamodules import SpectrogramDataModule
 from musiclab.errors import UserError
 from musiclab.parsing import OneLineErrors
@@ -22,10 +23,6 @@ from musiclab.tasks import SpectrogramTask
 
 LINKED = ("num_features", "target_names", "features", "beat_synced", "seconds")
 """What a task takes from the datamodule."""
-
-
-MACHINE_SETTINGS = ("cache", "num_workers", "pin_memory")
-"""Data settings of a checkpoint that say nothing about another machine."""
 
 
 class TrainingParser(OneLineErrors, LightningArgumentParser):
@@ -100,6 +97,7 @@ class TrainingCLI(LightningCLI):
         parser = super()._prepare_subcommand_parser(klass, subcommand, **kwargs)
         if subcommand == "predict":
             parser.add_lightning_class_args(SolutionWriter, "solution")
+            parser.link_arguments("ckpt_path", "data.init_args.ckpt_path")  # for AudioDataModule; others have none
         return parser
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
@@ -161,18 +159,19 @@ class TrainingCLI(LightningCLI):
         # Only the command line counts: what a config names may be the checkpoint of another run.
         peek = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
         peek.add_argument("--ckpt_path")
-        path = peek.parse_known_args(args)[0].ckpt_path
+        peek.add_argument("--data")
+        given = peek.parse_known_args(args)[0]
+        path = given.ckpt_path
         if path is None:
             return
         checkpoint = read_checkpoint(path)
         self._checkpoint = Path(path).absolute()
         self._trained_class = checkpoint["hyper_parameters"].get("_class_path", "")
-        data = dict(checkpoint.get("datamodule_hyper_parameters", {}))
-        class_path = data.pop("_class_path", None)
-        if class_path is None:
+        settings = data_settings(checkpoint)
+        # Of other data that are asked for, the checkpoint says nothing.
+        if settings is None or (given.data and given.data.rsplit(".", 1)[-1] != settings[0].rsplit(".", 1)[-1]):
             return
-        for name in ("_instantiator", *MACHINE_SETTINGS):
-            data.pop(name, None)
+        class_path, data = settings
         if command in ("test", "predict"):
             data.pop("limit", None)
         if command != "fit" and "target_names" in data:
@@ -210,5 +209,9 @@ class TrainingCLI(LightningCLI):
         self.trainer.test(**kwargs, verbose=False)
 
     def predict(self, **kwargs: Any) -> None:
-        """Predict without keeping what is written to files anyway."""
+        """Predict without keeping what is written to files anyway; what could not be used is an error in the end."""
         self.trainer.predict(**kwargs, return_predictions=False)
+        for failure in self.datamodule.failures:
+            print(f"musiclab: error: {failure}", file=sys.stderr)
+        if self.datamodule.failures:
+            raise SystemExit(1)

@@ -371,7 +371,7 @@ def test_help_lists_all_commands(capsys):
         main(["--help"])
     assert exit_info.value.code == 0
     text = capsys.readouterr().out
-    for command in ("fit", "validate", "test", "predict", "demo-data", "check", "submit"):
+    for command in ("fit", "validate", "test", "predict", "demo-data", "check", "latents", "activations", "submit"):
         assert f"    {command} " in text
 
 
@@ -386,3 +386,14 @@ def test_configs_name_only_what_they_need():
     """A config of a genre runs on the demo corpus as it is: it names no path."""
     for name in GENRE_CONFIGS:
         assert "root" not in yaml.safe_load((CONFIGS / name).read_text())["data"]["init_args"]
+
+
+def test_an_interruption_by_the_keyboard_is_no_traceback(monkeypatch, capfd):
+    def interrupt(name, arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("musiclab.cli.run_tool", interrupt)
+    with pytest.raises(SystemExit) as exit_info:
+        main(["check", "somewhere"])
+    assert exit_info.value.code == 130
+    assert capfd.readouterr().err == "musiclab: interrupted\n"

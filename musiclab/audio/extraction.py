@@ -114,27 +114,38 @@ def extract_track(track: Track, clip: Clip) -> Failure | None:
     Raises:
         UserError: If an array cannot be written.
     """
-    from threadpoolctl import threadpool_limits
-
     missing = _missing(track)
     if not missing:
         return None
-    asked: Kind = "both" if len(missing) > 1 else next(iter(missing))
     try:
-        # Sums depend on the number of threads in the last bit. What librosa remarks on short or strange clips would
-        # stand among the failures; what comes of such clips is checked instead.
-        with threadpool_limits(1), warnings.catch_warnings(action="ignore"):
-            arrays = _compute(load_audio(track.path, clip.offset, clip.seconds), missing)
+        arrays = clip_spectrograms(track.path, clip, missing)
     except AudioError as error:
-        return Failure(track.path, asked, error.reason)
-    except ValueError as error:
-        return Failure(track.path, asked, str(error))
-    except Exception as error:  # whatever it is about this file, it must not stop the others
-        return Failure(track.path, asked, f"{type(error).__name__}: {error}")
+        return Failure(track.path, "both" if len(missing) > 1 else next(iter(missing)), error.reason)
     for form, array in arrays.items():
         for path in missing[form]:
             save_array(path, array)
     return Failure(track.path, "beat", "no beat was found") if len(arrays) < len(missing) else None
+
+
+def clip_spectrograms(path: Path, clip: Clip, forms: Collection[Form]) -> dict[Form, features.Spectrogram]:
+    """Return the arrays ``(140, time)`` of a clip in the forms wanted; no beat-synchronised one if no beat is found.
+
+    Raises:
+        AudioError: If nothing can be made of the clip.
+    """
+    from threadpoolctl import threadpool_limits
+
+    try:
+        # Sums depend on the number of threads in the last bit. What librosa remarks on short or strange clips would
+        # stand among the failures; what comes of such clips is checked instead.
+        with threadpool_limits(1), warnings.catch_warnings(action="ignore"):
+            return _compute(load_audio(path, clip.offset, clip.seconds), forms)
+    except AudioError:
+        raise
+    except ValueError as error:
+        raise AudioError(path, str(error)) from error
+    except Exception as error:  # whatever it is about this file, it must not stop the others
+        raise AudioError(path, f"{type(error).__name__}: {error}") from error
 
 
 def is_whole(path: Path) -> bool:

@@ -5,10 +5,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
+import torch
 from pytorch_lightning import LightningModule, Trainer
 
-from musiclab.callbacks.results import ResultWriter, Rows, overlay_curves, show_figure
+from musiclab.callbacks.results import ResultWriter, Rows, print_predictions
+from musiclab.callbacks.tensorboard import overlay_curves, show_figure
 from musiclab.files import write_csv, write_text
+from musiclab.metrics import spearman
 
 
 class EmotionResults(ResultWriter):
@@ -24,17 +28,29 @@ class EmotionResults(ResultWriter):
     def __init__(self, axes: Sequence[str]) -> None:
         super().__init__()
         self.axes = list(axes)
+        self.test_summary = ("test_spearman", "test_mse", *(f"test_spearman_{axis}" for axis in self.axes))
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Lay training and validation curves over each other in TensorBoard."""
         names = [f"{quantity}_{axis}" for quantity in ("loss", "spearman") for axis in self.axes]
         overlay_curves(trainer, ["loss", "spearman", *names])
 
+    def show_validation(self, rows: Rows, step: int, trainer: Trainer) -> None:
+        """Show the scatter plots."""
+        from musiclab.report.figures import scatter_figure
+
+        pairs = zip(torch.from_numpy(rows.predictions.T), torch.from_numpy(rows.targets.T), self.axes, strict=True)
+        figure = scatter_figure(rows.targets, rows.predictions, self.axes, [spearman(*pair) for pair in pairs])
+        show_figure(trainer, "val_scatter", figure, step)
+
     def write_predictions(self, folder: Path, rows: Rows, trainer: Trainer) -> None:
-        """Write the predictions."""
+        """Write the predictions, and print them if the tracks are few."""
         path = folder / "predictions.csv"
         write_emotion_predictions(path, self.axes, rows)
-        print(f"Predictions for {len(rows.ids)} tracks: {path}")
+        print_predictions(path, rows, self._values)
+
+    def _values(self, row: npt.NDArray[np.float64]) -> list[str]:
+        return [f"{axis} {value:.3f}" for axis, value in zip(self.axes, row, strict=True)]
 
     def write_test(self, folder: Path, rows: Rows, metrics: dict[str, float], trainer: Trainer) -> None:
         """Write all files of a test and print its table."""
@@ -46,7 +62,7 @@ class EmotionResults(ResultWriter):
         correlations = [metrics[f"test_spearman_{axis}"] for axis in self.axes]
         figure = scatter_figure(rows.targets, rows.predictions, self.axes, correlations)
         save_figure(figure, folder / "scatter.png")
-        show_figure(trainer, "test_scatter", figure)
+        show_figure(trainer, "test_scatter", figure, trainer.global_step)
         width = max(len(name) for name in (*self.axes, "all"))
         print(f"{'':{width}}  Spearman     MSE")
         for name, suffix in [*((axis, f"_{axis}") for axis in self.axes), ("all", "")]:

@@ -5,11 +5,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 from pytorch_lightning import LightningModule, Trainer
 from sklearn.metrics import classification_report, confusion_matrix
 
-from musiclab.callbacks.results import ResultWriter, Rows, overlay_curves, show_figure
+from musiclab.callbacks.results import ResultWriter, Rows, print_predictions
+from musiclab.callbacks.tensorboard import overlay_curves, show_figure
 from musiclab.files import write_csv, write_text
+
+LIKELIEST = 3
+"""Genres per track that are printed."""
 
 
 class GenreResults(ResultWriter):
@@ -23,6 +28,8 @@ class GenreResults(ResultWriter):
         genres: Names of the classes, in the order of the outputs.
     """
 
+    test_summary = ("test_accuracy", "test_f1_macro")
+
     def __init__(self, genres: Sequence[str]) -> None:
         super().__init__()
         self.genres = list(genres)
@@ -31,11 +38,26 @@ class GenreResults(ResultWriter):
         """Lay training and validation curves over each other in TensorBoard."""
         overlay_curves(trainer, ["loss", "accuracy"])
 
+    def show_validation(self, rows: Rows, step: int, trainer: Trainer) -> None:
+        """Show the confusion matrix."""
+        from musiclab.report.figures import confusion_figure
+
+        show_figure(trainer, "val_confusion_matrix", confusion_figure(self._confusion(rows), self.genres), step)
+
     def write_predictions(self, folder: Path, rows: Rows, trainer: Trainer) -> None:
-        """Write the predictions."""
+        """Write the predictions, and print the likeliest genres of each track if they are few."""
         path = folder / "predictions.csv"
         write_genre_predictions(path, self.genres, rows)
-        print(f"Predictions for {len(rows.ids)} tracks: {path}")
+        print_predictions(path, rows, self._likeliest)
+
+    def _confusion(self, rows: Rows) -> npt.NDArray[np.int64]:
+        predicted = rows.predictions.argmax(axis=1)
+        matrix: npt.NDArray[np.int64] = confusion_matrix(rows.targets, predicted, labels=range(len(self.genres)))
+        return matrix
+
+    def _likeliest(self, probabilities: npt.NDArray[np.float64]) -> list[str]:
+        best = (-probabilities).argsort(kind="stable")[:LIKELIEST]
+        return [f"{self.genres[index]} {probabilities[index]:.3f}" for index in best]
 
     def write_test(self, folder: Path, rows: Rows, metrics: dict[str, float], trainer: Trainer) -> None:
         """Write all files of a test and print its report."""
@@ -52,7 +74,7 @@ class GenreResults(ResultWriter):
             digits=4,
             zero_division=0,
         )
-        matrix = confusion_matrix(rows.targets, predicted, labels=range(len(self.genres)))
+        matrix = self._confusion(rows)
         write_text(folder / "classification_report.txt", report)
         write_text(folder / "test_metrics.json", json.dumps(metrics, indent=2, sort_keys=True) + "\n")
         write_csv(
@@ -63,7 +85,7 @@ class GenreResults(ResultWriter):
         write_genre_predictions(folder / "predictions.csv", self.genres, rows)
         figure = confusion_figure(matrix, self.genres)
         save_figure(figure, folder / "confusion_matrix.png")
-        show_figure(trainer, "test_confusion_matrix", figure)
+        show_figure(trainer, "test_confusion_matrix", figure, trainer.global_step)
         print(report)
         print(f"Test results: {folder}")
 

@@ -1,9 +1,14 @@
 """Array files of a data set folder: finding them and reading them safely."""
 
 import gzip
+import math
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
 from tokenize import TokenError
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -52,6 +57,14 @@ def find_arrays(folder: Path) -> dict[str, Path]:
     return found
 
 
+class ArrayHeader(NamedTuple):
+    """What the beginning of an array file says."""
+
+    rows: int
+    columns: int
+    dtype: str
+
+
 def read_array(path: Path) -> npt.NDArray[np.floating]:
     """Read one array of ``(rows, time)`` and make sure that it keeps the data contract.
 
@@ -60,8 +73,40 @@ def read_array(path: Path) -> npt.NDArray[np.floating]:
     Raises:
         UserError: Naming the file, what is wrong with it, and what to do.
     """
-    try:
+    with _explained(path):
         array = _load(path)
+    _check_form(path, array.shape, array.dtype)
+    if not np.isfinite(array).all():
+        raise UserError(f"{path}: holds NaN or infinite values; extract the track again")
+    return array
+
+
+def read_header(path: Path) -> ArrayHeader:
+    """Return the size of one array without reading its values, which may be damaged all the same.
+
+    Raises:
+        UserError: As :func:`read_array`, for what can be seen without the values.
+    """
+    with _explained(path), _open(path) as stream:
+        version = np.lib.format.read_magic(stream)
+        if version == (1, 0):
+            shape, _, dtype = np.lib.format.read_array_header_1_0(stream)
+        else:  # later versions differ in nothing that matters to plain arrays
+            shape, _, dtype = np.lib.format.read_array_header_2_0(stream)
+        if dtype.hasobject:
+            raise ValueError("object arrays")
+        size = stream.tell() + math.prod(shape) * dtype.itemsize
+        if not path.name.endswith(".gz") and path.stat().st_size < size:
+            raise EOFError
+    _check_form(path, shape, dtype)
+    return ArrayHeader(shape[0], shape[1], dtype.name)
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Turn what reading an array file may raise into a UserError that names the file."""
+    try:
+        yield
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
     except (EOFError, gzip.BadGzipFile, zlib.error, TokenError):  # the last for a damaged header
@@ -74,27 +119,28 @@ def read_array(path: Path) -> npt.NDArray[np.floating]:
         raise UserError(f"{path}: truncated or not an array file; copy or extract it again") from None
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror or error})") from None
-    if array.ndim != 2:
-        raise UserError(f"{path}: an array of shape {array.shape}; expected (rows, time)")
-    if not np.issubdtype(array.dtype, np.floating):
-        raise UserError(f"{path}: an array of {array.dtype}; expected floats (dB and chroma)")
-    rows, frames = array.shape
+
+
+def _check_form(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+    if len(shape) != 2:
+        raise UserError(f"{path}: an array of shape {shape}; expected (rows, time)")
+    if not np.issubdtype(dtype, np.floating):
+        raise UserError(f"{path}: an array of {dtype}; expected floats (dB and chroma)")
+    rows, frames = shape
     if rows not in ROW_COUNTS:
         raise UserError(f"{path}: {rows} rows; expected 128 (mel) or 140 (mel and chroma), as (rows, time)")
-    if frames == 0:
+    if frames < 1:
         raise UserError(f"{path}: no frames; remove the track or extract it again")
-    if not np.isfinite(array).all():
-        raise UserError(f"{path}: holds NaN or infinite values; extract the track again")
-    return array
+
+
+def _open(path: Path) -> gzip.GzipFile | BufferedReader:
+    return gzip.open(path) if path.name.endswith(".gz") else path.open("rb")
 
 
 def _load(path: Path) -> npt.NDArray[np.floating]:
-    if path.name.endswith(".gz"):
-        with gzip.open(path) as stream:
-            array = np.lib.format.read_array(stream, allow_pickle=False)
-            stream.read(1)  # only at its end is the checksum compared
-    else:
+    with _open(path) as stream:
         # Unlike np.load, this never takes a file without the .npy header for a pickle or an archive.
-        with path.open("rb") as stream:
-            array = np.lib.format.read_array(stream, allow_pickle=False)
+        array = np.lib.format.read_array(stream, allow_pickle=False)
+        if path.name.endswith(".gz"):
+            stream.read(1)  # only at its end is the checksum compared
     return np.asarray(array)

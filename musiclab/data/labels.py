@@ -108,6 +108,13 @@ def read_table(path: Path) -> LabelTable:
     return LabelTable(columns, rows, problems)
 
 
+def is_emotion(table: LabelTable) -> bool:
+    """Whether a table is of values on axes; of two columns, the second may also be genres under a wrong name."""
+    if "Genre" in table.columns or len(table.columns) < 2:
+        return False
+    return len(table.columns) > 2 or any(_is_number(fields[1]) for _, fields in table.rows)
+
+
 def parse_genres(table: LabelTable, path: Path) -> tuple[GenreLabels, list[str]]:
     """Return the genre of each track of ``table`` and what is wrong, the table's own problems included."""
     problems = list(table.problems)
@@ -214,8 +221,13 @@ def _header_problem(path: Path, columns: list[str], expected: str) -> str:
     return f"{path}: the header is {' | '.join(columns)!r}; expected {expected!r}"
 
 
-def _number(text: str) -> float:
+def _is_number(text: str) -> bool:
     try:
-        return float(text)
+        float(text)
     except ValueError:
-        return math.nan
+        return False
+    return True
+
+
+def _number(text: str) -> float:
+    return float(text) if _is_number(text) else math.nan

@@ -85,6 +85,7 @@ class SpectrogramTask(LightningModule):
         self.augmentations = list(augmentations or [])
         self.pretrained = pretrained
         self._restored = False
+        self._track_frames: int | None = None
         self.frozen_epochs = frozen_epochs
         self.register_buffer("feature_mean", torch.zeros(num_features))
         self.register_buffer("feature_std", torch.ones(num_features))
@@ -92,8 +93,11 @@ class SpectrogramTask(LightningModule):
         self.feature_std: Tensor
 
     def setup(self, stage: str) -> None:
-        """Fit the normalisation on the training part, if the datamodule offers its statistics."""
+        """Fit the normalisation on the training part, if the datamodule offers its statistics; note its length."""
         statistics = getattr(self._datamodule(), "feature_statistics", None)
+        track_frames = getattr(self._datamodule(), "track_frames", None)
+        if stage == "fit" and track_frames is not None:
+            self._track_frames = track_frames()
         if stage == "fit" and statistics is not None and self.pretrained is None:
             mean, std = statistics()
             self.feature_mean.copy_(mean)
@@ -161,6 +165,11 @@ class SpectrogramTask(LightningModule):
             state = np.random.SeedSequence([int(seed), self.global_rank, step]).generate_state(2)
             torch.manual_seed(int(state[0]) << 32 | int(state[1]))
 
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Log the norm of the gradient, before it is clipped."""
+        norms = [parameter.grad.norm() for parameter in self.parameters() if parameter.grad is not None]
+        self.log("gradient_norm", torch.stack(norms).norm())
+
     def parameter_groups(self) -> Iterable[Any]:
         """Return what the optimizer is made for: all parameters."""
         return self.parameters()
@@ -185,6 +194,10 @@ class SpectrogramTask(LightningModule):
             config["monitor"] = scheduler.monitor
         return {"optimizer": optimizer, "lr_scheduler": config}  # type: ignore[return-value]
 
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep the median length of the training tracks, in frames: that of a song is best cut to it."""
+        checkpoint["track_frames"] = self._track_frames
+
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Refuse a checkpoint of another task, of other targets or of other inputs.
 
@@ -198,6 +211,7 @@ class SpectrogramTask(LightningModule):
                     f"the checkpoint was trained with {name} {theirs[name]}, but the data gives {self.hparams[name]}; "
                     "use the data set and settings that it was trained with"
                 )
+        self._track_frames = checkpoint.get("track_frames")
         self._restored = True
 
     def _datamodule(self) -> Any:

@@ -96,21 +96,22 @@ class ClassificationTask(SpectrogramTask):
         self.log("train_accuracy", self.train_accuracy, on_step=False, on_epoch=True, batch_size=size)
         return loss
 
-    def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """Update the validation metrics."""
+    def validation_step(self, batch: Batch, batch_idx: int) -> StepOutput:
+        """Update the validation metrics and return the probabilities of each track."""
         logits = self(batch.spectrograms, batch.lengths)
         size = len(batch.ids)
         self.val_loss.update(self.loss(logits, batch.targets), size)
         self.val_metrics.update(logits, batch.targets)
         self.log("val_loss", self.val_loss, prog_bar=True, batch_size=size)
         self.log_dict(self.val_metrics, prog_bar=True, batch_size=size)
+        return _output(batch, logits)
 
     def test_step(self, batch: Batch, batch_idx: int) -> StepOutput:
         """Update the test metrics and return the probabilities of each track."""
         logits = self(batch.spectrograms, batch.lengths)
         self.test_loss.update(self.loss(logits, batch.targets), len(batch.ids))
         self.test_metrics.update(logits, batch.targets)
-        return {"ids": batch.ids, "targets": batch.targets, "predictions": logits.float().softmax(dim=1)}
+        return _output(batch, logits)
 
     def on_test_epoch_end(self) -> None:
         """Log the metrics of the whole test set."""
@@ -121,7 +122,11 @@ class ClassificationTask(SpectrogramTask):
     def predict_step(self, batch: Batch, batch_idx: int) -> StepOutput:
         """Return the probabilities of each track."""
         logits = self(batch.spectrograms, batch.lengths)
-        return {"ids": batch.ids, "targets": batch.targets, "predictions": logits.float().softmax(dim=1)}
+        return _output(batch, logits)
+
+
+def _output(batch: Batch, logits: Tensor) -> StepOutput:
+    return {"ids": batch.ids, "targets": batch.targets, "predictions": logits.float().softmax(dim=1)}
 
 
 def _report_metrics(names: list[str]) -> MetricCollection:

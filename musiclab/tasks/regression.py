@@ -85,9 +85,11 @@ class RegressionTask(SpectrogramTask):
         """Forget what an interrupted validation left."""
         self.val_set.reset()
 
-    def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """Keep the predictions of a batch."""
-        self.val_set.update(self(batch.spectrograms, batch.lengths), batch.targets)
+    def validation_step(self, batch: Batch, batch_idx: int) -> StepOutput:
+        """Keep and return the predictions of a batch."""
+        predictions = self(batch.spectrograms, batch.lengths)
+        self.val_set.update(predictions, batch.targets)
+        return _output(batch, predictions)
 
     def on_validation_epoch_end(self) -> None:
         """Log losses and metrics of the whole validation set."""
@@ -104,7 +106,7 @@ class RegressionTask(SpectrogramTask):
         """Keep and return the predictions of a batch."""
         predictions = self(batch.spectrograms, batch.lengths)
         self.test_set.update(predictions, batch.targets)
-        return {"ids": batch.ids, "targets": batch.targets, "predictions": predictions.float()}
+        return _output(batch, predictions)
 
     def on_test_epoch_end(self) -> None:
         """Log losses and metrics of the whole test set."""
@@ -113,7 +115,7 @@ class RegressionTask(SpectrogramTask):
     def predict_step(self, batch: Batch, batch_idx: int) -> StepOutput:
         """Return the predictions of a batch."""
         predictions = self(batch.spectrograms, batch.lengths)
-        return {"ids": batch.ids, "targets": batch.targets, "predictions": predictions.float()}
+        return _output(batch, predictions)
 
     def _scores(self, whole_set: WholeSet, prefix: str) -> dict[str, float]:
         """Return losses and metrics of a whole set, the loss with ranks over all of it."""
@@ -124,3 +126,7 @@ class RegressionTask(SpectrogramTask):
         for axis, loss in zip(self.target_names, losses, strict=True):
             scores[f"{prefix}_loss_{axis}"] = loss.item()
         return scores
+
+
+def _output(batch: Batch, predictions: Tensor) -> StepOutput:
+    return {"ids": batch.ids, "targets": batch.targets, "predictions": predictions.float()}

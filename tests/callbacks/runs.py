@@ -44,7 +44,7 @@ def make_trainer(folder, **arguments):
 
 def run_stage(writer, stage, folder, rows, model=None, **trainer):
     """Let a writer of results have the rows ``(ids, targets, predictions)`` of a test or prediction, in two batches."""
-    defaults = {"is_global_zero": True, "log_dir": str(folder), "loggers": [], "callback_metrics": {}}
+    defaults = {"is_global_zero": True, "log_dir": str(folder), "loggers": [], "callback_metrics": {}, "global_step": 0}
     trainer = SimpleNamespace(**defaults | trainer)
     getattr(writer, f"on_{stage}_start")(trainer, model)
     for part in (slice(0, 2), slice(2, None)):

@@ -53,7 +53,13 @@ def test_a_truth_that_is_not_known_is_empty(tmp_path, capsys):
         "b7,,-0.125000,,1.500000",
     ]
     assert [path.name for path in tmp_path.iterdir()] == ["predictions.csv"]
-    assert capsys.readouterr().out == f"Predictions for 4 tracks: {tmp_path / 'predictions.csv'}\n"
+    assert capsys.readouterr().out.splitlines() == [
+        "9    valence 0.625   danceability 0.000",
+        "30   valence 0.500   danceability 0.250",
+        "100  valence 0.333   danceability 0.000",
+        "b7   valence -0.125  danceability 1.500",
+        f"Predictions for 4 tracks: {tmp_path / 'predictions.csv'}",
+    ]
 
 
 def test_a_test_writes_flat_metrics_and_prints_a_table(tmp_path, capsys):

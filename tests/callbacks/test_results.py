@@ -1,4 +1,4 @@
-"""What the writers of results share: rows of all batches, one writer, what TensorBoard shows."""
+"""What the writers of results share: rows of all batches, one writer, the best validation."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -6,13 +6,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from matplotlib.figure import Figure
-from pytorch_lightning.loggers import TensorBoardLogger
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from pytorch_lightning.trainer.states import TrainerFn
 
 from callbacks.runs import run_stage
 from musiclab.callbacks import ResultWriter, gather_rows
-from musiclab.callbacks.results import overlay_curves, show_figure
+from musiclab.callbacks.results import is_best
 
 ROWS = (["10", "a", "9"], torch.tensor([[0.0], [1.0], [2.0]]), torch.tensor([[0.5], [0.25], [0.125]]))
 STAGES = pytest.mark.parametrize("stage", ["test", "predict"])
@@ -48,6 +46,17 @@ def test_rows_of_all_batches_are_written_once_in_the_order_of_ids(stage, tmp_pat
 
 
 @STAGES
+def test_several_rows_of_a_track_become_their_mean(stage, tmp_path):
+    recorder = Recorder()
+    predictions = torch.tensor([[0.5, 1.0], [0.25, 0.0], [0.75, 2.0], [1.0, 6.0]])
+    run_stage(recorder, stage, tmp_path, (["b", "2", "b", "b"], torch.full((4,), -1), predictions))
+    ((_, rows, _),) = recorder.written
+    assert rows.ids == ["2", "b"]
+    np.testing.assert_array_equal(rows.targets, [-1, -1])
+    np.testing.assert_array_equal(rows.predictions, [[0.25, 0.0], [0.75, 3.0]])
+
+
+@STAGES
 @pytest.mark.parametrize("trainer", [{"is_global_zero": False}, {"log_dir": None}])
 def test_other_processes_and_runs_without_a_folder_write_nothing(stage, trainer, tmp_path):
     recorder = Recorder()
@@ -80,16 +89,43 @@ def test_predictions_are_gathered_in_double_precision_and_targets_as_they_are(dt
     assert rows.predictions.tolist() == [[0.25], [0.5]]
 
 
-def test_tensorboard_lays_curves_over_each_other_and_shows_figures(tmp_path):
-    logger = TensorBoardLogger(tmp_path)
-    trainer = SimpleNamespace(loggers=[logger], global_step=7)
-    overlay_curves(trainer, ["loss", "spearman_energy"])
-    figure = Figure()
-    figure.add_subplot()
-    show_figure(trainer, "test_scatter", figure)
-    logger.experiment.flush()
-    events = EventAccumulator(logger.log_dir).Reload()
-    layout = events.Tensors("custom_scalars__config__")[0].tensor_proto.string_val[0]
-    for name in ("^train_loss$", "^val_loss$", "^train_spearman_energy$", "^val_spearman_energy$"):
-        assert name.encode() in layout
-    assert [image.step for image in events.Images("test_scatter")] == [7]
+def training(metrics, step, mode="max"):
+    """A trainer that has validated; its first ModelCheckpoint watches ``val_score``."""
+    checkpoints = SimpleNamespace(monitor="val_score", mode=mode, best_model_score=torch.tensor(0.5))
+    return {
+        "state": SimpleNamespace(fn=TrainerFn.FITTING),
+        "sanity_checking": False,
+        "callback_metrics": metrics,
+        "checkpoint_callback": checkpoints,
+        "global_step": step,
+    }
+
+
+def test_the_validation_of_the_best_epoch_is_kept(tmp_path):
+    recorder = Recorder()
+    for step, score in enumerate([0.4, 0.6, 0.5, float("nan")]):
+        rows = (ROWS[0], ROWS[1], ROWS[2] + step)
+        run_stage(recorder, "validation", tmp_path, rows, **training({"val_score": torch.tensor(score)}, step))
+    kept, step = recorder._best
+    assert step == 1
+    np.testing.assert_array_equal(kept.predictions, [[1.125], [1.5], [1.25]])
+
+
+@pytest.mark.parametrize(
+    ("score", "mode", "better"), [(0.6, "max", True), (0.5, "max", False), (0.4, "min", True), (0.6, "min", False)]
+)
+def test_better_is_higher_or_lower_as_the_checkpoint_has_it(score, mode, better):
+    assert is_best(SimpleNamespace(**training({"val_score": torch.tensor(score)}, 0, mode))) is better
+
+
+def test_without_a_monitor_the_last_epoch_counts():
+    trainer = training({}, 0)
+    trainer["checkpoint_callback"] = None
+    assert is_best(SimpleNamespace(**trainer))
+
+
+@pytest.mark.parametrize("change", [{"sanity_checking": True}, {"state": SimpleNamespace(fn=TrainerFn.VALIDATING)}])
+def test_validations_outside_of_training_are_not_kept(change, tmp_path):
+    recorder = Recorder()
+    run_stage(recorder, "validation", tmp_path, ROWS, **training({}, 0) | change)
+    assert recorder._best is None

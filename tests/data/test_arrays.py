@@ -7,7 +7,7 @@ import pickle
 import numpy as np
 import pytest
 
-from musiclab.data.arrays import find_arrays, read_array, scan_arrays
+from musiclab.data.arrays import find_arrays, read_array, read_header, scan_arrays
 from musiclab.errors import UserError
 
 ARRAY = np.random.default_rng(0).uniform(-80, 0, (140, 7))
@@ -44,9 +44,9 @@ def path(tmp_path, request):
     return tmp_path / request.param
 
 
-def assert_refused(path, text):
+def assert_refused(path, text, read=read_array):
     with pytest.raises(UserError, match=text) as raised:
-        read_array(path)
+        read(path)
     assert str(raised.value).startswith(f"{path}: ")
     assert "\n" not in str(raised.value)
 
@@ -58,6 +58,29 @@ def test_every_float_dtype_is_read_as_it_is(path, rows, dtype):
     read = read_array(write(path, npy_bytes(array)))
     assert read.dtype == array.dtype
     np.testing.assert_array_equal(read, array)
+
+
+@pytest.mark.parametrize("dtype", ["float16", ">f4", "float64"])
+@pytest.mark.parametrize("version", [(1, 0), (2, 0), (3, 0)])
+def test_a_header_tells_the_size_of_an_array_that_is_not_read(path, dtype, version):
+    stream = io.BytesIO()
+    np.lib.format.write_array(stream, ARRAY.astype(dtype), version=version)
+    rows, columns, name = read_header(write(path, stream.getvalue()))
+    assert (rows, columns, name) == (140, 7, np.dtype(dtype).name)
+
+
+def test_a_header_of_a_file_whose_values_are_cut_off_is_refused(tmp_path):
+    assert_refused(write(tmp_path / "1.npy", npy_bytes(ARRAY)[:-1]), "truncated", read_header)
+
+
+@pytest.mark.parametrize("data", [b"", b"Id\tGenre\n", bytes(500), npy_bytes(ARRAY)[:60], with_header(b"(" * 5000)])
+def test_a_header_that_cannot_be_read_is_refused(path, data):
+    assert_refused(write(path, data), "truncated or not an array file", read_header)
+
+
+def test_a_header_of_objects_is_refused(path):
+    data = npy_bytes(np.array([Bomb(path)], dtype=object), allow_pickle=True)
+    assert_refused(write(path, data), "pickled objects, which are never loaded", read_header)
 
 
 def test_fortran_order_is_read(path):
@@ -97,6 +120,8 @@ def test_fortran_order_is_read(path):
 )
 def test_arrays_that_break_the_contract_are_refused(path, array, text):
     assert_refused(write(path, npy_bytes(array)), text)
+    if "NaN" not in text:
+        assert_refused(path, text, read_header)
 
 
 @pytest.mark.parametrize("kept", [0, 4, 8, 60, 128, 1000, -1])

@@ -1,7 +1,16 @@
-"""From a data set folder to the batches of each stage."""
+"""From data set folders and audio files to the batches of each stage."""
 
-from musiclab.data.datamodules.base import Part, SpectrogramDataModule
+from musiclab.data.datamodules.audio import AudioDataModule
+from musiclab.data.datamodules.base import FolderDataModule, SpectrogramDataModule
 from musiclab.data.datamodules.emotion import EmotionDataModule
 from musiclab.data.datamodules.genre import GenreDataModule
+from musiclab.data.datamodules.parts import Part
 
-__all__ = ["EmotionDataModule", "GenreDataModule", "Part", "SpectrogramDataModule"]
+__all__ = [
+    "AudioDataModule",
+    "EmotionDataModule",
+    "FolderDataModule",
+    "GenreDataModule",
+    "Part",
+    "SpectrogramDataModule",
+]

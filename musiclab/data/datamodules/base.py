@@ -4,17 +4,21 @@ import os
 from abc import abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal
 
+import numpy as np
 import torch
+from lightning_utilities.core.rank_zero import rank_zero_info
 from pytorch_lightning import LightningDataModule
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from musiclab.data.dataset import SpectrogramDataset, Track, collate
+from musiclab.data.datamodules.loading import make_loader, open_tracks
+from musiclab.data.datamodules.parts import Part, join, limit_part, limit_parts, select
+from musiclab.data.dataset import SpectrogramDataset, Track
 from musiclab.data.sampling import TrainingBatches, evaluation_order
-from musiclab.data.splitting import Indices, Split, choose_subset, split_tracks
-from musiclab.data.store import SpectrogramStore, StoreDtype, open_store
+from musiclab.data.splitting import Split, split_tracks
+from musiclab.data.store import StoreDtype
 from musiclab.demo.corpus import default_corpus
 from musiclab.errors import UserError
 from musiclab.features import FEATURE_ROWS, FRAME_SECONDS
@@ -22,17 +26,33 @@ from musiclab.features import FEATURE_ROWS, FRAME_SECONDS
 Features = Literal["mel", "chroma", "fused"]
 
 
-class Part(NamedTuple):
-    """Tracks of one folder: ids, a target for each, and a class for each to stratify by, if any."""
-
-    folder: Literal["train", "test"]
-    ids: list[str]
-    targets: Tensor
-    classes: list[str] | None
-
-
 class SpectrogramDataModule(LightningDataModule):
-    """What the datamodules of all tasks share: stores, splits, loaders.
+    """What tasks and the command line know of any datamodule.
+
+    Attributes:
+        features: ``mel``, ``chroma`` or ``fused``.
+        num_features: Values per frame.
+        beat_synced: Whether a frame is a beat.
+        seconds: Duration of a frame in seconds, for frames that are no beats.
+        target_names: Genres or axes, in the order of the model's outputs.
+        has_test: Whether there are labelled tracks to test on.
+        failures: Tracks of which nothing could be used, with the reason, as far as they are known by now.
+    """
+
+    features: Features
+    num_features: int
+    beat_synced: bool
+    seconds: float
+    target_names: list[str]
+    has_test = True
+    failures: Sequence[str] = ()
+
+
+class FolderDataModule(SpectrogramDataModule):
+    """What the datamodules of data set folders share: stores, splits, loaders.
+
+    A root may hold ``validation_labels.txt``, as ``train_labels.txt`` and of other tracks of ``train/``: then these
+    are the validation part and nothing is held out. With ``folds``, the tracks of both files are pooled.
 
     Args:
         root: Data set folder; null for the demo corpus, which is made on first use.
@@ -43,7 +63,8 @@ class SpectrogramDataModule(LightningDataModule):
         val_fraction: Share of the training tracks held out for validation.
         folds: Number of folds of a cross-validation; null for a single split by ``val_fraction``.
         fold: Which of the folds, from 0, is held out.
-        limit: At most so many tracks of ``train/`` and of ``test/``, for quick runs.
+        limit: At most so many tracks of ``train/`` and of ``test/``, for quick runs; parts that are given keep their
+            proportion.
         seed: Seed of the split and of ``limit``; the order of training comes from ``seed_everything``.
         shuffle: Train in a new order each epoch; else in the same one, drawn once.
         by_length: Put tracks of similar length into a training batch; null: for beat-synced tracks.
@@ -51,16 +72,9 @@ class SpectrogramDataModule(LightningDataModule):
         cache: Folder of the packed store; null: ``$MUSICLAB_CACHE``, else the user's cache folder.
         num_workers: Loading processes; null: none on a CPU, up to 4 beside a GPU.
         pin_memory: Load into pinned memory; null: beside a GPU.
-
-    Attributes:
-        num_features: Values per frame.
-        target_names: Genres or axes, in the order of the model's outputs.
-        has_test: Whether there are labelled tracks to test on.
     """
 
     demo_folder: str
-    target_names: list[str]
-    has_test = True
 
     def __init__(
         self,
@@ -111,8 +125,30 @@ class SpectrogramDataModule(LightningDataModule):
         self._datasets: dict[str, SpectrogramDataset] = {}
 
     @abstractmethod
+    def labelled_part(self, name: str) -> Part:
+        """Return the tracks of the label file of a part: ``train``, ``validation`` or ``test``."""
+
     def train_part(self) -> Part:
-        """Return the tracks to train on, of which some are held out for validation."""
+        """Return the tracks to train on; some are held out for validation, unless ``validation_part`` has others.
+
+        Raises:
+            UserError: If a label file is wrong, or a track stands in two of them.
+        """
+        part = self.labelled_part("train")
+        if not self.labels_path("validation").exists():
+            return part
+        given = self.labelled_part("validation")
+        both = sorted(set(part.ids) & set(given.ids))
+        if both:
+            raise UserError(
+                f"{self.labels_path('validation')}: track {both[0]} stands in train_labels.txt too"
+                f"{f' (and {len(both) - 1} more)' if len(both) > 1 else ''}; remove it from one of them"
+            )
+        return part if self.folds is None else join(part, given)
+
+    def validation_part(self) -> Part | None:
+        """Return the tracks to validate on if the data set says which they are."""
+        return self.labelled_part("validation") if self._is_given("validation") else None
 
     @abstractmethod
     def test_part(self) -> Part:
@@ -121,6 +157,20 @@ class SpectrogramDataModule(LightningDataModule):
     @abstractmethod
     def predict_part(self) -> Part:
         """Return all tracks of ``test/``, with targets as far as they are known."""
+
+    @staticmethod
+    @abstractmethod
+    def unknown_targets(tracks: int, targets: int) -> Tensor:
+        """Return what stands for the targets of tracks without labels.
+
+        Args:
+            tracks: Number of tracks.
+            targets: Number of genres or axes.
+        """
+
+    def labels_path(self, part: str) -> Path:
+        """Return where the label file of a part is, if it has one."""
+        return self.root / f"{part}_labels.txt"
 
     def _keep_plain_paths(self) -> None:
         """Make the paths among the hyperparameters absolute strings, as a safely loaded checkpoint can hold them."""
@@ -131,12 +181,11 @@ class SpectrogramDataModule(LightningDataModule):
     def setup(self, stage: str) -> None:
         """Open the stores that a stage needs, building them if need be, and make its datasets."""
         if stage in ("fit", "validate") and "train" not in self._datasets:
-            part = self._limited(self.train_part())
-            for name, indices in zip(("train", "validation"), self._split(part), strict=True):
-                self._datasets[name] = self._dataset(select(part, indices))
+            train, validation = self._train_and_validation()
+            self._datasets |= {"train": self._dataset(train), "validation": self._dataset(validation)}
         if stage in ("test", "predict") and stage not in self._datasets:
             part = self.test_part() if stage == "test" else self.predict_part()
-            self._datasets[stage] = self._dataset(self._limited(part))
+            self._datasets[stage] = self._dataset(limit_part(part, self.limit, self.seed))
 
     def track_counts(self) -> dict[str, int]:
         """Return the number of tracks of each part that has been set up."""
@@ -147,6 +196,10 @@ class SpectrogramDataModule(LightningDataModule):
         train = self._datasets["train"]
         mean, std = train.store.mean_and_std(train.positions, train.columns)
         return torch.from_numpy(mean).float(), torch.from_numpy(std).float()
+
+    def track_frames(self) -> int:
+        """Return the median length of the training tracks, in frames."""
+        return int(np.median(self._datasets["train"].lengths))
 
     def train_targets(self) -> Tensor:
         """Return the targets of the training part."""
@@ -195,24 +248,20 @@ class SpectrogramDataModule(LightningDataModule):
         """Return the loader of all test tracks."""
         return self._evaluation_loader("predict")
 
-    def _open(self, folder: str, ids: Sequence[str]) -> SpectrogramStore:
-        store = open_store(self.root / folder, self.store_dtype, self.cache)
-        if self.columns.stop > store.rows:
-            raise UserError(
-                f"{self.root / folder}: {self.features} features need {self.columns.stop} rows, but its arrays have "
-                f"{store.rows} (no chroma); use --data.features mel"
-            )
-        missing = [identifier for identifier in ids if identifier not in store]
-        if missing:
-            raise UserError(
-                f"{self.root / folder / missing[0]}.*.npy: listed in the label file but missing"
-                f"{f' (and {len(missing) - 1} more)' if len(missing) > 1 else ''}; "
-                f"restore the file or remove its row; `musiclab check {self.root}` lists all that is wrong"
-            )
-        return store
+    def _is_given(self, part: str) -> bool:
+        """Tell whether the tracks of a part are those of a label file of its own."""
+        return self.folds is None and self.labels_path(part).exists()
 
-    def _limited(self, part: Part) -> Part:
-        return select(part, choose_subset(len(part.ids), part.classes, self.limit, self.seed))
+    def _train_and_validation(self) -> tuple[Part, Part]:
+        part, given = self.train_part(), self.validation_part()
+        if given is not None:
+            rank_zero_info(
+                f"Validation: the {len(given.ids)} tracks of {self.labels_path('validation')}, instead of val_fraction"
+            )
+            return limit_parts(part, given, self.limit, self.seed)
+        part = limit_part(part, self.limit, self.seed)
+        split = self._split(part)
+        return select(part, split.train), select(part, split.held_out)
 
     def _split(self, part: Part) -> Split:
         return split_tracks(
@@ -220,7 +269,9 @@ class SpectrogramDataModule(LightningDataModule):
         )
 
     def _dataset(self, part: Part) -> SpectrogramDataset:
-        return SpectrogramDataset(self._open(part.folder, part.ids), part.ids, part.targets, self.columns)
+        rows = self.columns.stop
+        store = open_tracks(self.root, part.folder, part.ids, rows, self.features, self.store_dtype, self.cache)
+        return SpectrogramDataset(store, part.ids, part.targets, self.columns)
 
     def _evaluation_loader(self, part: str) -> DataLoader[Track]:
         dataset, rank, world_size = self._share(part)
@@ -236,28 +287,4 @@ class SpectrogramDataModule(LightningDataModule):
         return dataset, rank, world_size
 
     def _loader(self, dataset: SpectrogramDataset, **sampling: object) -> DataLoader[Track]:
-        on_gpu = self.trainer is not None and self.trainer.strategy.root_device.type == "cuda"
-        workers = self.num_workers
-        if workers is None:
-            # Copying frames out of the store costs less than handing them from one process to another, unless
-            # the processor would otherwise wait for a GPU.
-            share = (os.cpu_count() or 1) // (self.trainer.num_devices if self.trainer else 1)
-            workers = min(4, share) if on_gpu else 0
-        return DataLoader(
-            dataset,
-            num_workers=workers,
-            collate_fn=collate,
-            pin_memory=on_gpu if self.pin_memory is None else self.pin_memory,
-            persistent_workers=workers > 0,
-            **sampling,  # type: ignore[arg-type]
-        )
-
-
-def select(part: Part, indices: Indices) -> Part:
-    """Return the tracks of a part that ``indices`` name, in that order."""
-    return Part(
-        part.folder,
-        [part.ids[index] for index in indices],
-        part.targets[indices],
-        None if part.classes is None else [part.classes[index] for index in indices],
-    )
+        return make_loader(dataset, self.trainer, self.num_workers, self.pin_memory, **sampling)

@@ -1,0 +1,66 @@
+"""A song as windows of one length: where they lie, and the spectrogram of each."""
+
+import math
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from musiclab.audio.extraction import Clip, Form, clip_spectrograms
+from musiclab.audio.loading import AudioError, load_audio
+from musiclab.features import Spectrogram
+
+LEFTOVER = 0.1
+"""Share of a window that may be left over before the song is cut into one window more."""
+
+
+class Window(NamedTuple):
+    """A clip of an audio file."""
+
+    path: Path
+    clip: Clip
+
+
+def cut(path: Path, seconds: float) -> list[Window]:
+    """Cut an audio file into windows of ``seconds``, evenly spaced from its beginning to its end.
+
+    They overlap, or leave gaps, as far as the file's length is no multiple of theirs; a shorter file is one window.
+
+    Raises:
+        AudioError: If the file is not audio.
+    """
+    import soundfile
+
+    try:
+        duration = soundfile.info(path).duration
+    except (soundfile.LibsndfileError, TypeError):  # the latter for headerless formats
+        load_audio(path)  # says what is wrong
+        raise AudioError(path, "its length cannot be told") from None
+    count = max(1, math.ceil(duration / seconds - LEFTOVER))
+    last = max(0.0, duration - seconds)
+    offsets = [last * index / (count - 1) for index in range(count)] if count > 1 else [0.0]
+    return [Window(path, Clip(offset, seconds)) for offset in offsets]
+
+
+def window_spectrogram(window: Window, form: Form) -> Spectrogram | AudioError:
+    """Return the spectrogram of a window, ``(140, time)``, dB relative to its maximum; or why there is none."""
+    try:
+        arrays = clip_spectrograms(window.path, window.clip, [form])
+    except AudioError as error:
+        return error
+    return arrays.get(form, AudioError(window.path, "no beat was found"))
+
+
+def window_spectrograms(
+    windows: Sequence[Window], form: Form, jobs: int = 1
+) -> Iterator[tuple[Window, Spectrogram | AudioError]]:
+    """Yield windows with what :func:`window_spectrogram` returns for them, in their order.
+
+    Args:
+        windows: Of any number of files.
+        form: ``full`` or ``beat``.
+        jobs: Number of processes. They work ahead of what is consumed, so give a manageable number of windows.
+    """
+    from joblib import Parallel, delayed
+
+    results = Parallel(n_jobs=jobs, return_as="generator")(delayed(window_spectrogram)(w, form) for w in windows)
+    yield from zip(windows, results, strict=True)

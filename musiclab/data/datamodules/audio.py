@@ -1,0 +1,224 @@
+"""Audio files, for a trained model to give an answer about."""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from importlib import import_module
+from itertools import islice
+from typing import Any
+
+from torch import Tensor
+from torch.utils.data import DataLoader, IterableDataset
+
+from musiclab.audio.extraction import Form
+from musiclab.audio.files import Ids, find_audio, name_tracks
+from musiclab.audio.loading import MIN_SECONDS, AudioError
+from musiclab.audio.windows import Window, cut, window_spectrograms
+from musiclab.batch import Batch
+from musiclab.checkpoint import data_settings, read_checkpoint
+from musiclab.data.datamodules.base import FolderDataModule, SpectrogramDataModule
+from musiclab.data.dataset import Track, collate
+from musiclab.errors import UserError
+from musiclab.features import FEATURE_ROWS, FRAME_SECONDS, Spectrogram
+
+BEAT_WINDOW = 30.0
+"""Length in s of windows for beat-synchronised models, as of the tracks in the lab's data."""
+
+FEW_WINDOWS = 16
+"""Up to so many windows are done before other processes would have started."""
+
+
+class AudioDataModule(SpectrogramDataModule):
+    """Audio files in place of a data set folder, for ``predict``.
+
+    Each file is cut into windows as long as the tracks that the model was trained on; decibels are relative to each
+    window's maximum, as they were to each track's. The answer about a file is the mean over its windows. Features,
+    beat-synchronisation and targets are those of the checkpoint.
+
+    Args:
+        paths: Audio file, folder with audio files in it or below it, or text file with a path a line; or several.
+        ckpt_path: The model's checkpoint; the command line fills it in.
+        window: Length of the windows in s; null: the median length of the training tracks, or 30 s for
+            beat-synchronised models.
+        batch_size: Windows per batch. A batch never has windows of two files, so an answer does not depend on what
+            else is asked, to the last bit.
+        ids: Call files by their name (``stem``), or with the folders that they were found in before it (``path``).
+        jobs: Processes that compute spectrograms; null for as many as there are cores, once that is worth it.
+    """
+
+    has_test = False
+
+    def __init__(
+        self,
+        paths: str | list[str],
+        ckpt_path: str | None = None,
+        window: float | None = None,
+        batch_size: int = 32,
+        ids: Ids = "stem",
+        jobs: int | None = None,
+    ) -> None:
+        super().__init__()
+        if ckpt_path is None:
+            raise UserError(
+                "AudioDataModule is for a trained model's answers, as in "
+                "musiclab predict --ckpt_path CKPT --data AudioDataModule --data.paths song.mp3"
+            )
+        for name, value in (("batch_size", batch_size), ("jobs", jobs), ("window", window)):
+            if value is not None and value < 1:
+                raise UserError(f"{name} is {value}; it must be at least 1")
+        checkpoint = read_checkpoint(ckpt_path)
+        trained = checkpoint["hyper_parameters"]
+        self.features = trained["features"]
+        self.num_features = trained["num_features"]
+        self.beat_synced = trained["beat_synced"]
+        self.seconds = trained["seconds"]
+        self.target_names = trained["target_names"]
+        if not self.beat_synced and abs(self.seconds / FRAME_SECONDS - 1) > 0.01:
+            raise UserError(
+                f"{ckpt_path}: was trained on frames of {self.seconds:g} s, but frames of audio files have "
+                f"{FRAME_SECONDS:.4g} s; train on arrays that `musiclab extract` or `build-genres` makes"
+            )
+        self.target = unknown_target(ckpt_path, checkpoint)
+        self.window = window or training_window(checkpoint)
+        self.batch_size = batch_size
+        self.jobs = jobs
+        self.files = name_tracks(find_audio([paths] if isinstance(paths, str) else paths), ids)
+        self.failures: list[str] = []
+
+    def setup(self, stage: str) -> None:
+        """Cut the files into windows.
+
+        Raises:
+            UserError: If the stage is another than ``predict``, or none of the files is audio.
+        """
+        if stage != "predict":
+            raise UserError(f"audio files have no labels to {stage} with; use `musiclab predict`")
+        self.failures.clear()
+        self.songs: dict[str, list[Window]] = {}
+        for identifier, file in self.files.items():
+            try:
+                self.songs[identifier] = cut(file.path, self.window)
+            except AudioError as error:
+                self.failures.append(str(error))
+        if not self.songs:
+            _raise(self.failures)
+
+    def predict_dataloader(self) -> DataLoader[Batch]:
+        """Return the loader of this process's share of the files."""
+        rank, world_size = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+        if len(self.songs) < world_size:
+            raise UserError(f"{len(self.songs)} audio files for {world_size} processes; use fewer devices")
+        songs = dict(list(self.songs.items())[rank::world_size])
+        jobs = self.jobs
+        if jobs is None:
+            jobs = 1 if sum(map(len, songs.values())) <= FEW_WINDOWS else os.cpu_count() or 1
+        form: Form = "beat" if self.beat_synced else "full"
+        batches = SongBatches(songs, form, FEATURE_ROWS[self.features], self.target, self.batch_size, jobs)
+        batches.failures = self.failures
+        return DataLoader(batches, batch_size=None)
+
+
+class SongBatches(IterableDataset[Batch]):
+    """Batches of windows, computed when they are asked for.
+
+    Args:
+        songs: Windows of each file, by its id.
+        form: ``full`` or ``beat``.
+        columns: Which values of a frame make up the features.
+        target: Of all windows.
+        batch_size: Windows per batch.
+        jobs: Number of processes.
+
+    Attributes:
+        failures: Files without a window that can be used, with the reason; filled while batches are made.
+    """
+
+    def __init__(
+        self,
+        songs: Mapping[str, Sequence[Window]],
+        form: Form,
+        columns: slice,
+        target: Tensor,
+        batch_size: int,
+        jobs: int,
+    ) -> None:
+        self.songs = songs
+        self.form: Form = form
+        self.columns = columns
+        self.target = target
+        self.jobs = jobs
+        self.failures: list[str] = []
+        self.batches = [
+            (identifier, windows[start : start + batch_size])
+            for identifier, windows in songs.items()
+            for start in range(0, len(windows), batch_size)
+        ]
+
+    def __len__(self) -> int:
+        """Return the number of batches, if all files can be used."""
+        return len(self.batches)
+
+    def __iter__(self) -> Iterator[Batch]:
+        refused: dict[str, list[tuple[Window, AudioError]]] = {identifier: [] for identifier in self.songs}
+        for identifier, results in self._spectrograms():
+            tracks = []
+            for window, result in results:
+                if isinstance(result, AudioError):
+                    refused[identifier].append((window, result))
+                else:
+                    tracks.append(Track(result[self.columns].T, self.target, identifier))
+            if tracks:
+                yield collate(tracks)
+        for identifier, problems in refused.items():
+            self._tell(problems, len(self.songs[identifier]))
+        if all(len(refused[identifier]) == len(windows) for identifier, windows in self.songs.items()):
+            _raise(self.failures)
+
+    def _spectrograms(self) -> Iterator[tuple[str, list[tuple[Window, Spectrogram | AudioError]]]]:
+        # The first batch is made here, so that librosa compiles its inner loops before other processes need them;
+        # then as many at a time as there are processes, so that few have to wait in memory.
+        groups = [self.batches[:1]]
+        groups += [self.batches[start : start + self.jobs] for start in range(1, len(self.batches), self.jobs)]
+        for group in groups:
+            windows = [window for _, batch in group for window in batch]
+            results = window_spectrograms(windows, self.form, self.jobs if group is not groups[0] else 1)
+            for identifier, batch in group:
+                yield identifier, list(islice(results, len(batch)))
+
+    def _tell(self, problems: Sequence[tuple[Window, AudioError]], windows: int) -> None:
+        """Say which windows of a file were left out, or note down that none is left."""
+        if len(problems) == windows:
+            self.failures.append(str(problems[0][1]))
+        elif problems:
+            window, error = problems[0]
+            print(f"{error}; left out {len(problems)} of {windows} windows, the first at {window.clip.offset:.0f} s")
+
+
+def training_window(checkpoint: Mapping[str, Any]) -> float:
+    """Return the length in s of windows for a model, given its checkpoint."""
+    frames: int | None = checkpoint.get("track_frames")
+    if checkpoint["hyper_parameters"]["beat_synced"] or frames is None:
+        return BEAT_WINDOW
+    # Half a frame less, and rounding cannot make it one frame more; no clip may be shorter than a second.
+    return max(MIN_SECONDS, (frames - 0.5) * FRAME_SECONDS)
+
+
+def unknown_target(path: str, checkpoint: Mapping[str, Any]) -> Tensor:
+    """Return what stands for the target of a track that has none, as a model's datamodule has it.
+
+    Raises:
+        UserError: If the checkpoint does not say of which datamodule it is.
+    """
+    settings = data_settings(checkpoint)
+    if settings is None:
+        raise UserError(
+            f"{path}: does not say what data it was trained on; give a checkpoint that `musiclab fit` wrote"
+        )
+    module, name = settings[0].rsplit(".", 1)
+    datamodule: type[FolderDataModule] = getattr(import_module(module), name)
+    targets = datamodule.unknown_targets(1, len(checkpoint["hyper_parameters"]["target_names"]))
+    return targets[0]
+
+
+def _raise(failures: Sequence[str]) -> None:
+    more = f" (and {len(failures) - 1} more files that cannot be used)" if len(failures) > 1 else ""
+    raise UserError(failures[0] + more)

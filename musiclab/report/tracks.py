@@ -1,0 +1,171 @@
+"""Single tracks of a data set in pictures: mel spectrogram and chromagram, full and beat-synchronised."""
+
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from musiclab.data.arrays import read_array
+from musiclab.data.labels import GenreLabels
+from musiclab.data.survey import ArrayFile, Survey
+from musiclab.errors import UserError
+from musiclab.features import NUM_MELS
+from musiclab.ids import id_order, track_id
+from musiclab.report.document import Block, Heading, Picture, Pictures, Table, Text
+from musiclab.report.figures import chroma_figure, mel_figure, png_bytes
+
+DRAWN = 2
+"""So many tracks are looked at if none are named."""
+
+KINDS = {"mel": ("mel spectrogram", "bands", mel_figure), "chroma": ("chromagram", "pitch classes", chroma_figure)}
+"""What each kind of rows is called, what a row is, and how they are drawn."""
+
+Beats = Mapping[str, Mapping[str, ArrayFile]]
+"""Beat-synchronised arrays by part and id."""
+
+
+class Track(NamedTuple):
+    """A track that was read.
+
+    Attributes:
+        identifier: Its id.
+        part: ``train`` or ``test``.
+        label: Its genre or its values; empty if it has none.
+        full: ``(rows, time)``.
+        beat: ``(rows, beats)``, None if there is no such array.
+    """
+
+    identifier: str
+    part: str
+    label: str
+    full: npt.NDArray[np.floating[Any]]
+    beat: npt.NDArray[np.floating[Any]] | None
+
+
+def read_named(survey: Survey, beats: Beats, names: Sequence[str]) -> list[Track]:
+    """Read the tracks of some ids, or of names that begin with them.
+
+    Raises:
+        UserError: If there is no such track, or its array cannot be used.
+    """
+    tracks = []
+    for identifier in dict.fromkeys(track_id(name) for name in names):
+        if survey.find(identifier) is None:
+            known = sorted({known for part in survey.parts.values() for known in part.arrays}, key=id_order)
+            close = get_close_matches(identifier, known, n=3, cutoff=0.5) or known[:3]
+            raise UserError(f"{survey.root}: no array of track {identifier}; there are {', '.join(close)} and others")
+        tracks.append(_read(survey, beats, identifier))
+    return tracks
+
+
+def read_drawn(survey: Survey, beats: Beats, groups: Mapping[str, str], seed: int) -> list[Track]:
+    """Draw tracks by ``seed`` and read them; those that cannot be read are passed over and become problems.
+
+    Args:
+        survey: The data set.
+        beats: Its beat-synchronised arrays.
+        groups: Group of each track that may be drawn, such as its genre: each group is drawn once, as far as there
+            are groups enough.
+        seed: Same seed, same tracks.
+    """
+    ids = sorted((i for i in groups if i in survey.parts["train"].arrays), key=id_order)
+    queue = [ids[index] for index in np.random.default_rng(seed).permutation(len(ids))]
+    tracks: list[Track] = []
+    while queue and len(tracks) < DRAWN:
+        taken = {groups[track.identifier] for track in tracks}
+        identifier = next((i for i in queue if groups[i] not in taken), queue[0])
+        queue.remove(identifier)
+        try:
+            tracks.append(_read(survey, beats, identifier))
+        except UserError as error:
+            survey.problems.append(str(error))
+    return tracks
+
+
+def track_labels(survey: Survey) -> dict[str, str]:
+    """Return what the label files say of each track, in words."""
+    said: dict[str, str] = {}
+    for part in reversed(survey.parts.values()):  # of an id that is in both, train counts
+        if isinstance(part.labels, GenreLabels):
+            said |= zip(*part.labels, strict=True)
+        elif part.labels is not None:
+            ids, axes, rows = part.labels
+            for identifier, values in zip(ids, rows, strict=True):
+                said[identifier] = ", ".join(f"{axis} {value:.3g}" for axis, value in zip(axes, values, strict=True))
+    return said
+
+
+def tracks_table(tracks: Sequence[Track], seconds: float | None) -> Table:
+    """Return a table of dimensions, durations, and the compression that beats give."""
+    header = ["track", "part", "rows x frames" if seconds else "rows x beats"]
+    rows = [[track.identifier, track.part, _size(track.full)] for track in tracks]
+    if seconds is not None:
+        header.append("duration")
+        for row, track in zip(rows, tracks, strict=True):
+            row.append(f"{track.full.shape[1] * seconds:.1f} s")
+    if any(track.beat is not None for track in tracks):
+        header += ["rows x beats", "compression"]
+        for row, track in zip(rows, tracks, strict=True):
+            row += (
+                ["", ""] if track.beat is None else [_size(track.beat), f"{_compression(track.full, track.beat):.1f}x"]
+            )
+    return Table(header, rows)
+
+
+def track_blocks(track: Track, number: int, seconds: float | None, with_beats: bool) -> list[Block]:
+    """Return a heading and the pictures of a track.
+
+    Args:
+        track: The track.
+        number: Its place on the page, for the names of its pictures.
+        seconds: Duration of a frame in s; None for a column a beat.
+        with_beats: Whether beat-synchronised arrays were asked for.
+    """
+    said = f"Track {track.identifier}" + (f": {track.label}" if track.label else "")
+    blocks: list[Block] = [Heading(said, 3)]
+    forms = [(track.full, "", seconds)] + ([(track.beat, "_beat", None)] if track.beat is not None else [])
+    pictures = []
+    for first, last, kind in ((0, NUM_MELS, "mel"), (NUM_MELS, None, "chroma")):
+        for array, suffix, duration in forms:
+            rows = array[first:last]
+            if rows.size:
+                pictures.append(_picture(track, rows, kind, f"track_{number}_{kind}{suffix}", duration))
+    if with_beats and track.beat is None:
+        blocks.append(Text("There is no beat-synchronised array of this track."))
+    return [*blocks, Pictures(pictures)]
+
+
+def _picture(track: Track, rows: npt.NDArray[np.floating[Any]], kind: str, name: str, seconds: float | None) -> Picture:
+    count, columns = rows.shape
+    extent = f"{columns} columns, one a beat"
+    if seconds is not None:
+        extent = f"{columns} frames of {_precise(seconds)}, {columns * seconds:.1f} s"
+    what, unit, draw = KINDS[kind]
+    figure = draw(rows, f"{track.identifier}: {what}" + ("" if seconds else ", beat-synchronised"), seconds)
+    caption = f"{what.capitalize()} of track {track.identifier}: {count} {unit} by {extent}."
+    return Picture(f"pictures/{name}.png", png_bytes(figure), caption)
+
+
+def _read(survey: Survey, beats: Beats, identifier: str) -> Track:
+    found = survey.find(identifier)
+    if found is None:
+        raise UserError(f"{survey.root}: no array of track {identifier}")
+    part, file = found
+    beat = beats.get(part, {}).get(identifier)
+    label = track_labels(survey).get(identifier, "")
+    return Track(identifier, part, label, read_array(file.path), None if beat is None else read_array(beat.path))
+
+
+def _size(array: npt.NDArray[np.floating[Any]]) -> str:
+    rows, columns = array.shape
+    return f"{rows}\u00a0x\u00a0{columns}"  # on one line
+
+
+def _compression(full: npt.NDArray[np.floating[Any]], beat: npt.NDArray[np.floating[Any]]) -> float:
+    return float(full.shape[1] / beat.shape[1])
+
+
+def _precise(seconds: float) -> str:
+    return f"{1000 * seconds:.3g} ms" if seconds < 1 else f"{seconds:.3g} s"
