@@ -12,6 +12,7 @@ LAB_GENRES = ("Blues", "Classical", "Electronic", "Folk", "Hip-Hop", "Jazz", "Me
 LAB_TRAIN_TRACKS, LAB_TEST_TRACKS, LAB_EMOTION_TRACKS = 2305, 575, 1122
 """By what the lab's data set is known: its genres after merging, and its numbers of labelled tracks."""
 
+DEMO_BEATS = "demo corpus, beat-synchronised"
 DEMO = re.compile(r"demo-corpus-v\d+")
 
 
@@ -57,7 +58,10 @@ def describe(data: DataSet, runs: Iterable[Run]) -> str:
     parts = []
     if data.is_lab:
         parts.append("the lab's data set")
-    parts.append("the demo corpus of synthesised music" if data.name.startswith("demo corpus") else f"{data.root}")
+    beats = ", beat-synchronised" if DEMO_BEATS in data.name else ""
+    parts.append(
+        f"the demo corpus of synthesised music{beats}" if data.name.startswith("demo corpus") else f"{data.root}"
+    )
     if data.kind == "genre":
         parts.append(f"{len(data.targets)} genres")
     counts = [run.record.get("tracks", {}) for run in runs]
@@ -80,7 +84,7 @@ def _data_set(run: Run) -> DataSet:
         is_lab = labelled == LAB_EMOTION_TRACKS
     root = run.record.get("data_root") or run.data("root")
     if root is None or DEMO.search(str(root)):
-        root, name = None, "demo corpus" + (", beat-synchronised" if run.beat_synced else "")
+        root, name = None, DEMO_BEATS if run.beat_synced else "demo corpus"
     else:
         root, name = str(root), "/".join(PurePath(str(root)).parts[-2:])
     limit = run.data("limit")

@@ -20,17 +20,16 @@ body { margin: 0 auto; padding: 1rem; max-width: 84rem; color: #1a1a1a; backgrou
   font: 16px/1.5 system-ui, sans-serif; overflow-wrap: break-word; }
 h1 { font-size: 1.7rem; line-height: 1.2; margin: 0.5rem 0 1rem; }
 h2 { font-size: 1.3rem; margin: 2.2rem 0 0.6rem; padding-top: 0.6rem; border-top: 1px solid #ddd; }
-h3 { font-size: 1.05rem; margin: 1.6rem 0 0.5rem; } p { max-width: 46rem; }
+h3 { font-size: 1.05rem; margin: 1.6rem 0 0.5rem; } p { max-width: 46rem; } .column p { max-width: 33rem; }
 nav ul { margin: 0; padding-left: 1.2rem; columns: 18rem; }
 pre { overflow-x: auto; padding: 0.6rem 0.8rem; background: #f4f4f4; font-size: 0.9rem; }
-.table { overflow-x: auto; margin: 0.8rem 0; max-width: 100%; } summary { cursor: pointer; color: #0b57a4; }
+.table { overflow-x: auto; margin: 0.8rem 0; } .column { max-width: 100%; } summary { cursor: pointer; color: #0b57a4; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: 0.86rem; }
 caption { text-align: left; padding-bottom: 0.4rem; color: #444; }
 th, td { padding: 0.3rem 0.4rem; text-align: left; border-bottom: 1px solid #e2e2e2; overflow-wrap: normal;
   vertical-align: top; }
 th { border-bottom: 2px solid #999; vertical-align: bottom; }
 .number { text-align: right; } td.number { white-space: nowrap; }
-.column { max-width: 100%; } .column p { max-width: 33rem; }
 .pictures { display: flex; flex-wrap: wrap; gap: 1rem 1.5rem; align-items: flex-start; margin: 1rem 0; }
 figure { margin: 0; max-width: 100%; } img { display: block; max-width: 100%; height: auto; }
 figcaption { width: 0; min-width: 100%; color: #444; font-size: 0.92rem; margin-top: 0.3rem; }

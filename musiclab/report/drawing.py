@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from musiclab.report.document import Picture
 from musiclab.report.figures import (
-    axes_figure,
+    axis_curves_figure,
     confusion_figure,
     f1_figure,
     learning_figure,
@@ -141,7 +141,7 @@ def _axes_drawings(group: Group, runs: Sequence[Run]) -> list[Drawing]:
         if len(axes) > 1 and all(lines.values()) and changes:
             caption = f"{what}{_of(runs)}"
             file = f"model_{group.number}_{_slug(prefix)}"
-            found.append(Drawing(file, caption, axes_figure, (lines, label)))
+            found.append(Drawing(file, caption, axis_curves_figure, (lines, label)))
     return found
 
 

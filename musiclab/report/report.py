@@ -24,7 +24,7 @@ from musiclab.report.questions import question_blocks
 from musiclab.report.runs import Run, read_run
 from musiclab.report.tables import differs_text, f1_table, heading_of, models_table, runs_table, score_text, scores_of
 
-OPEN = 12
+OPEN = 16
 """With up to so many models, their pictures are shown at first."""
 
 KINDS = {"genre": "Genre", "emotion": "Emotion"}

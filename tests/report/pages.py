@@ -36,33 +36,6 @@ class Outline(HTMLParser):
             self.texts.setdefault(self.open[-1], []).append(data.strip())
 
 
-def browser():
-    """Return the command of an installed Chromium, None if there is none."""
-    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-
-
-def look(page, width):
-    """Open a page in Chromium in a frame ``width`` pixels wide.
-
-    Returns:
-        ``client`` and ``scroll`` width of the page, equal where it does not scroll sideways; ``images``: for each
-        picture the width of its file, 0 if that was not loaded, and the width it is shown at.
-    """
-    frame = page.with_name(f"frame_{width}.html")
-    frame.write_text(
-        f'<iframe id="frame" src="{page.name}" style="width: {width}px; height: 800px; border: 0"></iframe>'
-        '<pre id="found"></pre><script>window.onload = () => { const page = frame.contentDocument;'
-        "found.textContent = JSON.stringify({client: page.documentElement.clientWidth,"
-        "scroll: page.documentElement.scrollWidth,"
-        "images: [...page.images].map(image => [image.naturalWidth, image.clientWidth])}) }</script>"
-    )
-    command = [browser(), "--headless", "--no-sandbox", "--disable-gpu", "--allow-file-access-from-files", "--dump-dom"]
-    with tempfile.TemporaryDirectory() as profile:
-        command += [f"--user-data-dir={profile}", frame.as_uri()]
-        seen = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
-    return json.loads(Outline(seen).texts["pre"][0])
-
-
 class Tables(HTMLParser):
     """The tables of a page: for each the heading above it, its header and its rows; empty cells too."""
 
@@ -95,3 +68,30 @@ class Tables(HTMLParser):
     def handle_data(self, data):
         if self._text is not None:
             self._text += data
+
+
+def browser():
+    """Return the command of an installed Chromium, None if there is none."""
+    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+def look(page, width):
+    """Open a page in Chromium in a frame ``width`` pixels wide.
+
+    Returns:
+        ``client`` and ``scroll`` width of the page, equal where it does not scroll sideways; ``images``: for each
+        picture the width of its file, 0 if that was not loaded, and the width it is shown at.
+    """
+    frame = page.with_name(f"frame_{width}.html")
+    frame.write_text(
+        f'<iframe id="frame" src="{page.name}" style="width: {width}px; height: 800px; border: 0"></iframe>'
+        '<pre id="found"></pre><script>window.onload = () => { const page = frame.contentDocument;'
+        "found.textContent = JSON.stringify({client: page.documentElement.clientWidth,"
+        "scroll: page.documentElement.scrollWidth,"
+        "images: [...page.images].map(image => [image.naturalWidth, image.clientWidth])}) }</script>"
+    )
+    command = [browser(), "--headless", "--no-sandbox", "--disable-gpu", "--allow-file-access-from-files", "--dump-dom"]
+    with tempfile.TemporaryDirectory() as profile:
+        command += [f"--user-data-dir={profile}", frame.as_uri()]
+        seen = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+    return json.loads(Outline(seen).texts["pre"][0])

@@ -3,7 +3,7 @@
 They use matplotlib's object interface: no global state, no window, safe in any process.
 """
 
-from musiclab.report.figures.curves import axes_figure, learning_figure
+from musiclab.report.figures.curves import axis_curves_figure, learning_figure
 from musiclab.report.figures.dataset import axis_figure, class_figure, length_figure, pair_figure
 from musiclab.report.figures.latents import class_points_figure, value_points_figure
 from musiclab.report.figures.network import Clip, attention_figure, feature_maps_figure
@@ -14,7 +14,7 @@ from musiclab.report.figures.style import new_figure, png_bytes, save_figure
 __all__ = [
     "Clip",
     "attention_figure",
-    "axes_figure",
+    "axis_curves_figure",
     "axis_figure",
     "chroma_figure",
     "class_figure",

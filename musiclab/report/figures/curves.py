@@ -52,7 +52,7 @@ def learning_figure(
     return figure
 
 
-def axes_figure(lines: Mapping[str, Sequence[Line]], quantity: str) -> Figure:
+def axis_curves_figure(lines: Mapping[str, Sequence[Line]], quantity: str) -> Figure:
     """Draw a quantity of each emotional axis over the epochs, such as the weight of its loss; a line for each run.
 
     Args:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from musiclab.report.figures import axes_figure, learning_figure, png_bytes
+from musiclab.report.figures import axis_curves_figure, learning_figure, png_bytes
 from musiclab.report.figures.style import DPI
 
 
@@ -34,7 +34,7 @@ def test_learning_curves_of_several_runs_are_named_once():
 
 
 def test_a_line_for_each_axis():
-    figure = axes_figure({"valence": [line(1, 2)], "energy": [line(1, 3)]}, "weight")
+    figure = axis_curves_figure({"valence": [line(1, 2)], "energy": [line(1, 3)]}, "weight")
     assert labels(figure) == ["valence", "energy"]
     first, second = figure.axes[0].lines
     assert (first.get_color(), first.get_linestyle()) != (second.get_color(), second.get_linestyle())
@@ -52,7 +52,7 @@ def test_nothing_at_all_is_drawn():
 
 def test_all_of_a_picture_lies_within_it_and_it_is_no_wider_than_a_phone():
     names = ["valence", "energy", "danceability"]
-    figure = axes_figure({name: [line(0.1, 1234.5)] for name in names}, "Spearman, mean of the axes")
+    figure = axis_curves_figure({name: [line(0.1, 1234.5)] for name in names}, "Spearman, mean of the axes")
     png_bytes(figure)
     inside = figure.get_tightbbox()
     width, height = figure.get_size_inches()
