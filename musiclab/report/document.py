@@ -9,31 +9,11 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
+from importlib.resources import files
 from pathlib import Path
 from typing import Protocol, Self
 
 from musiclab.files import replacing, write_text
-
-STYLE = """
-:root { color-scheme: light; }
-body { margin: 0 auto; padding: 1rem; max-width: 84rem; color: #1a1a1a; background: #fff;
-  font: 16px/1.5 system-ui, sans-serif; overflow-wrap: break-word; }
-h1 { font-size: 1.7rem; line-height: 1.2; margin: 0.5rem 0 1rem; }
-h2 { font-size: 1.3rem; margin: 2.2rem 0 0.6rem; padding-top: 0.6rem; border-top: 1px solid #ddd; }
-h3 { font-size: 1.05rem; margin: 1.6rem 0 0.5rem; } p { max-width: 46rem; } .column p { max-width: 33rem; }
-nav ul { margin: 0; padding-left: 1.2rem; columns: 18rem; }
-pre { overflow-x: auto; padding: 0.6rem 0.8rem; background: #f4f4f4; font-size: 0.9rem; }
-.table { overflow-x: auto; margin: 0.8rem 0; } .column { max-width: 100%; } summary { cursor: pointer; color: #0b57a4; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: 0.86rem; }
-caption { text-align: left; padding-bottom: 0.4rem; color: #444; }
-th, td { padding: 0.3rem 0.4rem; text-align: left; border-bottom: 1px solid #e2e2e2; overflow-wrap: normal;
-  vertical-align: top; }
-th { border-bottom: 2px solid #999; vertical-align: bottom; }
-.number { text-align: right; } td.number { white-space: nowrap; }
-.pictures { display: flex; flex-wrap: wrap; gap: 1rem 1.5rem; align-items: flex-start; margin: 1rem 0; }
-figure { margin: 0; max-width: 100%; } img { display: block; max-width: 100%; height: auto; }
-figcaption { width: 0; min-width: 100%; color: #444; font-size: 0.92rem; margin-top: 0.3rem; }
-"""
 
 NUMBER = re.compile(r"|[-+]?[\d.,]+([x%]| ?(s|min|h|MB|%)| ?[±(].*)?")
 """A cell that is a number, with or without unit and spread, or empty."""
@@ -199,12 +179,13 @@ class Document:
 
     def to_html(self, embed: bool) -> str:
         """Return the whole page; with ``embed``, it needs no other file."""
+        style = files("musiclab.report").joinpath("page.css").read_text(encoding="utf-8")
         sections = [block for block in self.blocks if isinstance(block, Heading) and block.level == 2]
         links = "".join(f'<li><a href="#{section.anchor}">{escape(section.text)}</a></li>' for section in sections)
         parts = [
             f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{escape(self.title)}</title>',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            f"<style>{STYLE}</style>\n</head>\n<body>",
+            f"<style>\n{style}</style>\n</head>\n<body>",
             Heading(self.title, 1).to_html(embed),
             f"<nav><ul>{links}</ul></nav>" if len(sections) > 1 else "",
             *(block.to_html(embed) for block in self.blocks),
