@@ -15,7 +15,8 @@ from musiclab.audio.loading import MIN_SECONDS, AudioError
 from musiclab.audio.windows import Window, cut, window_spectrograms
 from musiclab.batch import Batch
 from musiclab.checkpoint import data_settings, read_checkpoint
-from musiclab.data.datamodules.base import FolderDataModule, SpectrogramDataModule
+from musiclab.data.datamodules.base import SpectrogramDataModule
+from musiclab.data.datamodules.folder import FolderDataModule
 from musiclab.data.dataset import Track, collate
 from musiclab.errors import UserError
 from musiclab.features import FEATURE_ROWS, FRAME_SECONDS, Spectrogram

@@ -7,7 +7,7 @@ import torch
 from lightning_utilities.core.rank_zero import rank_zero_info
 from torch import Tensor
 
-from musiclab.data.datamodules.base import FolderDataModule
+from musiclab.data.datamodules.folder import FolderDataModule
 from musiclab.data.datamodules.parts import Part
 from musiclab.data.labels import (
     LAB_CLASS_MAP,
