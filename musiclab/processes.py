@@ -64,15 +64,17 @@ def ended_together() -> Iterator[None]:
         yield
         watch.end_started(PATIENCE)
     except SIGTERMException:
-        print("musiclab: terminated", file=sys.stderr)
+        if watch.parent is None:
+            print("musiclab: terminated", file=sys.stderr)
         raise SystemExit(TERMINATED) from None
     except Exception as error:
         watch.spoken = True
         message = describe_user_error(error)
         if message is not None and not _first_to_say(message):
             raise SystemExit(1) from None
-        if message is None and isinstance(error, RuntimeError) and CONNECTION_LOST.search(str(error)):
-            raise watch.connection_lost(str(error).splitlines()[0]) from None
+        reason = _reason_of_loss(error)
+        if message is None and reason is not None:
+            raise watch.connection_lost(reason) from None
         raise
     finally:
         watch.spoken = True
@@ -84,22 +86,28 @@ class Watch:
     """A process's eye on those that it has started, or on the one that started it.
 
     Attributes:
+        parent: Number of the process of musiclab that has started this one; None if none has.
         spoken: Whether this process is about to end by itself, having said why.
     """
 
     def __init__(self) -> None:
         self.spoken = False
+        self._over = threading.Event()
+        self._lost = False
         self._started: Sequence[subprocess.Popen[bytes]] = []
         parent = os.getppid()
-        self._parent = parent if os.environ.get(LAUNCHER) == str(parent) else None
+        self.parent = parent if os.environ.get(LAUNCHER) == str(parent) else None
         os.environ[LAUNCHER] = str(os.getpid())
         self._observer = getattr(subprocess_script, OBSERVER, None)
         setattr(subprocess_script, OBSERVER, self._watch_started)
-        if self._parent is not None:
+        if self.parent is not None:
             self._start(self._parent_ended)
 
     def close(self) -> None:
-        """Leave things as they were."""
+        """Leave things as they were, and watch no longer."""
+        # With a connection lost, torch.distributed may still wait for others when the interpreter exits.
+        if not self._lost:
+            self._over.set()
         os.environ.pop(LAUNCHER, None)
         setattr(subprocess_script, OBSERVER, self._observer)
 
@@ -115,11 +123,12 @@ class Watch:
 
     def connection_lost(self, reason: str) -> UserError | SystemExit:
         """Return what to raise after the connection to another process was lost."""
-        ended = self._started_ended if self._parent is None else self._parent_ended
+        self._lost = True
+        ended = self._started_ended if self.parent is None else self._parent_ended
         deadline = time.monotonic() + GRACE
         while (message := ended()) is None and time.monotonic() < deadline:
             time.sleep(0.1)
-        if message is None and self._parent is not None:
+        if message is None and self.parent is not None:
             return SystemExit(FOLLOWED)
         return UserError(message or f"the connection to another process is lost ({reason}); {ADVICE}")
 
@@ -132,18 +141,20 @@ class Watch:
 
     def _watch(self, ended: Callable[[], str | None]) -> None:
         while (message := ended()) is None:
-            time.sleep(0.5)
-        time.sleep(GRACE)
-        if self.spoken:  # the main thread waits for others to end
-            time.sleep(3 * GRACE)
-        else:
+            if self._over.wait(0.5):
+                return
+        if self._over.wait(GRACE):
+            return
+        if not self.spoken:
             print(f"musiclab: error: {message}", file=sys.stderr, flush=True)
+        elif self._over.wait(3 * GRACE):  # the main thread waits for others to end
+            return
         for process in self._started:
             process.kill()
         os._exit(1)  # the main thread waits for an answer that will never come
 
     def _parent_ended(self) -> str | None:
-        return f"the first process was killed; {ADVICE}" if os.getppid() != self._parent else None
+        return f"the first process was killed; {ADVICE}" if os.getppid() != self.parent else None
 
     def _started_ended(self) -> str | None:
         codes = [process.poll() for process in self._started]
@@ -161,16 +172,28 @@ class Watch:
 
 def gather(value: T) -> list[T]:
     """Return the values of all processes, in the order of their ranks; every process has to ask for them."""
-    if not torch.distributed.is_available() or not torch.distributed.is_initialized():
+    if not _is_one_of_several():
         return [value]
     values: list[Any] = [None] * torch.distributed.get_world_size()
     torch.distributed.all_gather_object(values, value)
     return values
 
 
+def _is_one_of_several() -> bool:
+    return torch.distributed.is_available() and torch.distributed.is_initialized()
+
+
+def _reason_of_loss(error: Exception) -> str | None:
+    """Return what an error says of the loss of a connection to another process, None for any other error."""
+    if not isinstance(error, RuntimeError if _is_one_of_several() else torch.distributed.DistError):
+        return None
+    reason = CONNECTION_LOST.search(str(error))
+    return reason and reason[0]
+
+
 def _first_to_say(message: str) -> bool:
     """Tell whether no other process of the run has said this: what is wrong with data is so for all of them."""
-    if not torch.distributed.is_available() or not torch.distributed.is_initialized():
+    if not _is_one_of_several():
         return True
     try:
         store = torch.distributed.distributed_c10d._get_default_store()

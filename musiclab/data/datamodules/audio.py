@@ -107,7 +107,7 @@ class AudioDataModule(SpectrogramDataModule):
         """Return the loader of this process's share of the files."""
         rank, world_size = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
         if len(self.songs) < world_size:
-            raise UserError(f"{len(self.songs)} audio files for {world_size} processes; use fewer devices")
+            raise UserError(f"{len(self.songs)} audio files for {world_size} processes; use --trainer.devices 1")
         songs = dict(list(self.songs.items())[rank::world_size])
         jobs = self.jobs
         if jobs is None:
