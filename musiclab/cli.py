@@ -111,12 +111,14 @@ def run_training(arguments: list[str]) -> "TrainingCLI":
     _quieten()
     from lightning_fabric.utilities.exceptions import MisconfigurationException
 
+    from musiclab.processes import ended_together
     from musiclab.training import TrainingCLI
 
-    try:
-        return TrainingCLI(arguments, {name: text for name, (_, text) in TOOLS.items()})
-    except MisconfigurationException as error:
-        raise UserError(str(error)) from error
+    with ended_together():
+        try:
+            return TrainingCLI(arguments, {name: text for name, (_, text) in TOOLS.items()})
+        except MisconfigurationException as error:
+            raise UserError(str(error)) from error
 
 
 def _quieten() -> None:

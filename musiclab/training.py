@@ -19,6 +19,7 @@ from musiclab.checkpoint import data_settings, read_checkpoint
 from musiclab.data.datamodules import SpectrogramDataModule
 from musiclab.errors import UserError
 from musiclab.parsing import OneLineErrors
+from musiclab.processes import gather
 from musiclab.tasks import SpectrogramTask
 
 LINKED = ("num_features", "target_names", "features", "beat_synced", "seconds")
@@ -181,6 +182,11 @@ class TrainingCLI(LightningCLI):
     def instantiate_trainer(self, **kwargs: Any) -> pl.Trainer:
         """Make the trainer, with a run folder ``lightning_logs/version_N`` under an absolute root."""
         config = self._get(self.config_init, "trainer")
+        if config["sync_batchnorm"]:
+            raise UserError(
+                "sync_batchnorm would count padding as music; leave it false: on several processes, the batch norms of "
+                "each have the statistics of its own tracks"
+            )
         if config["logger"] is None or config["logger"] is True:
             root = Path(config["default_root_dir"] or ".").absolute()
             version = None
@@ -211,7 +217,9 @@ class TrainingCLI(LightningCLI):
     def predict(self, **kwargs: Any) -> None:
         """Predict without keeping what is written to files anyway; what could not be used is an error in the end."""
         self.trainer.predict(**kwargs, return_predictions=False)
-        for failure in self.datamodule.failures:
-            print(f"musiclab: error: {failure}", file=sys.stderr)
-        if self.datamodule.failures:
+        # What is wrong with a file is known to all processes, or to the one that had it.
+        failures = dict.fromkeys(failure for own in gather(list(self.datamodule.failures)) for failure in own)
+        if failures and self.trainer.is_global_zero:
+            for failure in failures:
+                print(f"musiclab: error: {failure}", file=sys.stderr)
             raise SystemExit(1)

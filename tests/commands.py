@@ -1,11 +1,19 @@
 """Command lines as a user types them, and what they leave behind."""
 
 import csv
+import json
+import os
+import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from musiclab.cli import main
+
+TIMEOUT = 240
+"""Seconds that processes have, on a busy machine."""
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 CONFIGS = REPOSITORY / "configs"
@@ -53,6 +61,50 @@ def error_of(capfd: pytest.CaptureFixture[str], args: list[str], code: int = 1) 
     assert exit_info.value.code == code
     captured = capfd.readouterr().err
     assert "Traceback" not in captured
-    errors = [line for line in captured.splitlines() if line.startswith("musiclab: error: ")]
+    errors = errors_in(captured)
     assert len(errors) == 1, captured
     return errors[0]
+
+
+def errors_in(output: str) -> list[str]:
+    return [line for line in output.splitlines() if line.startswith("musiclab: error: ")]
+
+
+def parallel(processes: int) -> list[str]:
+    return ["--trainer.strategy=ddp", f"--trainer.devices={processes}"]
+
+
+def environment(**more: str) -> dict[str, str]:
+    paths = [str(REPOSITORY), str(REPOSITORY / "tests")]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1", **more}
+
+
+def musiclab(args: list[str], **more: str) -> subprocess.CompletedProcess[str]:
+    """Run a command as a user does; it returns once all processes that it started have closed their output."""
+    command = [sys.executable, "-m", "musiclab", *args]
+    return subprocess.run(
+        command, env=environment(**more), capture_output=True, text=True, check=False, timeout=TIMEOUT
+    )
+
+
+def schedule(commands: list[list[str]], processes: int, folder: Path) -> list[list[dict[str, float] | int]]:
+    """Run commands on several machines of a process each, as a scheduler does; return what each process measures."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free.getsockname()[1])}
+    options = ["--trainer.strategy=ddp", "--trainer.devices=1", f"--trainer.num_nodes={processes}"]
+    list_of_commands = folder / "commands.json"
+    list_of_commands.write_text(json.dumps([[*command, *options] for command in commands]))
+    script = [sys.executable, str(REPOSITORY / "tests" / "together.py"), str(list_of_commands), str(folder)]
+    started = []
+    for rank in range(processes):
+        variables = environment(**meeting, NODE_RANK=str(rank), LOCAL_RANK="0")
+        with (folder / f"{rank}.txt").open("w") as output:
+            started.append(subprocess.Popen(script, env=variables, stdout=output, stderr=output))
+    try:
+        for rank, process in enumerate(started):
+            assert process.wait(timeout=TIMEOUT) == 0, (folder / f"{rank}.txt").read_text()
+    finally:
+        for process in started:
+            process.kill()
+    return [json.loads((folder / f"{rank}.json").read_text()) for rank in range(processes)]

@@ -2,16 +2,42 @@
 
 import os
 import signal
+from pathlib import Path
 
 from pytorch_lightning import Callback
 
+from musiclab.data import store
+
 
 class KillAt(Callback):
-    """Kill the process, without any chance to tidy up, before a given batch of the whole run."""
+    """Kill a process, without any chance to tidy up, before a given batch of the whole run."""
 
-    def __init__(self, batch: int) -> None:
+    def __init__(self, batch: int, rank: int = 0) -> None:
         self.batch = batch
+        self.rank = rank
 
     def on_train_batch_start(self, trainer, *_):
-        if trainer.fit_loop.epoch_loop.total_batch_idx == self.batch:
+        if trainer.global_rank == self.rank and trainer.fit_loop.epoch_loop.total_batch_idx == self.batch:
             os.kill(os.getpid(), signal.SIGKILL)
+
+
+class FailAt(KillAt):
+    """Let a process fail instead."""
+
+    def on_train_batch_start(self, trainer, *_):
+        if trainer.global_rank == self.rank and trainer.fit_loop.epoch_loop.total_batch_idx == self.batch:
+            raise ZeroDivisionError("a mistake in the code")
+
+
+class CountBuilds(Callback):
+    """Add a line to a file each time a store is built."""
+
+    def __init__(self, path: str) -> None:
+        build = store._build
+
+        def counting(source, *arguments):
+            with Path(path).open("a") as stream:
+                stream.write(f"{source}\n")
+            build(source, *arguments)
+
+        store._build = counting

@@ -209,27 +209,6 @@ def test_settings_of_the_training_machine_and_its_limit_stay_behind(genre_root, 
     assert not (tmp_path / "cache").exists()
 
 
-def test_two_processes_test_as_one_does(trained, tmp_path):
-    """9 tracks on 2 processes: none is lost and none counted twice."""
-    args = evaluate_args("test", trained / "checkpoints" / "best.ckpt", tmp_path)
-    parallel = ["--trainer.devices=2", "--trainer.strategy=ddp"]
-    result = subprocess.run(
-        [sys.executable, "-m", "musiclab", *args, *parallel], capture_output=True, text=True, check=False
-    )
-    assert result.returncode == 0, result.stderr
-    together, alone = (json.loads((run / "test_metrics.json").read_text()) for run in (run_folder(tmp_path), trained))
-    assert together == pytest.approx(alone, abs=1e-5)
-    for ours, theirs in zip(
-        read_rows(run_folder(tmp_path) / "predictions.csv"), read_rows(trained / "predictions.csv"), strict=True
-    ):
-        assert [ours[name] for name in ("id", "truth", "prediction")] == [
-            theirs[name] for name in ("id", "truth", "prediction")
-        ]
-        assert [float(ours[name]) for name in GENRES] == pytest.approx(
-            [float(theirs[name]) for name in GENRES], abs=1e-5
-        )
-
-
 def test_labels_of_another_data_set_are_refused(trained, tmp_path, capfd):
     root = make_genre_folder(tmp_path / "other", train=9, test=3)
     for part in ("train", "test"):

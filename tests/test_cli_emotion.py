@@ -188,19 +188,6 @@ def test_a_resumed_run_ends_with_the_same_weights(emotion_root, genre_checkpoint
     assert all(torch.equal(tensor, second[name]) for name, tensor in first.items())
 
 
-def test_two_processes_train_and_test(emotion_root, trained, tmp_path):
-    parallel = ["--trainer.devices=2", "--trainer.strategy=ddp"]
-    overlay = f"-c={CONFIGS / 'loss_spearman.yaml'}"
-    fit = fit_args("emotion_multitask.yaml", emotion_root, tmp_path / "fit", *parallel)
-    test = evaluate_args("test", trained / "checkpoints" / "best.ckpt", tmp_path / "test", *parallel)
-    for command in ([*fit[:2], overlay, *fit[2:]], test):
-        result = subprocess.run(
-            [sys.executable, "-m", "musiclab", *command], capture_output=True, text=True, check=False
-        )
-        assert result.returncode == 0, result.stderr
-    assert metrics_of(run_folder(tmp_path / "test")) == pytest.approx(metrics_of(trained), abs=1e-5)
-
-
 def with_value(value: str):
     def damage(root: Path) -> None:
         path = root / "train_labels.txt"

@@ -6,14 +6,13 @@ from typing import Any, NamedTuple, TypedDict
 
 import numpy as np
 import numpy.typing as npt
-import torch
-import torch.distributed
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.trainer.states import TrainerFn
 from torch import Tensor
 
 from musiclab.callbacks.tensorboard import compare_run
 from musiclab.ids import id_order
+from musiclab.processes import gather
 
 SHOWN = 50
 """Up to so many predictions are printed as well as written."""
@@ -110,10 +109,10 @@ class ResultWriter(Callback):
             self.write_test(Path(folder), rows, metrics, trainer)
 
     def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Have the predictions written."""
+        """Have the predictions written, if there are any."""
         rows = gather_rows(self._outputs)
         folder = trainer.log_dir  # all processes have to ask for it
-        if trainer.is_global_zero and folder:
+        if trainer.is_global_zero and folder and rows.ids:
             self.write_predictions(Path(folder), rows, trainer)
 
 
@@ -148,13 +147,14 @@ def gather_rows(outputs: Sequence[StepOutput]) -> Rows:
 
     A track that has several rows, one for each window of a song, gets their mean.
     """
-    ids = [identifier for output in outputs for identifier in output["ids"]]
-    targets = np.concatenate([output["targets"].cpu().numpy() for output in outputs])
-    predictions = np.concatenate([output["predictions"].double().cpu().numpy() for output in outputs])
-    parts: list[Any] = [(ids, targets, predictions)]
-    if torch.distributed.is_available() and torch.distributed.is_initialized():
-        parts = [None] * torch.distributed.get_world_size()
-        torch.distributed.all_gather_object(parts, (ids, targets, predictions))
+    own = []
+    if outputs:  # a process may have had nothing but songs that cannot be used
+        targets = np.concatenate([output["targets"].cpu().numpy() for output in outputs])
+        predictions = np.concatenate([output["predictions"].double().cpu().numpy() for output in outputs])
+        own = [([identifier for output in outputs for identifier in output["ids"]], targets, predictions)]
+    parts = [part for parts in gather(own) for part in parts]
+    if not parts:
+        return Rows([], np.empty(0), np.empty((0, 0)))
     ids = [identifier for part in parts for identifier in part[0]]
     order = sorted(range(len(ids)), key=lambda index: id_order(ids[index]))
     ids = [ids[index] for index in order]

@@ -86,6 +86,7 @@ class SpectrogramTask(LightningModule):
         self.pretrained = pretrained
         self._restored = False
         self._track_frames: int | None = None
+        self._batches: tuple[int | None, int] = None, 1
         self.frozen_epochs = frozen_epochs
         self.register_buffer("feature_mean", torch.zeros(num_features))
         self.register_buffer("feature_std", torch.ones(num_features))
@@ -150,7 +151,7 @@ class SpectrogramTask(LightningModule):
             if planned != steps:
                 raise UserError(
                     f"the checkpoint's learning-rate schedule has {planned} steps, but this run {steps}; resume with "
-                    "the data, batch_size and max_epochs that it was started with"
+                    f"the data, batch_size and max_epochs that it was started with{self._batches_before()}"
                 )
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
@@ -195,8 +196,12 @@ class SpectrogramTask(LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": config}  # type: ignore[return-value]
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep the median length of the training tracks, in frames: that of a song is best cut to it."""
+        """Keep the median length of the training tracks, in frames, and the number of processes.
+
+        Songs are best cut to that length, and who goes on with the run on another machine may need that number.
+        """
         checkpoint["track_frames"] = self._track_frames
+        checkpoint["world_size"] = self.trainer.world_size
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Refuse a checkpoint of another task, of other targets or of other inputs.
@@ -212,7 +217,19 @@ class SpectrogramTask(LightningModule):
                     "use the data set and settings that it was trained with"
                 )
         self._track_frames = checkpoint.get("track_frames")
+        batch_size = checkpoint.get("datamodule_hyper_parameters", {}).get("batch_size")
+        self._batches = batch_size, checkpoint.get("world_size", 1)
         self._restored = True
+
+    def _batches_before(self) -> str:
+        """Return how a run that is resumed on another number of processes was started, and how to go on with it."""
+        batch_size, before = self._batches
+        now = self.trainer.world_size
+        if batch_size is None or before == now:
+            return ""
+        tracks = batch_size * before
+        use = f"use --data.batch_size {tracks // now}" if tracks % now == 0 else f"{now} cannot share them out evenly"
+        return f"; it had {tracks} tracks a step, {batch_size} for each process ({before}): {use}"
 
     def _datamodule(self) -> Any:
         return getattr(self.trainer, "datamodule", None)

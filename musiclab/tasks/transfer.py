@@ -65,6 +65,9 @@ class FrozenBackbone(BaseFinetuning):
     Its dropout stays on: it makes the head see a little more than one embedding per track. The optimizer knows all
     weights from the start; those without gradients it leaves alone, and schedules need not change when they join.
 
+    DistributedDataParallel shares the gradients of those weights that need one when it is set up. So on several
+    processes, a backbone that will be trained later has gradients from the start, which are thrown away.
+
     Args:
         epochs: For how many epochs, or ``all``.
     """
@@ -75,27 +78,21 @@ class FrozenBackbone(BaseFinetuning):
 
     def freeze_before_training(self, pl_module: pl.LightningModule) -> None:
         """Freeze the backbone."""
-        self.freeze(pl_module.backbone, train_bn=False)
+        if self.epochs == "all" or pl_module.trainer.world_size == 1:
+            self.freeze(pl_module.backbone, train_bn=False)
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        """Freeze the backbone for a training.
-
-        Raises:
-            UserError: If several processes would have to unfreeze it.
-        """
-        if stage != "fit":
-            return
-        if self.epochs != "all" and trainer.world_size > 1:
-            # DistributedDataParallel shares the gradients of those weights that needed one when it was set up.
-            raise UserError(
-                f"frozen_epochs is {self.epochs}, which needs a single device; use all or 0 on {trainer.world_size}"
-            )
-        super().setup(trainer, pl_module, stage)
+        """Freeze the backbone for a training."""
+        if stage == "fit":
+            super().setup(trainer, pl_module, stage)
 
     def finetune_function(self, pl_module: pl.LightningModule, epoch: int, optimizer: Optimizer) -> None:
         """Unfreeze the backbone when its time has come."""
-        if self.epochs != "all" and epoch >= self.epochs:
+        if not self._is_frozen(epoch):
             self.make_trainable(pl_module.backbone)
+
+    def _is_frozen(self, epoch: int) -> bool:
+        return self.epochs == "all" or epoch < self.epochs
 
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
@@ -104,7 +101,15 @@ class FrozenBackbone(BaseFinetuning):
         self.finetune_function(pl_module, trainer.current_epoch, trainer.optimizers[0])
         for module in pl_module.backbone.modules():  # type: ignore[union-attr]
             if isinstance(module, _BatchNorm):
-                module.train(module.weight.requires_grad)
+                module.train(not self._is_frozen(trainer.current_epoch))
+
+    def on_before_optimizer_step(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: Optimizer
+    ) -> None:
+        """Throw away what gradients a frozen backbone has; its weights are then left alone."""
+        if self._is_frozen(trainer.current_epoch):
+            for parameter in pl_module.backbone.parameters():  # type: ignore[union-attr]
+                parameter.grad = None
 
     # Lightning's callback keeps the optimizer's settings of the first epoch and puts them back on resumption. Here
     # none are added, and the learning rate is the schedule's.

@@ -101,17 +101,19 @@ class AudioDataModule(SpectrogramDataModule):
             except AudioError as error:
                 self.failures.append(str(error))
         if not self.songs:
-            _raise(self.failures)
+            more = f" (and {len(self.failures) - 1} more files that cannot be used)" if len(self.failures) > 1 else ""
+            raise UserError(self.failures[0] + more)
 
     def predict_dataloader(self) -> DataLoader[Batch]:
         """Return the loader of this process's share of the files."""
         rank, world_size = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
         if len(self.songs) < world_size:
-            raise UserError(f"{len(self.songs)} audio files for {world_size} processes; use fewer devices")
+            raise UserError(f"{len(self.songs)} audio files for {world_size} processes; use --trainer.devices 1")
         songs = dict(list(self.songs.items())[rank::world_size])
         jobs = self.jobs
         if jobs is None:
-            jobs = 1 if sum(map(len, songs.values())) <= FEW_WINDOWS else os.cpu_count() or 1
+            share = (os.cpu_count() or 1) // (self.trainer.num_devices if self.trainer else 1)
+            jobs = 1 if sum(map(len, songs.values())) <= FEW_WINDOWS else max(1, share)
         form: Form = "beat" if self.beat_synced else "full"
         batches = SongBatches(songs, form, FEATURE_ROWS[self.features], self.target, self.batch_size, jobs)
         batches.failures = self.failures
@@ -171,8 +173,6 @@ class SongBatches(IterableDataset[Batch]):
                 yield collate(tracks)
         for identifier, problems in refused.items():
             self._tell(problems, len(self.songs[identifier]))
-        if all(len(refused[identifier]) == len(windows) for identifier, windows in self.songs.items()):
-            _raise(self.failures)
 
     def _spectrograms(self) -> Iterator[tuple[str, list[tuple[Window, Spectrogram | AudioError]]]]:
         # The first batch is made here, so that librosa compiles its inner loops before other processes need them;
@@ -218,8 +218,3 @@ def unknown_target(path: str, checkpoint: Mapping[str, Any]) -> Tensor:
     datamodule: type[FolderDataModule] = getattr(import_module(module), name)
     targets = datamodule.unknown_targets(1, len(checkpoint["hyper_parameters"]["target_names"]))
     return targets[0]
-
-
-def _raise(failures: Sequence[str]) -> None:
-    more = f" (and {len(failures) - 1} more files that cannot be used)" if len(failures) > 1 else ""
-    raise UserError(failures[0] + more)
