@@ -1,12 +1,16 @@
 """What a checkpoint file says about itself."""
 
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from musiclab.errors import UserError
+
+MACHINE_SETTINGS = ("cache", "num_workers", "pin_memory")
+"""Data settings of a checkpoint that say nothing about another machine."""
 
 
 def read_checkpoint(path: str | Path) -> dict[str, Any]:
@@ -27,3 +31,17 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     if not isinstance(hparams, dict) or "target_names" not in hparams:
         raise UserError(f"{path}: a checkpoint, but not of musiclab; give a .ckpt file that `musiclab fit` wrote")
     return checkpoint  # type: ignore[no-any-return]
+
+
+def data_settings(checkpoint: Mapping[str, Any]) -> tuple[str, dict[str, Any]] | None:
+    """Return class and arguments of the datamodule that a checkpoint was trained with; None if it names none.
+
+    What belongs to the machine is left out.
+    """
+    settings = dict(checkpoint.get("datamodule_hyper_parameters", {}))
+    class_path = settings.pop("_class_path", None)
+    if class_path is None:
+        return None
+    for name in ("_instantiator", *MACHINE_SETTINGS):
+        settings.pop(name, None)
+    return class_path, settings

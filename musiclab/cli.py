@@ -6,7 +6,7 @@ import re
 import sys
 import warnings
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, get_args, get_origin, get_type_hints
 
 from musiclab.errors import UserError, describe_user_error
 
@@ -25,7 +25,20 @@ TOOLS = {
         "musiclab.audio.genres:build_genres",
         "Make a genre data set of audio files that lie in a folder per genre.",
     ),
+    "build-fma": (
+        "musiclab.audio.fma:build_fma",
+        "Make a genre and an emotion data set of the Free Music Archive.",
+    ),
     "reproduce": ("musiclab.reproduce:reproduce", "Train all models of the lab and write the report on them."),
+    "latents": (
+        "musiclab.inspection.latents:latents",
+        "Show how models arrange test tracks before their output layer: PCA, t-SNE, numbers.",
+    ),
+    "activations": (
+        "musiclab.inspection.activations:activations",
+        "Show what a network sees of a track: feature maps of a CNN, attention of an LSTM.",
+    ),
+    "report": ("musiclab.report.report:report", "Write a report of runs, beside the published figures."),
     "submit": ("musiclab.submission:submit", "Join emotion predictions into the solution file of a competition."),
 }
 """Commands that need no trainer: name, function, line of help."""
@@ -74,10 +87,10 @@ def main(args: Sequence[str] | None = None) -> None:
 
 
 def run_tool(name: str, arguments: list[str]) -> None:
-    """Run one of :data:`TOOLS`; torch is not imported."""
+    """Run one of :data:`TOOLS`; torch is not imported but by those that need it."""
     from jsonargparse import auto_cli
 
-    from musiclab.parsing import OneLineErrors
+    from musiclab.parsing import ToolParser
 
     module, function = TOOLS[name][0].split(":")
     tool = getattr(importlib.import_module(module), function)
@@ -87,20 +100,10 @@ def run_tool(name: str, arguments: list[str]) -> None:
         for kind in (hint, *get_args(hint))  # the list of list[str], and that of list[str] | None
         if get_origin(kind) is list
     }
-
-    class ToolParser(OneLineErrors):
-        """Takes a list as one word or more, where jsonargparse would want ``[a,b]``."""
-
-        def add_argument(self, *args: Any, **kwargs: Any) -> Any:
-            name = args[0].removeprefix("--")
-            if name in lists:
-                kept = {key: kwargs.get(key) for key in (["help"] if name == args[0] else ["help", "default"])}
-                kwargs = {**kept, "type": lists[name], "nargs": "+"}
-            return super().add_argument(*args, **kwargs)
-
+    parser = type("Parser", (ToolParser,), {"lists": lists})
     # --beat-root is --beat_root
     arguments = [re.sub(r"^--[\w-]+", lambda word: "--" + word[0][2:].replace("-", "_"), word) for word in arguments]
-    auto_cli(tool, args=arguments, as_positional=True, parser_class=ToolParser, prog=f"musiclab {name}")
+    auto_cli(tool, args=arguments, as_positional=True, parser_class=parser, prog=f"musiclab {name}")
 
 
 def run_training(arguments: list[str]) -> "TrainingCLI":

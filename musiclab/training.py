@@ -14,8 +14,8 @@ import musiclab.losses
 import musiclab.models  # noqa: F401  (makes the short class names known to the parser, as do the lines around)
 from musiclab import __version__
 from musiclab.allocator import keep_freed_memory
-from musiclab.callbacks import SolutionWriter
-from musiclab.checkpoint import read_checkpoint
+from musiclab.callbacks import RunRecord, SolutionWriter
+from musiclab.checkpoint import data_settings, read_checkpoint
 from musiclab.data.datamodules import SpectrogramDataModule
 from musiclab.errors import UserError
 from musiclab.parsing import OneLineErrors
@@ -24,10 +24,6 @@ from musiclab.tasks import SpectrogramTask
 
 LINKED = ("num_features", "target_names", "features", "beat_synced", "seconds")
 """What a task takes from the datamodule."""
-
-
-MACHINE_SETTINGS = ("cache", "num_workers", "pin_memory")
-"""Data settings of a checkpoint that say nothing about another machine."""
 
 
 class TrainingParser(OneLineErrors, LightningArgumentParser):
@@ -68,8 +64,8 @@ class TrainingCLI(LightningCLI):
             subclass_mode_data=True,
             seed_everything_default=0,
             auto_configure_optimizers=False,
-            # Samplers of ours share the tracks out to processes.
-            trainer_defaults={"use_distributed_sampler": False},
+            # Samplers of ours share the tracks out to processes. The callback is there whatever a config's are.
+            trainer_defaults={"use_distributed_sampler": False, "callbacks": [RunRecord()]},
             save_config_callback=RunConfig,
             parser_class=TrainingParser,
             parser_kwargs={
@@ -93,7 +89,8 @@ class TrainingCLI(LightningCLI):
     def add_core_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Add trainer, model and data; a checkpoint stands in for the latter two, so neither is required."""
         parser.add_lightning_class_args(self.trainer_class, "trainer")
-        parser.set_defaults({f"trainer.{name}": value for name, value in self.trainer_defaults.items()})
+        defaults = {name: value for name, value in self.trainer_defaults.items() if name != "callbacks"}
+        parser.set_defaults({f"trainer.{name}": value for name, value in defaults.items()})
         parser.add_lightning_class_args(SpectrogramTask, "model", subclass_mode=True, required=False)
         parser.add_lightning_class_args(SpectrogramDataModule, "data", subclass_mode=True, required=False)
 
@@ -171,12 +168,11 @@ class TrainingCLI(LightningCLI):
         checkpoint = read_checkpoint(path)
         self._checkpoint = Path(path).absolute()
         self._trained_class = checkpoint["hyper_parameters"].get("_class_path", "")
-        data = dict(checkpoint.get("datamodule_hyper_parameters", {}))
-        class_path = data.pop("_class_path", None)
-        if class_path is None or (given.data and given.data.rsplit(".", 1)[-1] != class_path.rsplit(".", 1)[-1]):
+        settings = data_settings(checkpoint)
+        # Of other data that are asked for, the checkpoint says nothing.
+        if settings is None or (given.data and given.data.rsplit(".", 1)[-1] != settings[0].rsplit(".", 1)[-1]):
             return
-        for name in ("_instantiator", *MACHINE_SETTINGS):
-            data.pop(name, None)
+        class_path, data = settings
         if command in ("test", "predict"):
             data.pop("limit", None)
         if command != "fit" and "target_names" in data:

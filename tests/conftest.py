@@ -73,6 +73,27 @@ def make_emotion_folder(
     return root
 
 
+def give_validation(root: Path, count: int) -> Path:
+    """Have the last tracks of ``train_labels.txt`` stand in ``validation_labels.txt`` instead."""
+    _move_labels(root, "validation", count)
+    return root
+
+
+def give_test(root: Path, count: int) -> Path:
+    """Have the last tracks of an emotion data set stand in ``test_labels.txt``, and their arrays in ``test/``."""
+    for line in _move_labels(root, "test", count):
+        name = f"{line.split(',')[0]}.fused.full.npy"
+        (root / "train" / name).rename(root / "test" / name)
+    return root
+
+
+def _move_labels(root: Path, part: str, count: int) -> list[str]:
+    header, *lines = (root / "train_labels.txt").read_text().splitlines()
+    for name, rows in (("train", lines[:-count]), (part, lines[-count:])):
+        (root / f"{name}_labels.txt").write_text("\n".join([header, *rows]) + "\n")
+    return lines[-count:]
+
+
 @pytest.fixture(scope="session")
 def genre_root(tmp_path_factory):
     """A genre data set that tests only read."""

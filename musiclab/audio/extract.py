@@ -1,8 +1,8 @@
 """``musiclab extract``: audio files to a folder of arrays."""
 
-from musiclab.audio.extraction import ARRAY_ENDING, Clip, Kind, Track, extract_tracks
+from musiclab.audio.extraction import Clip, Kind, extract_tracks
 from musiclab.audio.files import Ids, find_audio, name_tracks
-from musiclab.audio.output import claimed, output_folders, report
+from musiclab.audio.output import Output, claimed, output_folders, planned_tracks, report
 
 
 def extract(
@@ -36,13 +36,10 @@ def extract(
     clip = Clip(offset, seconds)
     folders = output_folders(out, kind)
     named = name_tracks(find_audio(inputs), ids)
-    tracks = [
-        Track(file.path, {form: [folder / (identifier + ARRAY_ENDING)] for form, folder in folders.items()})
-        for identifier, file in named.items()
-    ]
     settings = {"made by": "musiclab extract", "offset": clip.offset, "seconds": clip.seconds}
-    with claimed(folders, settings, {identifier: file.path for identifier, file in named.items()}):
-        outcome = extract_tracks(tracks, clip, jobs)
-        report(folders, outcome)
+    output = Output(folders, settings, {identifier: file.path for identifier, file in named.items()})
+    with claimed(output):
+        outcome = extract_tracks(planned_tracks(output), clip, jobs)
+        report(outcome, output)
     if outcome.failures:
         raise SystemExit(1)

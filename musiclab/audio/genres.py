@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from musiclab.audio.extraction import ARRAY_ENDING, Clip, Form, Kind, Track, extract_tracks, is_whole
+from musiclab.audio.extraction import Clip, Kind, extract_tracks
 from musiclab.audio.files import AudioFile, Ids, find_audio, make_id, name_tracks, read_lines
-from musiclab.audio.output import claimed, output_folders, report
+from musiclab.audio.label_files import GENRE_HEADER, genre_rows, track_name, write_labels
+from musiclab.audio.output import Output, claimed, fit_command, output_folders, planned_tracks, report
 from musiclab.data.splitting import split_tracks
 from musiclab.errors import UserError
-from musiclab.files import write_text
 from musiclab.ids import id_order
 
 PARTS = ("train", "test")
@@ -59,18 +59,18 @@ def build_genres(
         parts = draw_parts(genres, test_fraction, seed)
     else:
         parts = listed_parts(files, train_list, test_list)
-    tracks = [
-        Track(files[identifier].path, {form: [_array(folder, part, identifier)] for form, folder in folders.items()})
-        for identifier, part in parts.items()
-    ]
     settings = {"made by": "musiclab build-genres", "offset": clip.offset, "seconds": clip.seconds}
-    sources = {f"{part}/{identifier}": files[identifier].path for identifier, part in parts.items()}
-    with claimed(folders, settings, sources, complete=True):
-        outcome = extract_tracks(tracks, clip, jobs)
+    sources = {track_name(part, identifier): files[identifier].path for identifier, part in parts.items()}
+    output = Output(folders, settings, sources)
+    with claimed(output, complete=True):
+        outcome = extract_tracks(planned_tracks(output), clip, jobs)
         for folder in folders.values():
-            write_labels(folder, genres, parts)
-        report(folders, outcome)
-    _say_what_next(folders)
+            for part in PARTS:
+                chosen = {identifier: genres[identifier] for identifier in parts if parts[identifier] == part}
+                write_labels(folder, part, GENRE_HEADER, genre_rows(chosen))
+        report(outcome, output)
+    for form, folder in folders.items():
+        print(fit_command("genre_cnn.yaml", form, folder, "--data.class_map null"))
     if outcome.failures:
         raise SystemExit(1)
 
@@ -139,21 +139,6 @@ def listed_parts(files: Mapping[str, AudioFile], train_list: str | None, test_li
     return {identifier: parts[identifier] for identifier in sorted(parts, key=id_order)}
 
 
-def write_labels(folder: Path, genres: Mapping[str, str], parts: Mapping[str, str]) -> None:
-    """Write the label files of a data set folder: those tracks whose array is there, called as on disk."""
-    for part in PARTS:
-        rows = [
-            f"{identifier}{ARRAY_ENDING}\t{genres[identifier]}"
-            for identifier in parts
-            if parts[identifier] == part and is_whole(_array(folder, part, identifier))
-        ]
-        write_text(folder / f"{part}_labels.txt", "\n".join(["Id\tGenre", *rows]) + "\n")
-
-
-def _array(folder: Path, part: str, identifier: str) -> Path:
-    return folder / part / (identifier + ARRAY_ENDING)
-
-
 def _names(files: Mapping[str, AudioFile]) -> dict[str, set[str]]:
     """Return the ids that each way to name a track in a list may mean."""
     known: dict[str, set[str]] = {}
@@ -179,9 +164,3 @@ def _read_list(path: Path, known: Mapping[str, set[str]]) -> set[str]:
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         raise UserError(problems[0] + more)
     return found
-
-
-def _say_what_next(folders: Mapping[Form, Path]) -> None:
-    for form, folder in folders.items():
-        beats = " --data.beat_synced true" if form == "beat" else ""
-        print(f"musiclab fit -c configs/genre_cnn.yaml --data.root {folder} --data.class_map null{beats}")

@@ -74,6 +74,8 @@ def _decode(path: Path, offset: float, seconds: float | None) -> tuple[Audio, in
         with path.open("rb") as stream:
             if not stream.read(1):
                 raise AudioError(path, "empty (0 bytes)")
+    except FileNotFoundError:
+        raise AudioError(path, "missing: no such file") from None
     except OSError as error:
         raise AudioError(path, f"cannot be read ({error.strerror or error})") from None
     try:

@@ -5,11 +5,11 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from filelock import FileLock, Timeout
 
-from musiclab.audio.extraction import Failure, Form, Kind, Outcome
+from musiclab.audio.extraction import ARRAY_ENDING, Failure, Form, Kind, Outcome, Track
 from musiclab.errors import UserError
 from musiclab.files import write_csv, write_text
 
@@ -22,6 +22,20 @@ VERSION = 1
 _LOCK = ".extraction.lock"
 
 
+class Output(NamedTuple):
+    """Folders that tracks are extracted to.
+
+    Attributes:
+        folders: Where each form goes.
+        settings: What all arrays of the folders have in common.
+        sources: The audio file of each track, by what the track is called below the folders: ``train/1043``.
+    """
+
+    folders: Mapping[Form, Path]
+    settings: Mapping[str, Any]
+    sources: Mapping[str, Path]
+
+
 def output_folders(out: str | Path, kind: Kind) -> dict[Form, Path]:
     """Return where each form goes: full arrays to ``out``, beat-synchronised ones to ``out_beat`` beside it."""
     folder = Path(out).expanduser().absolute()
@@ -29,57 +43,77 @@ def output_folders(out: str | Path, kind: Kind) -> dict[Form, Path]:
     return folders if kind == "both" else {kind: folders[kind]}
 
 
+def planned_tracks(*outputs: Output) -> list[Track]:
+    """Return what to extract: each audio file once, whatever it is needed for."""
+    arrays: dict[Path, dict[Form, list[Path]]] = {}
+    for folders, _, sources in outputs:
+        for name, source in sources.items():
+            for form, folder in folders.items():
+                arrays.setdefault(source, {}).setdefault(form, []).append(folder / (name + ARRAY_ENDING))
+    return [Track(source, forms) for source, forms in arrays.items()]
+
+
 @contextmanager
-def claimed(
-    folders: Mapping[Form, Path], settings: Mapping[str, Any], sources: Mapping[str, Path], *, complete: bool = False
-) -> Iterator[None]:
+def claimed(*outputs: Output, complete: bool = False) -> Iterator[None]:
     """Hold output folders while arrays are written there; refuse those that hold anything else.
 
     A description in each folder says how its arrays were made and of which file each one was, so that an extraction
     that was interrupted goes on and arrays of different making are never mixed.
 
     Args:
-        folders: Where each form goes.
-        settings: What all arrays of a folder have in common.
-        sources: The audio file of each track, by what the track is called below the folder.
-        complete: Whether these are all tracks of the folder; if not, others may be there already.
+        outputs: What is to be extracted, and where to.
+        complete: Whether these are all tracks of the folders; if not, others may be there already.
 
     Raises:
         UserError: If a folder holds something else, another process writes to it, or it cannot be written.
     """
-    for folder in folders.values():
-        with _writing(folder):
-            _refuse_files_of_others(folder)
-    tracks = {name: str(path) for name, path in sources.items()}
-    with ExitStack() as stack:
-        for form, folder in folders.items():
-            described = {"version": VERSION, "form": form, **settings}
+    for output in outputs:
+        for folder in output.folders.values():
             with _writing(folder):
-                folder.mkdir(parents=True, exist_ok=True)
-                stack.enter_context(_locked(folder))
-                known = _check_description(folder, described, tracks, complete)
-                for leftover in folder.rglob(".*.partial-*"):  # of a run that was killed
-                    leftover.unlink(missing_ok=True)
-                if known != tracks:
-                    text = json.dumps({**described, "tracks": {**known, **tracks}}, indent=1)
-                    write_text(folder / DESCRIPTION, text + "\n")
+                _refuse_files_of_others(folder)
+    with ExitStack() as stack:
+        for output in outputs:
+            tracks = {name: str(path) for name, path in output.sources.items()}
+            for form, folder in output.folders.items():
+                described = {"version": VERSION, "form": form, **output.settings}
+                with _writing(folder):
+                    folder.mkdir(parents=True, exist_ok=True)
+                    stack.enter_context(_locked(folder))
+                    known = _check_description(folder, described, tracks, complete)
+                    for leftover in folder.rglob(".*.partial-*"):  # of a run that was killed
+                        leftover.unlink(missing_ok=True)
+                    if known != tracks:
+                        text = json.dumps({**described, "tracks": {**known, **tracks}}, indent=1)
+                        write_text(folder / DESCRIPTION, text + "\n")
         yield
 
 
-def report(folders: Mapping[Form, Path], outcome: Outcome) -> None:
-    """List what failed in ``failures.csv`` of the first folder and sum the extraction up on screen."""
-    listing = next(iter(folders.values())) / FAILURES
-    with _writing(listing.parent):
-        if outcome.failures:
-            write_csv(listing, Failure._fields, [_printable(failure) for failure in outcome.failures])
-        else:
-            listing.unlink(missing_ok=True)
+def report(outcome: Outcome, *outputs: Output) -> None:
+    """List what failed in ``failures.csv`` of each output's first folder and sum the extraction up on screen."""
+    listings = []
+    for folders, _, sources in outputs:
+        listing = next(iter(folders.values())) / FAILURES
+        own = set(sources.values())
+        rows = [_printable(failure) for failure in outcome.failures if failure.path in own]
+        with _writing(listing.parent):
+            if rows:
+                write_csv(listing, Failure._fields, rows)
+                listings.append(listing)
+            else:
+                listing.unlink(missing_ok=True)
     parts = [f"{_count(outcome.made, 'track')} extracted"]
     if outcome.found:
         parts.append(f"{outcome.found} there already")
     if outcome.failures:
-        parts.append(f"{len(outcome.failures)} failed, listed in {listing}")
-    print(f"{', '.join(parts)}; arrays in {' and '.join(map(str, folders.values()))}")
+        parts.append(f"{len(outcome.failures)} failed, listed in {' and '.join(map(str, listings))}")
+    places = [folder for output in outputs for folder in output.folders.values()]
+    print(f"{', '.join(parts)}; arrays in {' and '.join(map(str, places))}")
+
+
+def fit_command(config: str, form: Form, folder: Path, *options: str) -> str:
+    """Return the command line that trains on a data set folder."""
+    beats = ["--data.beat_synced true"] if form == "beat" else []
+    return " ".join([f"musiclab fit -c configs/{config} --data.root {folder}", *options, *beats])
 
 
 def _count(number: int, noun: str) -> str:

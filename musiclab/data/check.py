@@ -1,7 +1,8 @@
 """``musiclab check``: everything that is wrong with a data set folder, listed at once."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from itertools import combinations
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,7 +23,11 @@ from musiclab.data.labels import (
 from musiclab.errors import UserError
 from musiclab.features import NUM_MELS
 
-PARTS = ("train", "test")
+FOLDERS = ("train", "test")
+PARTS = ("train", "validation", "test")
+"""Parts that a label file may name the tracks of; those of validation lie in train/."""
+
+Labels = GenreLabels | EmotionLabels
 
 
 class ArraySummary(NamedTuple):
@@ -48,7 +53,8 @@ def check(root: str, most: int = 10) -> None:
     Exits with code 1 if anything is wrong.
 
     Args:
-        root: Data set folder with train/, test/, train_labels.txt and, for genres, test_labels.txt.
+        root: Data set folder with train/, test/, train_labels.txt and, for genres, test_labels.txt; there may be
+            validation_labels.txt and, for emotions, test_labels.txt too.
         most: List at most so many problems of a kind; the counts are of all.
     """
     folder = Path(root).expanduser()
@@ -74,32 +80,38 @@ def inspect_dataset(root: Path) -> Report:
     """Read a whole data set folder and return what is wrong with it and what it holds."""
     problems: dict[str, list[str]] = {}
     summary: list[str] = []
-    labels = {part: _read_labels(root, part, problems) for part in PARTS}
+    labels = _read_labels(root, problems)
     rows: Counter[int] = Counter()
-    for part in PARTS:
-        files, wrong = scan_arrays(root / part)
+    for folder in FOLDERS:
+        files, wrong = scan_arrays(root / folder)
         _add(problems, "Folders and file names", wrong)
-        sound = _read_arrays(files.values(), part, problems)
+        sound = _read_arrays(files.values(), folder, problems)
         rows.update(array.rows for array in sound)
-        summary += _describe(part, labels[part], sound)
-        listed = labels[part]
-        if listed is not None and listed.ids:
-            _compare(root / part, listed.ids, files, problems)
+        summary += _describe_arrays(folder, sound)
+        listed = {part: found for part, found in labels.items() if (part == "test") == (folder == "test")}
+        if not listed:
+            summary.append("  without labels")
+        for part, found in listed.items():
+            summary += _describe_labels(part, found)
+        _compare(root / folder, listed, files, problems)
     if len(rows) > 1:
         counts = " and ".join(f"{count} with {number}" for number, count in sorted(rows.items()))
         _add(problems, "Rows", [f"{root}: arrays of different rows: {counts}; a data set needs one kind"])
-    _compare_genres(root, labels["train"], labels["test"], problems)
+    _compare_parts(root, labels, problems)
     return Report({kind: found for kind, found in problems.items() if found}, summary)
 
 
-def _read_labels(root: Path, part: str, problems: dict[str, list[str]]) -> GenreLabels | EmotionLabels | None:
-    path = root / f"{part}_labels.txt"
-    if part == "test" and not path.exists() and is_emotion(read_table(root / "train_labels.txt")):
-        return None  # the labels of an emotion test set are withheld
-    table = read_table(path)
-    labels: GenreLabels | EmotionLabels
-    labels, wrong = parse_emotions(table, path) if is_emotion(table) else parse_genres(table, path)
-    _add(problems, "Label files", wrong)
+def _read_labels(root: Path, problems: dict[str, list[str]]) -> dict[str, Labels]:
+    """Return the labels of each part that has a label file or must have one."""
+    labels: dict[str, Labels] = {}
+    emotion = is_emotion(read_table(root / "train_labels.txt"))
+    for part in PARTS:
+        path = root / f"{part}_labels.txt"
+        if not path.exists() and (part == "validation" or (part == "test" and emotion)):
+            continue  # none need be given; the labels of an emotion test set may be withheld
+        table = read_table(path)
+        labels[part], wrong = parse_emotions(table, path) if is_emotion(table) else parse_genres(table, path)
+        _add(problems, "Label files", wrong)
     return labels
 
 
@@ -121,70 +133,80 @@ def _read_arrays(files: Iterable[Path], part: str, problems: dict[str, list[str]
     return sound
 
 
-def _compare(folder: Path, ids: list[str], files: dict[str, Path], problems: dict[str, list[str]]) -> None:
-    label_file = folder.with_name(f"{folder.name}_labels.txt")
-    listed = set(ids)
+def _compare(
+    folder: Path, labels: Mapping[str, Labels], files: Mapping[str, Path], problems: dict[str, list[str]]
+) -> None:
+    """Compare the arrays of a folder with the label files of its parts."""
+    label_files = " or ".join(f"{part}_labels.txt" for part in labels)
+    listed = {identifier for found in labels.values() for identifier in found.ids}
+    if not all(found.ids for found in labels.values()) or not labels:
+        return  # what is wrong is the label file
     _add(
         problems,
         "Missing files",
         [
-            f"{folder}: no file for track {identifier} of {label_file.name}"
-            for identifier in sorted(listed - files.keys())
+            f"{folder}: no file for track {identifier} of {part}_labels.txt"
+            for part, found in labels.items()
+            for identifier in sorted(set(found.ids) - files.keys())
         ],
     )
     _add(
         problems,
         "Files without a label",
-        [f"{path}: not in {label_file.name}" for identifier, path in files.items() if identifier not in listed],
+        [f"{path}: not in {label_files}" for identifier, path in files.items() if identifier not in listed],
     )
 
 
-def _compare_genres(
-    root: Path,
-    train: GenreLabels | EmotionLabels | None,
-    test: GenreLabels | EmotionLabels | None,
-    problems: dict[str, list[str]],
-) -> None:
-    if not isinstance(train, GenreLabels) or not isinstance(test, GenreLabels) or not train.ids:
-        return
-    # A genre that only the test set has is fine if the lab's map merges it into one that training has.
-    trained = {*train.genres, *merge_genres(train, LAB_CLASS_MAP).genres}
-    unknown = sorted(genre for genre in set(test.genres) if not {genre, LAB_CLASS_MAP.get(genre)} & trained)
-    _add(
-        problems,
-        "Genres",
-        [f"{root / 'test_labels.txt'}: genre {genre} does not occur in train_labels.txt" for genre in unknown],
-    )
-    both = sorted(set(train.ids) & set(test.ids))
-    _add(
-        problems,
-        "Genres",
-        [f"{root}: track {identifier} is both in train and in test" for identifier in both],
-    )
+def _compare_parts(root: Path, labels: Mapping[str, Labels], problems: dict[str, list[str]]) -> None:
+    """Look for tracks that stand in two parts, and for labels that those of training do not have."""
+    sound = {part: found for part, found in labels.items() if found.ids}
+    for (one, first), (other, second) in combinations(sound.items(), 2):
+        _add(
+            problems,
+            "Tracks in two parts",
+            [f"{root}: track {i} is both in {one} and in {other}" for i in sorted(set(first.ids) & set(second.ids))],
+        )
+    train = sound.pop("train", None)
+    for part, found in sound.items() if train is not None else ():
+        path = root / f"{part}_labels.txt"
+        if isinstance(train, GenreLabels) and isinstance(found, GenreLabels):
+            # A genre that only this part has is fine if the lab's map merges it into one that training has.
+            trained = {*train.genres, *merge_genres(train, LAB_CLASS_MAP).genres}
+            unknown = sorted(genre for genre in set(found.genres) if not {genre, LAB_CLASS_MAP.get(genre)} & trained)
+            wrong = [f"{path}: genre {genre} does not occur in train_labels.txt" for genre in unknown]
+            _add(problems, "Genres", wrong)
+        elif isinstance(train, EmotionLabels) and isinstance(found, EmotionLabels):
+            absent = [axis for axis in train.axes if axis not in found.axes]
+            _add(problems, "Axes", [f"{path}: no column {axis}, which train_labels.txt has" for axis in absent])
+        else:
+            _add(problems, "Label files", [f"{path}: not the kind of labels that train_labels.txt has"])
 
 
-def _describe(part: str, labels: GenreLabels | EmotionLabels | None, sound: list[ArraySummary]) -> list[str]:
-    lines = [f"{part}: {len(sound)} sound arrays"]
+def _describe_arrays(folder: str, sound: list[ArraySummary]) -> list[str]:
+    line = f"{folder}: {len(sound)} sound arrays"
     if sound:
         frames = np.array([array.frames for array in sound])
         dtypes = ", ".join(sorted({array.dtype for array in sound}))
         rows = ", ".join(str(number) for number in sorted({array.rows for array in sound}))
-        lines[0] += (
+        line += (
             f", {rows} rows, {frames.min()} to {frames.max()} frames (median {np.median(frames):.0f}), {dtypes}, "
             f"dB {_range(array.decibels for array in sound)}"
         )
         chroma = [array.chroma for array in sound if array.chroma]
         if chroma:
-            lines[0] += f", chroma {_range(chroma)}"
+            line += f", chroma {_range(chroma)}"
+    return [line]
+
+
+def _describe_labels(part: str, labels: Labels) -> list[str]:
+    prefix = f"  validation ({len(labels.ids)} tracks): " if part == "validation" else "  "
     if isinstance(labels, GenreLabels) and labels.ids:
         counts = Counter(labels.genres)
-        lines.append(f"  {len(counts)} genres: " + ", ".join(f"{genre} {counts[genre]}" for genre in sorted(counts)))
-    elif isinstance(labels, EmotionLabels) and labels.ids:
+        return [f"{prefix}{len(counts)} genres: " + ", ".join(f"{genre} {counts[genre]}" for genre in sorted(counts))]
+    if isinstance(labels, EmotionLabels) and labels.ids:
         columns = zip(labels.axes, np.array(labels.values).T, strict=True)
-        lines.append("  " + ", ".join(f"{axis} {values.min():g}..{values.max():g}" for axis, values in columns))
-    elif labels is None:
-        lines.append("  without labels")
-    return lines
+        return [prefix + ", ".join(f"{axis} {values.min():g}..{values.max():g}" for axis, values in columns)]
+    return []
 
 
 def _range(ranges: Iterable[tuple[float, float]]) -> str:

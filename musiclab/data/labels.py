@@ -230,7 +230,4 @@ def _is_number(text: str) -> bool:
 
 
 def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return math.nan
+    return float(text) if _is_number(text) else math.nan

@@ -78,7 +78,7 @@ def survey_dataset(root: Path) -> Survey:
         path = root / f"{name}_labels.txt"
         labels: GenreLabels | EmotionLabels | None = None
         if name == "train" or path.exists():
-            labels = read_emotion_labels(path, axes) if emotion else read_genre_labels(path)
+            labels = _read(path, emotion, axes)
         elif not emotion:  # the labels of an emotion test set are withheld
             problems.append(f"{path}: no such label file; genre data sets have one")
         if isinstance(labels, EmotionLabels):
@@ -91,6 +91,19 @@ def survey_dataset(root: Path) -> Survey:
     if not any(part.arrays for part in parts.values()):
         raise_first(problems)
     return Survey(root, axes, parts, problems)
+
+
+def _read(path: Path, emotion: bool, axes: list[str] | None) -> GenreLabels | EmotionLabels:
+    """Return the labels of a file; those of ``train/`` with the tracks that the data set gives to validate on."""
+    validation = path.with_name("validation_labels.txt")
+    given = path.name == "train_labels.txt" and validation.exists()
+    if emotion:
+        values = read_emotion_labels(path, axes)
+        more = read_emotion_labels(validation, values.axes) if given else EmotionLabels([], [], [])
+        return EmotionLabels(values.ids + more.ids, values.axes, values.values + more.values)
+    genres = read_genre_labels(path)
+    others = read_genre_labels(validation) if given else GenreLabels([], [])
+    return GenreLabels(genres.ids + others.ids, genres.genres + others.genres)
 
 
 def survey_arrays(folder: Path, problems: list[str]) -> dict[str, ArrayFile]:

@@ -6,36 +6,14 @@ and wrap.
 
 import base64
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
+from importlib.resources import files
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, Self
 
 from musiclab.files import replacing, write_text
-
-STYLE = """
-:root { color-scheme: light; }
-body { margin: 0 auto; padding: 1rem; max-width: 76rem; color: #1a1a1a; background: #fff;
-  font: 16px/1.5 system-ui, sans-serif; overflow-wrap: break-word; }
-h1 { font-size: 1.7rem; line-height: 1.2; margin: 0.5rem 0 1rem; }
-h2 { font-size: 1.3rem; margin: 2.2rem 0 0.6rem; padding-top: 0.6rem; border-top: 1px solid #ddd; }
-h3 { font-size: 1.05rem; margin: 1.6rem 0 0.5rem; }
-p { max-width: 46rem; }
-nav ul { margin: 0; padding-left: 1.2rem; columns: 18rem; }
-pre { overflow-x: auto; padding: 0.6rem 0.8rem; background: #f4f4f4; font-size: 0.9rem; }
-.table { overflow-x: auto; margin: 0.8rem 0; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: 0.92rem; }
-caption { text-align: left; padding-bottom: 0.4rem; color: #444; }
-th, td { padding: 0.3rem 0.7rem; text-align: left; border-bottom: 1px solid #e2e2e2; overflow-wrap: normal;
-  vertical-align: top; }
-th { border-bottom: 2px solid #999; vertical-align: bottom; }
-.number { text-align: right; white-space: nowrap; }
-.pictures { display: flex; flex-wrap: wrap; gap: 1rem 1.5rem; align-items: flex-start; margin: 1rem 0; }
-figure { margin: 0; max-width: 100%; }
-img { display: block; max-width: 100%; height: auto; }
-figcaption { width: 0; min-width: 100%; color: #444; font-size: 0.92rem; margin-top: 0.3rem; }
-"""
 
 NUMBER = re.compile(r"|[-+]?[\d.,]+([x%]| ?(s|min|h|MB|%)| ?[±(].*)?")
 """A cell that is a number, with or without unit and spread, or empty."""
@@ -70,6 +48,18 @@ class Heading:
     def to_markdown(self) -> str:
         """Return the heading."""
         return f"{'#' * self.level} {_plain(self.text)}"
+
+
+class Link(str):
+    """Text of a cell that leads to the heading ``anchor`` of the same page; in Markdown, the text alone."""
+
+    anchor: str
+
+    def __new__(cls, text: str, anchor: str) -> Self:
+        """Return the text with its anchor."""
+        link = super().__new__(cls, text)
+        link.anchor = anchor
+        return link
 
 
 @dataclass(frozen=True)
@@ -116,7 +106,9 @@ class Table:
         caption = f"<caption>{escape(self.caption)}</caption>" if self.caption else ""
         head = "".join(f"<th{kind}>{escape(name)}</th>" for name, kind in zip(self.header, kinds, strict=True))
         body = "\n".join(
-            "<tr>" + "".join(f"<td{kind}>{escape(cell)}</td>" for cell, kind in zip(row, kinds, strict=True)) + "</tr>"
+            "<tr>"
+            + "".join(f"<td{kind}>{_html_cell(cell)}</td>" for cell, kind in zip(row, kinds, strict=True))
+            + "</tr>"
             for row in self.rows
         )
         table = f"<table>{caption}\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table>"
@@ -125,8 +117,9 @@ class Table:
     def to_markdown(self) -> str:
         """Return the table with its caption above."""
         rule = [("---:" if number else "---") for number in self._numbers()]
-        rows = [_row(map(_cell, self.header)), _row(rule), *(_row(map(_cell, row)) for row in self.rows)]
-        return "\n".join([*([_plain(self.caption), ""] if self.caption else []), *rows])
+        rows = [map(_cell, self.header), rule, *(map(_cell, row) for row in self.rows)]
+        caption = [_plain(self.caption), ""] if self.caption else []
+        return "\n".join([*caption, *(f"| {' | '.join(cells)} |" for cells in rows)])
 
     def _numbers(self) -> list[bool]:
         columns: list[list[str]] = [[row[index] for row in self.rows] for index in range(len(self.header))]
@@ -186,12 +179,13 @@ class Document:
 
     def to_html(self, embed: bool) -> str:
         """Return the whole page; with ``embed``, it needs no other file."""
+        style = files("musiclab.report").joinpath("page.css").read_text(encoding="utf-8")
         sections = [block for block in self.blocks if isinstance(block, Heading) and block.level == 2]
         links = "".join(f'<li><a href="#{section.anchor}">{escape(section.text)}</a></li>' for section in sections)
         parts = [
             f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{escape(self.title)}</title>',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            f"<style>{STYLE}</style>\n</head>\n<body>",
+            f"<style>\n{style}</style>\n</head>\n<body>",
             Heading(self.title, 1).to_html(embed),
             f"<nav><ul>{links}</ul></nav>" if len(sections) > 1 else "",
             *(block.to_html(embed) for block in self.blocks),
@@ -204,9 +198,8 @@ class Document:
         return "\n\n".join([Heading(self.title, 1).to_markdown(), *(b.to_markdown() for b in self.blocks)]) + "\n"
 
     def pictures(self) -> Iterator[Picture]:
-        """Yield all pictures."""
-        for block in self.blocks:
-            yield from block.pictures if isinstance(block, Pictures) else []
+        """Return all pictures."""
+        return (picture for block in self.blocks for picture in getattr(block, "pictures", []))
 
     def save_html(self, path: Path, embed: bool) -> None:
         """Write the page, whole or not at all."""
@@ -230,9 +223,9 @@ def _plain(text: str) -> str:
     return re.sub(r"([\\`*_\[\]<>#|])", r"\\\1", text)
 
 
+def _html_cell(text: str) -> str:
+    return f'<a href="#{text.anchor}">{escape(text)}</a>' if isinstance(text, Link) else escape(text)
+
+
 def _cell(text: str) -> str:
     return _plain(text).replace("\n", " ")
-
-
-def _row(cells: Iterable[str]) -> str:
-    return f"| {' | '.join(cells)} |"

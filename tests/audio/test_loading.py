@@ -96,7 +96,7 @@ def test_less_than_a_second(tmp_path):
 
 
 def test_files_that_cannot_be_opened(tmp_path):
-    assert "No such file" in reason(tmp_path / "none.wav")
+    assert "missing: no such file" in reason(tmp_path / "none.wav")
     assert "cannot be read" in reason(tmp_path)
 
 

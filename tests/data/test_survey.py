@@ -5,7 +5,7 @@ import re
 
 import numpy as np
 import pytest
-from conftest import GENRES, make_emotion_folder, make_genre_folder
+from conftest import GENRES, give_validation, make_emotion_folder, make_genre_folder
 
 from musiclab.data import arrays
 from musiclab.data.survey import survey_dataset
@@ -99,3 +99,11 @@ def test_folders_that_are_no_data_sets_are_refused(root, spoil, said):
     with pytest.raises(UserError, match=said.replace("|", r"\|")) as raised:
         survey_dataset(root)
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("make", [make_genre_folder, make_emotion_folder])
+def test_tracks_given_to_validate_on_belong_to_train(make, tmp_path):
+    root = give_validation(make(tmp_path / "data"), 6)
+    survey = survey_dataset(root)
+    assert survey.problems == []
+    assert set(survey.parts["train"].labels.ids) == survey.parts["train"].arrays.keys()

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from musiclab.report.document import Code, Document, Heading, Picture, Pictures, Table, Text
+from musiclab.report.document import Code, Document, Heading, Link, Picture, Pictures, Table, Text
 from musiclab.report.figures import confusion_figure, png_bytes
 from report.pages import Outline
 
@@ -38,7 +38,7 @@ def test_an_embedding_page_needs_no_other_file_and_no_script():
     (image,) = Outline(page).all("img")
     assert image["src"].startswith("data:image/png;base64,")
     assert image["alt"] == "Confusion of 'a' and \"b\""
-    assert (int(image["width"]), int(image["height"])) == (385, 385)
+    assert (int(image["width"]), int(image["height"])) == (385, 335)
     assert "http" not in page
     assert "<script" not in page
 
@@ -69,3 +69,14 @@ def test_markdown(tmp_path):
 def test_columns_of_words_that_begin_with_digits_are_no_numbers():
     table = Table(["model"], [["2D CNN"], ["3 of them"]])
     assert table.to_markdown().splitlines()[1] == "| --- |"
+
+
+def test_a_cell_can_lead_to_a_heading_of_the_page():
+    heading = Heading("2: CNN & mel", 3)
+    table = Table(["model", "runs"], [[Link("2 & up", heading.anchor), Link("3", "x")]])
+    outline = Outline(Document("Links", [table, heading]).to_html(embed=True))
+    assert outline.all("a") == [{"href": "#2-cnn-mel"}, {"href": "#x"}]
+    assert outline.all("h3") == [{"id": "2-cnn-mel"}]
+    assert outline.texts["a"] == ["2 & up", "3"]
+    assert [cell.get("class") for cell in outline.all("td")] == [None, "number"]
+    assert table.to_markdown().splitlines()[-1] == "| 2 & up | 3 |"

@@ -14,8 +14,9 @@ from musiclab.audio.files import Ids, find_audio, name_tracks
 from musiclab.audio.loading import MIN_SECONDS, AudioError
 from musiclab.audio.windows import Window, cut, window_spectrograms
 from musiclab.batch import Batch
-from musiclab.checkpoint import read_checkpoint
-from musiclab.data.datamodules.base import FolderDataModule, SpectrogramDataModule
+from musiclab.checkpoint import data_settings, read_checkpoint
+from musiclab.data.datamodules.base import SpectrogramDataModule
+from musiclab.data.datamodules.folder import FolderDataModule
 from musiclab.data.dataset import Track, collate
 from musiclab.errors import UserError
 from musiclab.features import FEATURE_ROWS, FRAME_SECONDS, Spectrogram
@@ -208,12 +209,12 @@ def unknown_target(path: str, checkpoint: Mapping[str, Any]) -> Tensor:
     Raises:
         UserError: If the checkpoint does not say of which datamodule it is.
     """
-    class_path = checkpoint.get("datamodule_hyper_parameters", {}).get("_class_path")
-    if class_path is None:
+    settings = data_settings(checkpoint)
+    if settings is None:
         raise UserError(
             f"{path}: does not say what data it was trained on; give a checkpoint that `musiclab fit` wrote"
         )
-    module, name = class_path.rsplit(".", 1)
+    module, name = settings[0].rsplit(".", 1)
     datamodule: type[FolderDataModule] = getattr(import_module(module), name)
     targets = datamodule.unknown_targets(1, len(checkpoint["hyper_parameters"]["target_names"]))
     return targets[0]

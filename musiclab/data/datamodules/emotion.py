@@ -3,12 +3,13 @@
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
+from lightning_utilities.core.rank_zero import rank_zero_info
 from torch import Tensor
 
-from musiclab.data.datamodules.base import FolderDataModule, Part, select
-from musiclab.data.labels import read_emotion_labels
+from musiclab.data.datamodules.folder import FolderDataModule
+from musiclab.data.datamodules.parts import Part, select
+from musiclab.data.labels import is_emotion, read_emotion_labels, read_table
 from musiclab.data.splitting import Split, split_tracks
 from musiclab.data.store import open_store
 from musiclab.errors import UserError
@@ -20,13 +21,17 @@ class EmotionDataModule(FolderDataModule):
     The root holds ``train/`` with ``train_labels.txt``, and ``test/`` whose labels are withheld. So the tracks to
     train, validate and test on all come from ``train/``; predictions are for ``test/``.
 
+    A root whose ``test/`` has labels says so by ``test_labels.txt``, as ``train_labels.txt``: then these tracks are
+    the test part and nothing is drawn. So are those of ``validation_labels.txt`` the validation part. With ``folds``,
+    the tracks of the training and validation files are pooled, and those of ``test/`` are for predictions alone.
+
     With ``folds``, the tracks of number ``fold`` are the test part, and ``val_fraction`` of the others the
     validation part; if ``test_fraction`` is 0, they are the validation part, and nothing is tested.
 
     Args:
         axes: Name of a column of ``train_labels.txt``, or names in the order of the model's outputs; null for all.
         test_fraction: Share of the labelled tracks held out for the test. They are drawn first, by ``seed`` alone:
-            they stay the same for any ``val_fraction`` and ``limit``. 0 to test nothing.
+            they stay the same for any ``val_fraction`` and ``limit``. 0 to test nothing, not even given tracks.
         value_range: Lowest and highest value that a label can have.
         kwargs: See :class:`FolderDataModule`.
     """
@@ -44,8 +49,7 @@ class EmotionDataModule(FolderDataModule):
         super().__init__(**kwargs)
         self.save_hyperparameters(logger=False)
         self._keep_plain_paths()
-        self.labels_path = self.root / "train_labels.txt"
-        self.target_names = _names(axes, self.labels_path)
+        self.target_names = _names(axes, self.labels_path("train"))
         self.hparams["axes"] = self.target_names  # another data set may have more columns
         if not value_range[0] < value_range[1]:
             raise UserError(f"value_range is {list(value_range)}; give the lowest and the highest value, as in [1,9]")
@@ -63,6 +67,8 @@ class EmotionDataModule(FolderDataModule):
         """
         super().setup(stage)
         if stage == "fit" and self.has_test:
+            if self._is_given("test"):
+                rank_zero_info(f"Test: the tracks of {self.labels_path('test')}, instead of test_fraction")
             super().setup("test")  # what is wrong with it would otherwise come to light after hours of training
         for part, dataset in self._datasets.items():
             if part != "predict":
@@ -70,41 +76,59 @@ class EmotionDataModule(FolderDataModule):
 
     def train_part(self) -> Part:
         """Return the labelled tracks that are not held out for the test."""
-        part, split = self._labelled()
-        return select(part, split.train)
+        part = super().train_part()
+        if not self.has_test or self._is_given("test"):
+            return part
+        return select(part, self._draw_test(part).train)
 
     def test_part(self) -> Part:
-        """Return the labelled tracks that are held out for the test."""
+        """Return the labelled tracks to test on: those given, else those held out."""
         if not self.has_test:
             raise UserError("there is nothing to test on: test_fraction is 0; give a share, as in 0.2")
-        part, split = self._labelled()
-        return select(part, split.held_out)
+        if self._is_given("test"):
+            return self.labelled_part("test")
+        part = super().train_part()
+        return select(part, self._draw_test(part).held_out)
 
     def predict_part(self) -> Part:
-        """Return all tracks of ``test/``, whose values are not known."""
+        """Return all tracks of ``test/``, with their values as far as ``test_labels.txt`` gives them."""
         ids = open_store(self.root / "test", self.store_dtype, self.cache).ids
-        return Part("test", ids, self.unknown_targets(len(ids), len(self.target_names)), None)
+        targets = self.unknown_targets(len(ids), len(self.target_names))
+        table = read_table(self.labels_path("test"))
+        if is_emotion(table) and set(self.target_names) <= set(table.columns):
+            known = self.labelled_part("test")
+            rows = {identifier: row for row, identifier in enumerate(ids)}
+            for identifier, values in zip(known.ids, known.targets, strict=True):
+                if identifier in rows:
+                    targets[rows[identifier]] = values
+        return Part("test", ids, targets, None)
 
     @staticmethod
     def unknown_targets(tracks: int, targets: int) -> Tensor:
         """Return NaN for each track and axis."""
         return torch.full((tracks, targets), torch.nan)
 
-    def _labelled(self) -> tuple[Part, Split]:
-        ids, _, values = read_emotion_labels(self.labels_path, self.target_names)
+    def labelled_part(self, name: str) -> Part:
+        """Return the tracks of the label file of a part, with their values.
+
+        Raises:
+            UserError: If the file is wrong or a value is out of range.
+        """
+        path = self.labels_path(name)
+        ids, _, values = read_emotion_labels(path, self.target_names)
         low, high = self.value_range
         for identifier, row in zip(ids, values, strict=True):
             for axis, value in zip(self.target_names, row, strict=True):
                 if not low <= value <= high:
                     raise UserError(
-                        f"{self.labels_path}: track {identifier}: {axis} is {value}, outside the range {low:g} to "
+                        f"{path}: track {identifier}: {axis} is {value}, outside the range {low:g} to "
                         f"{high:g}; correct it, or declare another range, as in --data.value_range [1,9]"
                     )
-        part = Part("train", ids, torch.tensor(values), None)
-        if not self.has_test:
-            return part, Split(np.arange(len(ids)), np.arange(0))
-        split = split_tracks(
-            len(ids),
+        return Part("test" if name == "test" else "train", ids, torch.tensor(values), None)
+
+    def _draw_test(self, part: Part) -> Split:
+        return split_tracks(
+            len(part.ids),
             None,
             fraction=self.test_fraction,
             folds=self.folds,
@@ -112,7 +136,6 @@ class EmotionDataModule(FolderDataModule):
             seed=self.seed,
             purpose="test",
         )
-        return part, split
 
     def _split(self, part: Part) -> Split:
         folds = None if self.has_test else self.folds
@@ -121,10 +144,12 @@ class EmotionDataModule(FolderDataModule):
         )
 
     def _check_spread(self, targets: Tensor, part: str) -> None:
+        given = part != "train" and self._is_given(part)
+        path = self.labels_path(part if given else "train")
         for axis, values in zip(self.target_names, targets.T, strict=True):
             if values.min() == values.max():
                 raise UserError(
-                    f"{self.labels_path}: {axis} is {values[0]:g} for {_all(len(values))} of the {part} part, so that "
+                    f"{path}: {axis} is {values[0]:g} for {_all(len(values))} of the {part} part, so that "
                     "Spearman's correlation is undefined; label more tracks, hold out more (val_fraction, "
                     "test_fraction), raise limit or leave the axis out (--data.axes)"
                 )

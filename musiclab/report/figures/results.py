@@ -6,14 +6,22 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
-from musiclab.report.figures.style import new_figure
+from musiclab.report.figures.style import COLOURS, new_figure
 
 
-def confusion_figure(matrix: npt.NDArray[np.int64], names: Sequence[str]) -> Figure:
-    """Draw a confusion matrix ``(truth, prediction)``: counts as text, shares of each row as colour."""
+def confusion_figure(
+    matrix: npt.NDArray[np.int64], names: Sequence[str], cell: float = 0.55, bar: bool = True
+) -> Figure:
+    """Draw a confusion matrix ``(truth, prediction)``: counts as text, shares of each row as colour.
+
+    Args:
+        matrix: Numbers of tracks.
+        names: Of the genres.
+        cell: Size of a cell in inches.
+        bar: Whether to explain the colours by a bar.
+    """
     count = len(names)
-    size = 2.4 + 0.55 * count
-    figure = new_figure(size, size)
+    figure = new_figure(max(3.0, (2.4 if bar else 1.6) + cell * count), 1.95 + cell * count)
     axes = figure.add_subplot()
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
@@ -26,7 +34,8 @@ def confusion_figure(matrix: npt.NDArray[np.int64], names: Sequence[str]) -> Fig
     axes.set_ylabel("truth")
     accuracy = np.trace(matrix) / max(matrix.sum(), 1)
     axes.set_title(f"{matrix.sum()} tracks, accuracy {accuracy:.3f}")
-    figure.colorbar(image, ax=axes, shrink=0.7, label="share of the genre's tracks")
+    if bar:
+        figure.colorbar(image, ax=axes, shrink=0.7, label="share of the genre's tracks")
     return figure
 
 
@@ -35,6 +44,7 @@ def scatter_figure(
     predictions: npt.NDArray[np.floating],
     axes: Sequence[str],
     correlations: Sequence[float],
+    panel_size: float = 3.6,
 ) -> Figure:
     """Draw prediction against truth, a panel for each axis.
 
@@ -43,9 +53,10 @@ def scatter_figure(
         predictions: ``(tracks, axes)``.
         axes: Names of the axes.
         correlations: Spearman's correlation on each axis.
+        panel_size: Of one axis, in inches.
     """
     count = len(axes)
-    figure = new_figure(3.6 * count + 0.4, 4.0)
+    figure = new_figure(panel_size * count + 0.4, panel_size + 0.4)
     panels = figure.subplots(1, count, squeeze=False)[0]
     for panel, name, true, predicted, correlation in zip(
         panels, axes, truth.T, predictions.T, correlations, strict=True
@@ -60,4 +71,31 @@ def scatter_figure(
         panel.set(xlim=limits, ylim=limits, aspect="equal", xlabel="truth", ylabel="prediction")
         panel.set_title(f"{name}: Spearman {correlation:.3f}")
         panel.grid(color="0.92")
+    return figure
+
+
+def f1_figure(names: Sequence[str], scores: npt.NDArray[np.floating]) -> Figure:
+    """Draw the F1 of each genre as a bar: the mean over runs, and a dot for each run if there are several.
+
+    Args:
+        names: Of the genres.
+        scores: ``(runs, genres)``.
+    """
+    figure = new_figure(3.3, max(2.8, 1.0 + 0.24 * len(names)))
+    axes = figure.add_subplot()
+    means = scores.mean(axis=0)
+    places = np.arange(len(names))
+    axes.barh(places, means, height=0.7, color=COLOURS[4])
+    if len(scores) > 1:
+        for run in scores:
+            axes.plot(run, places, "o", color="black", markersize=3.5)
+    for place, mean, furthest in zip(places, means, scores.max(axis=0), strict=True):
+        axes.text(max(furthest, 0) + 0.02, float(place), f"{mean:.3f}", va="center", fontsize=9)
+    axes.set_yticks(places, names)
+    axes.invert_yaxis()
+    axes.set_xlim(0, 1.18)
+    axes.set_xticks(np.linspace(0, 1, 6))
+    axes.set_xlabel("F1 on the test set")
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
     return figure

@@ -1,0 +1,163 @@
+"""The files of a run's folder, each read by itself and checked: no torch, no checkpoint."""
+
+import csv
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import yaml
+
+from musiclab.errors import UserError
+from musiclab.submission import PREDICTION, TRUTH
+
+RECORD_TYPES: dict[str, type | tuple[type, ...]] = {
+    "status": str,
+    "task": str,
+    "target_names": list,
+    "parameters": int,
+    "trainable_parameters": int,
+    "tracks": dict,
+    "processes": int,
+    "epochs": int,
+    "seconds": (int, float),
+    "best": (dict, type(None)),
+}
+"""What has to be in a run.json, and of which type."""
+
+
+class Best(NamedTuple):
+    """The best that a training reached on its validation part, and after how many epochs."""
+
+    monitor: str
+    mode: str
+    value: float
+    epoch: int
+
+
+class Confusion(NamedTuple):
+    """Numbers of tracks ``(truth, prediction)`` of each genre."""
+
+    names: list[str]
+    matrix: npt.NDArray[np.int64]
+
+
+class Predictions(NamedTuple):
+    """Truth and prediction of each track, ``(tracks, axes)``; genre predictions have no axes."""
+
+    axes: list[str]
+    truth: npt.NDArray[np.float64]
+    predicted: npt.NDArray[np.float64]
+
+
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """Reads plain values; what Lightning writes of Python objects (tuples, say) is read as far as it is plain."""
+
+
+def _construct_plain(loader: Any, suffix: str, node: yaml.Node) -> Any:
+    if isinstance(node, yaml.SequenceNode):
+        return loader.construct_sequence(node, deep=True)
+    if isinstance(node, yaml.MappingNode):
+        return loader.construct_mapping(node, deep=True)
+    return loader.construct_scalar(node)
+
+
+_Loader.add_multi_constructor("tag:yaml.org,2002:python/", _construct_plain)
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Read a mapping from a yaml file."""
+    with path.open(encoding="utf-8") as stream:
+        try:
+            value = yaml.load(stream, Loader=_Loader)
+        except yaml.YAMLError as error:
+            raise UserError(f"not YAML: {' '.join(str(error).split())}") from None
+    return _mapping({} if value is None else value)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a mapping from a JSON file."""
+    try:
+        return _mapping(json.loads(path.read_text(encoding="utf-8")))
+    except json.JSONDecodeError as error:
+        raise UserError(f"not JSON: {error}") from None
+
+
+def read_metrics(path: Path) -> dict[str, float]:
+    """Read test_metrics.json."""
+    values = read_json(path)
+    for name, value in values.items():
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise UserError(f"{name} is {value!r}, not a number")
+    return {name: float(value) for name, value in values.items()}
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """Read run.json."""
+    record = read_json(path)
+    for name, expected in RECORD_TYPES.items():
+        if not isinstance(record.get(name), expected):
+            raise UserError(f"{name} is {record.get(name)!r}, which no run.json of musiclab has")
+    if record["best"] is not None:
+        try:
+            Best(**record["best"])
+        except TypeError:
+            raise UserError(f"best is {record['best']!r}, which no run.json of musiclab has") from None
+    return record
+
+
+def read_confusion(path: Path) -> Confusion:
+    """Read confusion_matrix.csv."""
+    header, *rows = _read_rows(path)
+    names = header[1:]
+    if not names or [row[0] for row in rows] != names or any(len(row) != len(header) for row in rows):
+        raise UserError("not a square table with the same genres as rows and columns")
+    try:
+        return Confusion(names, np.array([[int(cell) for cell in row[1:]] for row in rows]))
+    except ValueError as error:
+        raise UserError(f"a count is no number: {error}") from None
+
+
+def read_predictions(path: Path) -> Predictions:
+    """Read predictions.csv, of genres or of emotional axes; an unknown truth is NaN."""
+    header, *rows = _read_rows(path)
+    axes = [name.removeprefix(PREDICTION) for name in header if name.startswith(PREDICTION)]
+    kinds = [[header.index(f"{kind}{axis}") for axis in axes] for kind in (TRUTH, PREDICTION)]
+    if any(len(row) != len(header) for row in rows):
+        raise UserError("not every row has as many fields as the header")
+    truth, predicted = (
+        np.array([[float(row[column] or "nan") for column in columns] for row in rows]).reshape(len(rows), len(axes))
+        for columns in kinds
+    )
+    return Predictions(axes, truth, predicted)
+
+
+def pick(tree: Any, *keys: str) -> Any:
+    """Return what stands in nested mappings under ``keys``, None if there is nothing."""
+    for key in keys:
+        tree = tree.get(key) if isinstance(tree, Mapping) else None
+    return tree
+
+
+def class_name(path: Any) -> str | None:
+    """Return the last part of a class path."""
+    return path.rsplit(".", 1)[-1] if isinstance(path, str) else None
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise UserError(f"holds a {type(value).__name__} where names and values were expected")
+    return value
+
+
+def _read_rows(path: Path) -> list[list[str]]:
+    with path.open(newline="", encoding="utf-8") as stream:
+        try:
+            rows = [row for row in csv.reader(stream) if row]
+        except csv.Error as error:
+            raise UserError(f"not a csv file: {error}") from None
+    if not rows:
+        raise UserError("the file is empty")
+    return rows
