@@ -167,7 +167,8 @@ class Watch:
             return f"the connection to another machine is lost; {ADVICE}"
         if code > 0:
             return f"{which} has failed; what it said is above"
-        return f"{which} was killed by {signal.Signals(-code).name}, perhaps for want of memory; {ADVICE}"
+        perhaps = ", perhaps for want of memory" if -code == signal.SIGKILL else ""
+        return f"{which} was killed by {signal.Signals(-code).name}{perhaps}; {ADVICE}"
 
 
 def gather(value: T) -> list[T]:

@@ -86,6 +86,7 @@ class SpectrogramTask(LightningModule):
         self.pretrained = pretrained
         self._restored = False
         self._track_frames: int | None = None
+        self._world_size = 1
         self._batches: tuple[int | None, int] = None, 1
         self.frozen_epochs = frozen_epochs
         self.register_buffer("feature_mean", torch.zeros(num_features))
@@ -95,6 +96,7 @@ class SpectrogramTask(LightningModule):
 
     def setup(self, stage: str) -> None:
         """Fit the normalisation on the training part, if the datamodule offers its statistics; note its length."""
+        self._world_size = self.trainer.world_size
         statistics = getattr(self._datamodule(), "feature_statistics", None)
         track_frames = getattr(self._datamodule(), "track_frames", None)
         if stage == "fit" and track_frames is not None:
@@ -201,7 +203,7 @@ class SpectrogramTask(LightningModule):
         Songs are best cut to that length, and who goes on with the run on another machine may need that number.
         """
         checkpoint["track_frames"] = self._track_frames
-        checkpoint["world_size"] = self.trainer.world_size
+        checkpoint["world_size"] = self._world_size
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Refuse a checkpoint of another task, of other targets or of other inputs.
