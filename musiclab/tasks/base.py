@@ -96,7 +96,6 @@ class SpectrogramTask(LightningModule):
 
     def setup(self, stage: str) -> None:
         """Fit the normalisation on the training part, if the datamodule offers its statistics; note its length."""
-        self._world_size = self.trainer.world_size
         statistics = getattr(self._datamodule(), "feature_statistics", None)
         track_frames = getattr(self._datamodule(), "track_frames", None)
         if stage == "fit" and track_frames is not None:
@@ -109,6 +108,7 @@ class SpectrogramTask(LightningModule):
 
     def on_fit_start(self) -> None:
         """Take backbone and normalisation from the pretrained checkpoint; a resumed run has its own by now."""
+        self._world_size = self.trainer.world_size
         if self.pretrained is not None and not self._restored:
             load_backbone(self, self.pretrained, (*INPUT_HPARAMS, "num_features"))
 
