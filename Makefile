@@ -47,7 +47,9 @@ format: setup ## put the code into shape
 	$(BIN)/ruff format .
 
 bench: setup ## measure against the plain way, side by side (BENCH=--quick for a small run)
+	$(BIN)/python tests/benchmarks/bench_training.py $(BENCH)
 	$(BIN)/python tests/benchmarks/bench_loading.py $(BENCH)
+	$(BIN)/python tests/benchmarks/bench_scale.py $(BENCH)
 	$(BIN)/python tests/benchmarks/bench_extract.py $(BENCH)
 	$(BIN)/python tests/benchmarks/bench_soft_rank.py $(BENCH)
 

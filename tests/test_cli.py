@@ -354,6 +354,18 @@ def test_help_lists_all_commands(capsys):
         assert f"    {command} " in text
 
 
+def test_help_of_fit_imports_nothing_slow_but_what_lightning_does():
+    # torchmetrics, which Lightning imports, brings matplotlib and an empty shell of librosa along.
+    slow = "'sklearn', 'pandas', 'joblib', 'librosa.core', 'soundfile', 'numba', 'musiclab.report'"
+    code = (
+        "import atexit, sys; from musiclab.cli import main; "
+        f"atexit.register(lambda: print('imported:', sorted({{{slow}}} & set(sys.modules)), file=sys.stderr)); "
+        "main(['fit', '--help'])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stderr.splitlines()[-1] == "imported: []"
+
+
 def test_check_needs_no_torch(genre_root):
     run = f"from musiclab.cli import main; main(['check', {str(genre_root)!r}])"
     code = f"import sys; {run}; print('torch' in sys.modules)"

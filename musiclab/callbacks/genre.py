@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 from pytorch_lightning import LightningModule, Trainer
-from sklearn.metrics import classification_report, confusion_matrix
 
 from musiclab.callbacks.results import ResultWriter, Rows, print_predictions
 from musiclab.callbacks.tensorboard import overlay_curves, show_figure
@@ -51,6 +50,8 @@ class GenreResults(ResultWriter):
         print_predictions(path, rows, self._likeliest)
 
     def _confusion(self, rows: Rows) -> npt.NDArray[np.int64]:
+        from sklearn.metrics import confusion_matrix  # slow to import
+
         predicted = rows.predictions.argmax(axis=1)
         matrix: npt.NDArray[np.int64] = confusion_matrix(rows.targets, predicted, labels=range(len(self.genres)))
         return matrix
@@ -61,7 +62,9 @@ class GenreResults(ResultWriter):
 
     def write_test(self, folder: Path, rows: Rows, metrics: dict[str, float], trainer: Trainer) -> None:
         """Write all files of a test and print its report."""
-        # Figures are drawn with matplotlib, which is slow to import.
+        # scikit-learn and matplotlib, which figures are drawn with, are slow to import.
+        from sklearn.metrics import classification_report
+
         from musiclab.report.figures import confusion_figure, save_figure
 
         predicted = rows.predictions.argmax(axis=1)

@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.model_selection import KFold, ShuffleSplit, StratifiedKFold, StratifiedShuffleSplit
 
 from musiclab.errors import UserError
 
@@ -43,6 +42,9 @@ def split_tracks(
     Raises:
         UserError: If the tracks cannot be split like that.
     """
+    # scikit-learn is slow to import, and not all commands split.
+    from sklearn.model_selection import KFold, ShuffleSplit, StratifiedKFold, StratifiedShuffleSplit
+
     if folds is None:
         if not 0 < fraction < 1:
             raise UserError(f"{purpose}_fraction is {fraction}; it must lie between 0 and 1, as in 0.1")

@@ -37,6 +37,8 @@ StoreDtype = Literal["float16", "float32"]
 
 FORMAT_VERSION = 1
 PARTIAL_SUFFIX = ".partial"
+CHUNK = 1024
+"""Tracks whose moments are read at a time, so that memory does not grow with their number."""
 
 
 class SpectrogramStore:
@@ -83,7 +85,8 @@ class SpectrogramStore:
     ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         """Return mean and standard deviation of each of ``columns`` over all frames of the given tracks."""
         moments = np.load(self.folder / "moments.npy", mmap_mode="r", allow_pickle=False)
-        total, squares = moments[positions, :, columns].sum(axis=0)
+        chunks = [positions[start : start + CHUNK] for start in range(0, len(positions), CHUNK)]
+        total, squares = sum(moments[chunk, :, columns].sum(axis=0) for chunk in chunks)
         frames = self.lengths[positions].sum()
         mean = total / frames
         return mean, np.sqrt(np.maximum(squares / frames - mean**2, 0.0))
@@ -164,8 +167,7 @@ def _build(source: Path, files: dict[str, Path], dtype: np.dtype[Any], folder: P
     partial = folder.with_name(folder.name + PARTIAL_SUFFIX)
     partial.mkdir()
     try:
-        lengths, moments, rows = _pack(source, files, dtype, partial / "frames.bin")
-        np.save(partial / "moments.npy", moments, allow_pickle=False)
+        lengths, rows = _pack(source, files, dtype, partial)
         index = {"ids": list(files), "lengths": lengths, "rows": rows, "dtype": dtype.name}
         (partial / "index.json").write_text(json.dumps(index))
         partial.rename(folder)
@@ -174,18 +176,18 @@ def _build(source: Path, files: dict[str, Path], dtype: np.dtype[Any], folder: P
         raise
 
 
-def _pack(
-    source: Path, files: dict[str, Path], dtype: np.dtype[Any], target: Path
-) -> tuple[list[int], npt.NDArray[np.float64], int]:
-    """Write the frames of all ``files`` to ``target``; return their lengths, moments and number of rows."""
+def _pack(source: Path, files: dict[str, Path], dtype: np.dtype[Any], folder: Path) -> tuple[list[int], int]:
+    """Write the frames and the moments of all ``files`` as they are read; return their lengths and number of rows."""
     lengths: list[int] = []
-    moments: list[npt.NDArray[np.float64]] = []
     rows = 0
-    with target.open("wb") as stream:
+    with (folder / "frames.bin").open("wb") as frames_stream, (folder / "moments.npy").open("wb") as moments_stream:
         title = f"Packing {source.parent.name}/{source.name}"
         for path in tqdm(files.values(), desc=title, unit="track", delay=1):
             array = read_array(path)
-            rows = rows or array.shape[0]
+            if not rows:
+                rows = array.shape[0]
+                header = {"descr": "<f8", "fortran_order": False, "shape": (len(files), 2, rows)}
+                np.lib.format.write_array_header_1_0(moments_stream, header)
             if array.shape[0] != rows:
                 raise UserError(
                     f"{path}: {array.shape[0]} rows where the other files of the folder have {rows}; "
@@ -196,7 +198,7 @@ def _pack(
             values = frames.astype(np.float64)
             if not np.isfinite(values).all():
                 raise UserError(f"{path}: values up to {np.abs(array).max():.3g} do not fit {dtype.name}; expected dB")
-            stream.write(frames.tobytes())
+            frames_stream.write(frames.tobytes())
+            moments_stream.write(np.stack([values.sum(axis=0), (values**2).sum(axis=0)]).astype("<f8").tobytes())
             lengths.append(len(frames))
-            moments.append(np.stack([values.sum(axis=0), (values**2).sum(axis=0)]))
-    return lengths, np.stack(moments), rows
+    return lengths, rows

@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.rnn import pad_packed_sequence
 
 from musiclab.batch import Batch
 from musiclab.errors import UserError
@@ -67,7 +66,7 @@ def observe(task: SpectrogramTask, batch: Batch) -> Observation:
         outputs = task.predict_step(batch, 0)["predictions"][0].numpy()
         if isinstance(backbone, CNN):
             return Observation(outputs, _feature_maps(watched, seen), None)
-        states, _ = pad_packed_sequence(seen[0][0], batch_first=True)
+        states = seen[0]
         weights = backbone.attention_weights(states, frame_mask(batch.lengths, states.shape[1]))
         return Observation(outputs, [], weights[0].numpy())
 

@@ -4,10 +4,10 @@ from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from musiclab.errors import UserError
 from musiclab.models.backbone import Backbone, frame_mask, masked_mean
+from musiclab.models.recurrence import TrackLSTM
 
 Pooling = Literal["last", "mean", "attention"]
 
@@ -15,7 +15,7 @@ Pooling = Literal["last", "mean", "attention"]
 class LSTM(Backbone):
     """Long short-term memory over the frames, pooled over time.
 
-    Sequences are packed, so the recurrence ends with a track's last own frame.
+    The recurrence sees a track's own frames only.
 
     Args:
         num_features: Values per frame.
@@ -48,7 +48,7 @@ class LSTM(Backbone):
             raise UserError(f"hidden_size is {hidden_size} and num_layers {num_layers}; both must be at least 1")
         if pooling not in get_args(Pooling):
             raise UserError(f"pooling is {pooling!r}; it must be one of {', '.join(get_args(Pooling))}")
-        self.recurrence = nn.LSTM(
+        self.recurrence = TrackLSTM(
             num_features,
             hidden_size,
             num_layers,
@@ -72,12 +72,11 @@ class LSTM(Backbone):
         return embedding
 
     def _pooled(self, spectrograms: Tensor, lengths: Tensor) -> Tensor:
-        packed = pack_padded_sequence(spectrograms, lengths.cpu(), batch_first=True, enforce_sorted=False)
-        packed_outputs, (states, _) = self.recurrence(packed)
+        outputs: Tensor = self.recurrence(spectrograms, lengths)
         if self.pooling == "last":
-            directions = 2 if self.recurrence.bidirectional else 1
-            return torch.cat(list(states[-directions:]), dim=1)
-        outputs, _ = pad_packed_sequence(packed_outputs, batch_first=True)
+            size = self.recurrence.hidden_size
+            last = outputs[torch.arange(len(outputs), device=outputs.device), lengths - 1, :size]
+            return torch.cat([last, outputs[:, 0, size:]], dim=1)
         mask = frame_mask(lengths, outputs.shape[1])
         if self.pooling == "mean":
             return masked_mean(outputs, mask)

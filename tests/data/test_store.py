@@ -120,6 +120,13 @@ def test_mean_and_std_are_numpys_over_all_frames(source, own_cache, columns, ids
     np.testing.assert_allclose(std, frames.std(axis=0), rtol=1e-5)
 
 
+def test_mean_and_std_of_many_tracks_are_added_up_in_chunks(source, own_cache, monkeypatch):
+    store = open_store(source, cache=own_cache)
+    expected = store.mean_and_std(np.arange(4), slice(0, 140))
+    monkeypatch.setattr(store_module, "CHUNK", 3)
+    np.testing.assert_allclose(store.mean_and_std(np.arange(4), slice(0, 140)), expected, rtol=1e-12)
+
+
 def test_std_of_a_constant_feature_is_zero(source, own_cache):
     for path in source.iterdir():
         array = np.load(path)
@@ -271,7 +278,7 @@ def test_full_disk_is_a_user_error_and_leaves_no_store(source, own_cache, monkey
     def no_space(*args, **kwargs):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(np, "save", no_space)
+    monkeypatch.setattr(np.lib.format, "write_array_header_1_0", no_space)
     with pytest.raises(UserError, match="No space left on device"):
         open_store(source, cache=own_cache)
     assert folders(own_cache) == []

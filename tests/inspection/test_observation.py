@@ -44,7 +44,7 @@ def test_attention_is_a_softmax_over_time_and_gives_the_embedding(bidirectional)
     attention = torch.tensor(observe(task, batch).attention)
     with torch.inference_mode():
         normalised = task.normalise(batch.spectrograms)
-        states = task.backbone.recurrence(normalised)[0][0]
+        states = task.backbone.recurrence(normalised, batch.lengths)[0]
         embedding = task.backbone(normalised, batch.lengths)[0]
         torch.testing.assert_close(attention, task.backbone.attention(states)[:, 0].softmax(dim=0))
     assert attention.sum().item() == pytest.approx(1, abs=1e-6)

@@ -144,7 +144,7 @@ def test_wrong_arguments(wrong):
 def test_last_pooling_is_the_state_after_the_last_own_frame(bidirectional):
     backbone = LSTM(6, hidden_size=4, bidirectional=bidirectional).eval()
     track = torch.randn(9, 6)
-    outputs, _ = backbone.recurrence(track[None])
+    outputs = backbone.recurrence(track[None], torch.tensor([9]))
     expected = [outputs[0, -1, :4], outputs[0, 0, 4:]]
     embedding = backbone(*pad([track, torch.randn(12, 6)], 14))[0]
     torch.testing.assert_close(embedding, torch.cat(expected))
@@ -153,7 +153,7 @@ def test_last_pooling_is_the_state_after_the_last_own_frame(bidirectional):
 def test_mean_pooling_is_the_mean_of_the_outputs():
     backbone = LSTM(6, hidden_size=4, pooling="mean").eval()
     track = torch.randn(9, 6)
-    expected = backbone.recurrence(track[None])[0][0].mean(dim=0)
+    expected = backbone.recurrence(track[None], torch.tensor([9]))[0].mean(dim=0)
     torch.testing.assert_close(backbone(*pad([track], 14))[0], expected)
 
 
@@ -169,7 +169,7 @@ def test_attention_weights_sum_to_one_and_vanish_in_padding():
 
 def test_attention_pooling_is_the_weighted_mean():
     backbone = LSTM(6, hidden_size=4, pooling="attention").eval()
-    outputs = backbone.recurrence(track := torch.randn(1, 9, 6))[0][0]
+    outputs = backbone.recurrence(track := torch.randn(1, 9, 6), torch.tensor([9]))[0]
     scores = torch.tanh(outputs @ backbone.attention[0].weight.T + backbone.attention[0].bias)
     scores = (scores @ backbone.attention[2].weight.T)[:, 0]
     expected = (scores.exp() / scores.exp().sum()) @ outputs

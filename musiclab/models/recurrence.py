@@ -1,0 +1,64 @@
+"""The recurrence of LSTM backbones over tracks of different lengths."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+from musiclab.models.backbone import frame_mask
+
+
+class TrackLSTM(nn.LSTM):
+    """``nn.LSTM``, batch first, over the own frames of tracks; what follows them has no influence.
+
+    GPUs run over packed sequences. On a CPU these would be slow: the backward pass of each time step fills a gradient
+    as large as all steps, so that its time grows with the square of the length, and oneDNN takes no packed
+    sequences. There the layers run over padded tracks one after the other. Padding comes after a track's last frame
+    and cannot change the frames before it; for the way back, each track's own frames are reversed in place.
+    """
+
+    def forward(self, frames: Tensor, lengths: Tensor) -> Tensor:  # type: ignore[override]
+        """Return the states of the last layer.
+
+        Args:
+            frames: ``(batch, time, features)``.
+            lengths: Frames of each track, ``(batch,)``.
+
+        Returns:
+            ``(batch, time, directions * hidden)``: forward and backward states side by side; those of padding have
+            no meaning.
+        """
+        if frames.device.type == "cpu":
+            return self._run_padded(frames, lengths)
+        packed = pack_padded_sequence(frames, lengths.cpu(), batch_first=True, enforce_sorted=False)
+        return pad_packed_sequence(super().forward(packed)[0], batch_first=True, total_length=frames.shape[1])[0]
+
+    def _run_padded(self, frames: Tensor, lengths: Tensor) -> Tensor:
+        batch, time, _ = frames.shape
+        own = frame_mask(lengths, time)
+        if not bool(own.all()):
+            frames = frames.masked_fill(~own[:, :, None], 0)  # weights of zero do not undo NaNs
+        positions = torch.arange(time)
+        positions = torch.where(own, lengths[:, None] - 1 - positions, positions)
+        order = (positions + time * torch.arange(batch)[:, None]).flatten()
+        for layer in range(self.num_layers):
+            if layer:
+                frames = nn.functional.dropout(frames, self.dropout, self.training)
+            directions = [self._run_layer(frames, f"l{layer}")]
+            if self.bidirectional:
+                backward = self._run_layer(_take(frames, order), f"l{layer}_reverse")
+                directions.append(_take(backward, order))
+            frames = torch.cat(directions, dim=2)
+        return frames
+
+    def _run_layer(self, frames: Tensor, name: str) -> Tensor:
+        """Run one layer in one direction, whose parameters end with ``name``."""
+        kinds = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+        weights = [getattr(self, f"{kind}_{name}") for kind in kinds]
+        start = frames.new_zeros(1, len(frames), self.hidden_size)
+        states: Tensor = torch.lstm(frames, (start, start), weights, True, 1, 0.0, self.training, False, True)[0]
+        return states
+
+
+def _take(frames: Tensor, order: Tensor) -> Tensor:
+    """Return the frames of all tracks ``(batch, time, features)``, counted through, in another order."""
+    return frames.flatten(0, 1).index_select(0, order).view(frames.shape)

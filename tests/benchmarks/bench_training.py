@@ -1,0 +1,205 @@
+"""Training and evaluation with ``musiclab fit`` beside the plain way of a notebook, side by side from one run.
+
+Each way trains the same network on the same made-up folder, in batches of the same size and a process of its own:
+
+- *plain*: ``notebook.py``: all arrays preloaded as float32 and padded to the longest, PyTorch's layers and default
+  loader, Adam, a loop written by hand;
+- *musiclab*: ``musiclab fit`` with the config of the network, without augmentations, and with all that it does besides
+  training: averages of the weights, checkpoints, TensorBoard, ``run.json``. The store is built in the same process;
+- *musiclab, bf16*: the same with ``--trainer.precision bf16-mixed``.
+
+The ways take turns; of each number the median over rounds and epochs is shown. PyTorch is held to one thread and
+processor seconds are counted, so that others on the same machine disturb as little as possible.
+
+Run it as ``python tests/benchmarks/bench_training.py [--quick]``.
+"""
+
+import argparse
+import contextlib
+import io
+import logging
+import multiprocessing
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from bench_loading import GENRES, MEASURES, MemorySampler, use_one_thread
+from tqdm import tqdm
+
+CONFIGS = Path(__file__).resolve().parents[2] / "configs"
+WAYS = ("plain", "musiclab", "musiclab, bf16")
+EPOCHS = 2
+
+Result = dict[str, float]
+
+
+class Case(NamedTuple):
+    """Made-up tracks of 128 rows: how many to train and to validate on, their shortest and longest, the batches."""
+
+    name: str
+    train: int
+    held_out: int
+    frames: tuple[int, int]
+    batch_size: int
+
+
+FULL = Case("full length", 48, 16, (1291, 1293), 16)
+BEATS = Case("beat-synced", 256, 64, (25, 130), 32)
+
+
+def make_folder(root: Path, case: Case) -> None:
+    """Make a genre data set; one track of the longest length there always is."""
+    rng = np.random.default_rng(0)
+    validation = set(range(case.train, case.train + case.held_out))
+    numbers = {"train": range(case.train + case.held_out), "test": range(len(GENRES))}
+    for part, tracks in numbers.items():
+        (root / part).mkdir(parents=True)
+        rows = {"train": ["Id\tGenre"], "validation": ["Id\tGenre"]}
+        for number in tracks:
+            frames = int(rng.integers(*case.frames, endpoint=True)) if number else case.frames[1]
+            np.save(root / part / f"{number}.npy", rng.uniform(-80, 0, (128, frames)))
+            given = "validation" if part == "train" and number in validation else "train"
+            rows[given].append(f"{number}.npy\t{GENRES[number % len(GENRES)]}")
+        for given, lines in rows.items():
+            if len(lines) > 1:
+                name = given if part == "train" else part
+                (root / f"{name}_labels.txt").write_text("\n".join(lines) + "\n")
+    # The notebook knows one label file and holds the last tracks out.
+    lines = [(root / f"{name}_labels.txt").read_text().splitlines() for name in ("train", "validation")]
+    (root / "notebook").mkdir()
+    (root / "notebook" / "train").symlink_to(root / "train")
+    (root / "notebook" / "train_labels.txt").write_text("\n".join(lines[0] + lines[1][1:]) + "\n")
+
+
+def train(way: str, network: str, case: Case, root: Path) -> Result:
+    """Train one way in this process; return the medians of its times and the peaks of its memory."""
+    import notebook
+    import timing
+
+    from musiclab import training  # noqa: F401  (imports are measured apart)
+    from musiclab.cli import main
+
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    timing.forget()
+    sampler = MemorySampler()
+    sampler.start()
+    if way == "plain":
+        notebook.fit(network, root / "notebook", case.held_out, EPOCHS, case.batch_size)
+    else:
+        with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
+            main(command(way, network, case, root, folder))
+    times = {name: statistics.median(values) for name, values in timing.TIMES.items() if values}
+    return {**times, **sampler.stop()}
+
+
+def command(way: str, network: str, case: Case, root: Path, folder: str) -> list[str]:
+    """Return the command line of a fit."""
+    return [
+        "fit",
+        f"-c={CONFIGS / f'genre_{network}.yaml'}",
+        f"--data.root={root}",
+        f"--data.cache={folder}",
+        f"--data.batch_size={case.batch_size}",
+        f"--data.beat_synced={str(case.name == BEATS.name).lower()}",
+        "--model.augmentations=[]",
+        f"--trainer.default_root_dir={folder}",
+        f"--trainer.max_epochs={EPOCHS}",
+        f"--trainer.precision={'bf16-mixed' if 'bf16' in way else '32-true'}",
+        "--trainer.callbacks+=timing.EpochTimer",
+        "--trainer.num_sanity_val_steps=0",
+        "--trainer.accelerator=cpu",
+        "--trainer.enable_progress_bar=false",
+        "--trainer.enable_model_summary=false",
+    ]
+
+
+def in_fresh_process(way: str, network: str, case: Case, root: Path) -> Result:
+    """Train one way in a process of its own."""
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=spawn, initializer=use_one_thread) as process:
+        return process.submit(train, way, network, case, root).result()
+
+
+def print_table(network: str, case: Case, results: dict[str, list[Result]]) -> None:
+    """Print medians of each way, and how many times better than plain musiclab's are."""
+    print(
+        f"\n{network.upper()}, {case.name}: {case.train} tracks of {case.frames[0]} to {case.frames[1]} frames, "
+        f"{case.held_out} to validate on, batches of {case.batch_size}"
+    )
+    print(f"{'':<38}" + "".join(f"{way:>16}" for way in WAYS) + f"{'float32':>9}{'bf16':>7}")
+    rows = {
+        "epoch of training, s": "epoch",
+        "  in its steps, s": "steps",
+        "evaluation, s": "evaluation",
+        "growth of peak memory (RSS), MB": "peak RSS",
+        "  anonymous: its own, peak, MB": MEASURES[0],
+        "  file-backed: mapped, peak, MB": MEASURES[1],
+    }
+    for title, name in rows.items():
+        if name in results[WAYS[0]][0]:
+            values = [statistics.median(result[name] for result in results[way]) for way in WAYS]
+            line = f"{title:<38}" + "".join(f"{value:>16,.4g}" for value in values)
+            if name != MEASURES[1]:
+                line += f"{values[0] / values[1]:>8.2f}x{values[0] / values[2]:>6.2f}x"
+            print(line, flush=True)
+
+
+def measure_start(case: Case, root: Path, rounds: int) -> None:
+    """Print how long commands take to start, and a fit until its first step has ended."""
+    print("\nStart-up, seconds of the clock (median), beside Lightning and PyTorch alone")
+    python = [sys.executable, "-c"]
+    with tempfile.TemporaryDirectory() as folder:
+        fit = [*command("musiclab", "lstm", case, root, folder), "--trainer.max_steps=1"]
+        commands = {
+            "import torch": [*python, "import torch"],
+            "import pytorch_lightning.cli": [*python, "import pytorch_lightning.cli"],
+            "musiclab fit --help": [sys.executable, "-m", "musiclab", "fit", "--help"],
+            "musiclab check --help": [sys.executable, "-m", "musiclab", "check", "--help"],
+            "musiclab fit, one step and a test": [sys.executable, "-m", "musiclab", *fit],
+        }
+        taken: dict[str, list[float]] = {name: [] for name in commands}
+        here = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
+        for _ in range(rounds):
+            for name, words in commands.items():
+                start = time.perf_counter()
+                environment = {**os.environ, "PYTHONPATH": here}
+                subprocess.run(words, check=True, capture_output=True, env=environment)
+                taken[name].append(time.perf_counter() - start)
+        for name, seconds in taken.items():
+            print(f"{name:<38}{statistics.median(seconds):>16.3g}")
+
+
+def main() -> None:
+    """Make the folders, let the ways take turns, print a table for each network and length."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="a few short tracks, one round")
+    parser.add_argument("--rounds", type=int, default=2, help="how often each way takes its turn")
+    arguments = parser.parse_args()
+    cases, rounds = [FULL, BEATS], arguments.rounds
+    if arguments.quick:
+        cases, rounds = [FULL._replace(train=8, held_out=4, batch_size=4), BEATS._replace(train=64, held_out=16)], 1
+    with tempfile.TemporaryDirectory(prefix="musiclab-bench-") as place:
+        for case in cases:
+            make_folder(Path(place, case.name), case)
+        progress = tqdm(total=len(cases) * 2 * rounds * len(WAYS), desc="Training", unit="run")
+        for case in reversed(cases):
+            for network in ("lstm", "cnn"):
+                results: dict[str, list[Result]] = {way: [] for way in WAYS}
+                for _ in range(rounds):
+                    for way in WAYS:
+                        results[way].append(in_fresh_process(way, network, case, Path(place, case.name)))
+                        progress.update()
+                print_table(network, case, results)
+        progress.close()
+        measure_start(cases[1], Path(place, cases[1].name), 1 if arguments.quick else 3)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,43 @@
+"""Processor seconds of a training's parts, as a callback for ``--trainer.callbacks+=timing.EpochTimer``.
+
+On one thread, processor seconds are those of the clock on an idle machine, and hardly change where others work too.
+"""
+
+import time
+from typing import Any
+
+from pytorch_lightning import Callback
+
+TIMES: dict[str, list[float]] = {}
+"""What has been measured in this process: seconds of each epoch's training, of its steps, of each validation."""
+
+
+def forget() -> None:
+    """Start afresh."""
+    TIMES.clear()
+    TIMES.update({"epoch": [], "steps": [], "evaluation": [], "first step at": []})
+
+
+class EpochTimer(Callback):
+    """Takes the times of a fit."""
+
+    def on_train_epoch_start(self, *_: Any) -> None:
+        self.epoch, self.steps, self.ended = time.process_time(), 0.0, False
+
+    def on_train_batch_start(self, *_: Any) -> None:
+        self.step = time.process_time()
+
+    def on_train_batch_end(self, *_: Any) -> None:
+        self.steps += time.process_time() - self.step
+        if not TIMES["first step at"]:
+            TIMES["first step at"].append(time.process_time())
+
+    def on_validation_start(self, *_: Any) -> None:
+        if not self.ended:
+            TIMES["epoch"].append(time.process_time() - self.epoch)
+            TIMES["steps"].append(self.steps)
+            self.ended = True
+        self.validation = time.process_time()
+
+    def on_validation_end(self, *_: Any) -> None:
+        TIMES["evaluation"].append(time.process_time() - self.validation)
