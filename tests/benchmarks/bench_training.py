@@ -87,7 +87,6 @@ def train(way: str, network: str, case: Case, root: Path) -> Result:
     from musiclab.cli import main
 
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
-    timing.forget()
     sampler = MemorySampler()
     sampler.start()
     if way == "plain":
@@ -156,13 +155,13 @@ def measure_start(case: Case, root: Path, rounds: int) -> None:
     print("\nStart-up, seconds of the clock (median), beside Lightning and PyTorch alone")
     python = [sys.executable, "-c"]
     with tempfile.TemporaryDirectory() as folder:
-        fit = [*command("musiclab", "lstm", case, root, folder), "--trainer.max_steps=1"]
+        fit = [*command("musiclab", "lstm", case, root, folder), "--trainer.callbacks+=timing.ExitAfterStep"]
         commands = {
             "import torch": [*python, "import torch"],
             "import pytorch_lightning.cli": [*python, "import pytorch_lightning.cli"],
             "musiclab fit --help": [sys.executable, "-m", "musiclab", "fit", "--help"],
             "musiclab check --help": [sys.executable, "-m", "musiclab", "check", "--help"],
-            "musiclab fit, one step and a test": [sys.executable, "-m", "musiclab", *fit],
+            "musiclab fit, until its first step ended": [sys.executable, "-m", "musiclab", *fit],
         }
         taken: dict[str, list[float]] = {name: [] for name in commands}
         here = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
