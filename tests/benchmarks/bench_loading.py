@@ -14,6 +14,7 @@ Run it as ``python tests/benchmarks/bench_loading.py [--quick]``.
 """
 
 import argparse
+import math
 import multiprocessing
 import resource
 import tempfile
@@ -144,7 +145,7 @@ def load_preloaded(root: Path, cache: Path) -> Result:
 
     # As many tracks are held out as by the other way, which reads them when it prepares too.
     part = GenreDataModule(root=root, cache=cache)
-    held_out = round(part.val_fraction * len(part.train_part().ids))
+    held_out = math.ceil(part.val_fraction * len(part.train_part().ids))
     sampler = MemorySampler()
     sampler.start()
     start = time.perf_counter()

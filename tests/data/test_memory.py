@@ -21,7 +21,7 @@ fields = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text
 now = int(fields["VmData"].split()[0]) * 1024
 resource.setrlimit(resource.RLIMIT_DATA, (now + 60_000_000,) * 2)
 if way == "store":
-    module = GenreDataModule(root=root, cache=cache, batch_size=4)
+    module = GenreDataModule(root=root, cache=cache, batch_size=2)
     module.setup("fit")
     for epoch in range(2):
         print(sum(len(batch.ids) for batch in module.train_dataloader()))
