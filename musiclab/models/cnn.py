@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from musiclab.errors import UserError
 from musiclab.models.backbone import Backbone, frame_mask, masked_max, masked_mean
+from musiclab.models.pooled_norm import PooledBatchNorm2d
 
 
 class CNN(Backbone):
@@ -53,13 +54,13 @@ class CNN(Backbone):
     def forward(self, spectrograms: Tensor, lengths: Tensor) -> Tensor:
         """Return the embeddings ``(batch, embedding)``."""
         images = spectrograms[:, None].contiguous(memory_format=torch.channels_last)
-        mask = frame_mask(lengths, images.shape[2])
-        padded = not bool(mask.all())
-        if padded:
-            images = images.masked_fill(~mask[:, None, :, None], 0)
+        padding = find_padding(lengths, images.shape[2])
+        if padding is not None:
+            images = images.masked_fill(~frame_mask(lengths, images.shape[2])[:, None, :, None], 0)
         for block in self.blocks:
-            images, lengths, mask = block(images, lengths, mask, padded)
+            images, lengths, padding = block(images, lengths, padding)
         frames = images.mean(dim=3).transpose(1, 2)
+        mask = frame_mask(lengths, frames.shape[1])
         pooled = torch.cat([masked_mean(frames, mask), masked_max(frames, mask)], dim=1)
         embedding: Tensor = self.dropout(pooled)
         return embedding
@@ -71,40 +72,26 @@ class Block(nn.Module):
     def __init__(self, inputs: int, maps: int, kernel_size: int, pool: int) -> None:
         super().__init__()
         self.convolution = nn.Conv2d(inputs, maps, kernel_size, padding=kernel_size // 2, bias=False)
-        self.norm = MaskedBatchNorm2d(maps)
+        self.norm = PooledBatchNorm2d(maps, pool)
         self.pool_size = pool
-        self.pool = nn.MaxPool2d(pool, ceil_mode=True)
 
-    def forward(self, images: Tensor, lengths: Tensor, mask: Tensor, padded: bool) -> tuple[Tensor, Tensor, Tensor]:
-        """Return the pooled maps, their lengths and their mask.
+    def forward(self, images: Tensor, lengths: Tensor, padding: Tensor | None) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Return the pooled maps, the lengths of their tracks and where their padding is.
 
         Args:
             images: ``(batch, maps, time, frequency)``, zero in padding; so is what is returned.
             lengths: Frames of each track, ``(batch,)``.
-            mask: True for a track's own frames, ``(batch, time)``.
-            padded: False if ``mask`` is all True.
+            padding: Track and time of the frames of padding, ``(2, frames)``; None for none.
         """
-        images = self.norm(self.convolution(images), mask, padded)
-        # ReLU and maximum may change places: same values, same gradients, on a fraction of the memory.
-        images = F.relu(self.pool(images))
+        weight = self.convolution.weight * self.norm.flips()[:, None, None, None]
+        maps = F.conv2d(images, weight, padding=self.convolution.padding)
         lengths = -(-lengths // self.pool_size)
-        return images, lengths, frame_mask(lengths, images.shape[2])
+        pooled_padding = None if padding is None else find_padding(lengths, -(-maps.shape[2] // self.pool_size))
+        # ReLU and maximum may change places: same values, same gradients, on a fraction of the memory.
+        return F.relu(self.norm(maps, padding, pooled_padding)), lengths, pooled_padding
 
 
-class MaskedBatchNorm2d(nn.BatchNorm2d):
-    """Batch norm that counts a track's own frames only, and sets padding to zero."""
-
-    def forward(self, images: Tensor, mask: Tensor, padded: bool) -> Tensor:  # type: ignore[override]
-        """Normalise ``(batch, maps, time, frequency)``; ``mask`` is ``(batch, time)``."""
-        if not padded:
-            return super().forward(images)
-        if not self.training:
-            return super().forward(images).masked_fill(~mask[:, None, :, None], 0)
-        # Own frames are put side by side, normalised as one long image, and put back.
-        batch, maps, time, frequency = images.shape
-        frames = images.permute(0, 2, 3, 1).reshape(batch * time, frequency, maps)
-        own = mask.flatten().nonzero().squeeze(1)
-        image = frames.index_select(0, own)[None].permute(0, 3, 1, 2)
-        normalised = super().forward(image).permute(0, 2, 3, 1)[0]
-        frames = torch.zeros_like(frames).index_copy(0, own, normalised)
-        return frames.view(batch, time, frequency, maps).permute(0, 3, 1, 2)
+def find_padding(lengths: Tensor, frames: int) -> Tensor | None:
+    """Return track and time of the frames of padding, ``(2, n)``; None if there are none."""
+    padding = (~frame_mask(lengths, frames)).nonzero().T
+    return padding if padding.shape[1] else None

@@ -13,7 +13,7 @@ from torch import nn
 from musiclab.errors import UserError
 from musiclab.models import CNN, LSTM
 from musiclab.models.backbone import frame_mask, masked_max, masked_mean
-from musiclab.models.cnn import Block, MaskedBatchNorm2d
+from musiclab.models.cnn import Block, find_padding
 
 GARBAGE = float("nan")
 
@@ -183,7 +183,7 @@ def test_blocks_have_the_given_channels_kernels_and_pools():
         (8, 4, 5, 5),
         (16, 8, 5, 5),
     ]
-    assert [block.pool.kernel_size for block in blocks] == [2, 3, 1]
+    assert [block.pool_size for block in blocks] == [2, 3, 1]
 
 
 @pytest.mark.parametrize("pool", [1, 2, 3, 4])
@@ -191,10 +191,12 @@ def test_blocks_have_the_given_channels_kernels_and_pools():
 def test_pooling_keeps_incomplete_windows(pool, frames):
     lengths = torch.tensor([frames, 1])
     block = Block(1, 2, kernel_size=3, pool=pool).eval()
-    maps, lengths, mask = block(torch.randn(2, 1, frames, 12), lengths, frame_mask(lengths, frames), True)
+    maps, lengths, padding = block(torch.randn(2, 1, frames, 12), lengths, find_padding(lengths, frames))
     assert maps.shape == (2, 2, np.ceil(frames / pool), np.ceil(12 / pool))
     assert lengths.tolist() == [np.ceil(frames / pool), 1]
-    assert mask.sum(dim=1).tolist() == lengths.tolist()
+    assert (padding is None) == (len(set(lengths.tolist())) == 1)
+    if padding is not None:
+        assert padding[0].bincount(minlength=2).tolist() == (lengths.max() - lengths).tolist()
 
 
 def test_masked_reductions():
@@ -207,102 +209,33 @@ def test_masked_reductions():
         np.testing.assert_array_equal(masked_max(values, mask)[row], own.max(axis=0))
 
 
-class TestMaskedBatchNorm:
-    """Against torch's own batch norm on the tracks' own frames laid end to end."""
-
-    lengths = torch.tensor([1, 7, 12, 4])
-
-    @pytest.fixture
-    def norms(self):
-        masked, plain = MaskedBatchNorm2d(3), nn.BatchNorm2d(3)
-        for parameter in masked.parameters():
-            nn.init.uniform_(parameter, 0.5, 2)
-        plain.load_state_dict(masked.state_dict())
-        return masked, plain
-
-    @pytest.fixture
-    def results(self, norms):
-        """Outputs on own frames and the input's gradients, after two steps with padding and without."""
-        masked, plain = norms
-        mask = frame_mask(self.lengths, 15)
-        for _ in range(2):
-            images = torch.randn(4, 3, 15, 5) * 3 + 2
-            padded = images.masked_fill(~mask[:, None, :, None], GARBAGE).requires_grad_()
-            joined = self.join(images).requires_grad_()
-            outputs = self.join(masked(padded, mask, True))
-            expected = plain(joined)
-            direction = torch.randn_like(expected)
-            outputs.backward(direction)
-            expected.backward(direction)
-        return outputs, expected, padded.grad, joined.grad
-
-    def join(self, images):
-        tracks = [track[:, :length] for track, length in zip(images, self.lengths, strict=True)]
-        return torch.cat(tracks, dim=1)[None]
-
-    def test_outputs(self, results):
-        outputs, expected, _, _ = results
-        torch.testing.assert_close(outputs, expected, atol=1e-5, rtol=1e-5)
-
-    def test_running_statistics(self, norms, results):
-        masked, plain = norms
-        assert masked.num_batches_tracked == 2
-        torch.testing.assert_close(dict(masked.named_buffers()), dict(plain.named_buffers()))
-
-    def test_gradients(self, norms, results):
-        masked, plain = norms
-        _, _, padded, joined = results
-        torch.testing.assert_close(self.join(padded), joined, atol=1e-5, rtol=1e-4)
-        assert torch.all(padded[~frame_mask(self.lengths, 15)[:, None, :, None].expand_as(padded)] == 0)
-        for ours, theirs in zip(masked.parameters(), plain.parameters(), strict=True):
-            torch.testing.assert_close(ours.grad, theirs.grad, atol=1e-4, rtol=1e-4)
-
-    @pytest.mark.parametrize("padded", [False, True])
-    def test_plain_batch_norm_if_nothing_is_padded(self, norms, padded):
-        masked, plain = norms
-        images = torch.randn(4, 3, 6, 5)
-        outputs = masked(images, torch.ones(4, 6, dtype=torch.bool), padded)
-        torch.testing.assert_close(outputs, plain(images), atol=1e-5, rtol=1e-5)
-        torch.testing.assert_close(masked.state_dict(), plain.state_dict())
-
-    def test_evaluation_uses_the_running_statistics(self, norms, results):
-        masked, plain = norms
-        images = torch.randn(4, 3, 15, 5)
-        mask = frame_mask(self.lengths, 15)
-        outputs = masked.eval()(images, mask, True)
-        expected = plain.eval()(images) * mask[:, None, :, None]
-        torch.testing.assert_close(outputs, expected, atol=1e-5, rtol=1e-5)
-
-    @pytest.mark.parametrize("training", [False, True])
-    def test_padding_becomes_zero(self, norms, training):
-        mask = frame_mask(self.lengths, 15)
-        outputs = norms[0].train(training)(torch.randn(4, 3, 15, 5), mask, True)
-        assert torch.all(outputs.permute(0, 2, 3, 1)[~mask] == 0)
-
-
 @pytest.mark.parametrize("training", [False, True])
 @pytest.mark.parametrize("content", ["random", "ties"])
 @pytest.mark.parametrize("lengths", [[17, 17], [5, 17]], ids=["whole", "padded"])
 def test_pooling_before_relu_changes_nothing(lengths, content, training):
     lengths = torch.tensor(lengths)
-    mask = frame_mask(lengths, 17)
-    padded = not bool(mask.all())
-    block = Block(2, 3, kernel_size=3, pool=4).train(training)
+    block = Block(2, 3, kernel_size=3, pool=4).double().train(training)
     nn.init.normal_(block.norm.bias)
+    block.norm.weight.data[1] = -0.5
+    plain = nn.BatchNorm2d(3).double().train(training)
+    plain.load_state_dict(block.norm.state_dict())
     images = torch.randn(2, 2, 17, 9) if content == "random" else torch.ones(2, 2, 17, 9)
-    images = images * mask[:, None, :, None]
+    images = images.double() * frame_mask(lengths, 17)[:, None, :, None]
 
     def literally(images):
-        shown = mask[:, None, :, None]
-        maps = block.norm(block.convolution(images), mask, padded)
-        return block.pool(F.relu(maps) * shown)
+        maps = block.convolution(images)
+        tracks = torch.cat([track[:, :length] for track, length in zip(maps, lengths, strict=True)], dim=1)
+        normalised = F.relu(plain(tracks[None]))[0].split(lengths.tolist(), dim=1)
+        pooled = [F.max_pool2d(track, 4, ceil_mode=True) for track in normalised]
+        return torch.stack([F.pad(track, (0, 0, 0, 5 - track.shape[1])) for track in pooled])
 
-    def values_and_gradients(function):
+    def values_and_gradients(function, norm):
         block.zero_grad()
         leaf = images.clone().requires_grad_()
-        maps = function(leaf)[:, :, :2]  # windows with frames of both tracks
+        maps = function(leaf)
         (maps * torch.arange(maps.numel()).reshape(maps.shape)).sum().backward()
-        return [maps, leaf.grad, *(parameter.grad for parameter in block.parameters())]
+        parameters = [block.convolution.weight, norm.weight, norm.bias]
+        return [maps, leaf.grad, *(parameter.grad for parameter in parameters)]
 
-    ours = values_and_gradients(lambda images: block(images, lengths, mask, padded)[0])
-    torch.testing.assert_close(ours, values_and_gradients(literally))
+    ours = values_and_gradients(lambda images: block(images, lengths, find_padding(lengths, 17))[0], block.norm)
+    torch.testing.assert_close(ours, values_and_gradients(literally, plain))
