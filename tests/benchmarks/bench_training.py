@@ -11,6 +11,9 @@ Each way trains the same network on the same made-up folder, in batches of the s
 The ways take turns; of each number the median over rounds and epochs is shown. PyTorch is held to one thread and
 processor seconds are counted, so that others on the same machine disturb as little as possible.
 
+The memory of a training is measured once more on a folder of the lab's size, where a few steps suffice, and there also
+*as configured*: with the batch size and the excerpts of the config.
+
 Run it as ``python tests/benchmarks/bench_training.py [--quick]``.
 """
 
@@ -30,11 +33,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 from bench_loading import GENRES, MEASURES, MemorySampler, use_one_thread
 from tqdm import tqdm
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 WAYS = ("plain", "musiclab", "musiclab, bf16")
+CONFIGURED = "as configured"
 EPOCHS = 2
 
 Result = dict[str, float]
@@ -51,20 +56,37 @@ class Case(NamedTuple):
 
 
 FULL = Case("full length", 48, 16, (1291, 1293), 16)
-BEATS = Case("beat-synced", 256, 64, (25, 130), 32)
+BEATS = Case("beat-synced", 1024, 64, (25, 130), 32)
+LAB = Case("lab's size", 2075, 230, (1291, 1293), 16)
+
+MEDIAN_BEATS, SPREAD_OF_BEATS = 56, 0.235
+"""Beats in 30 s: median, and standard deviation of the logarithm, of 100 clips of GTZAN (``musiclab extract``). Among
+as many tracks as the lab has, the extremes of this distribution are its shortest and longest, 25 and 130."""
+
+
+def draw_lengths(case: Case, rng: np.random.Generator) -> npt.NDArray[np.int64]:
+    """Return the frames of each track; one of the longest there always is."""
+    tracks = case.train + case.held_out
+    if case.name == BEATS.name:
+        lengths = rng.lognormal(np.log(MEDIAN_BEATS), SPREAD_OF_BEATS, tracks).round().clip(*case.frames)
+    else:
+        lengths = rng.integers(*case.frames, size=tracks, endpoint=True)
+    lengths[0] = case.frames[1]
+    return lengths.astype(np.int64)
 
 
 def make_folder(root: Path, case: Case) -> None:
-    """Make a genre data set; one track of the longest length there always is."""
+    """Make a genre data set."""
     rng = np.random.default_rng(0)
+    lengths = draw_lengths(case, rng)
     validation = set(range(case.train, case.train + case.held_out))
     numbers = {"train": range(case.train + case.held_out), "test": range(len(GENRES))}
     for part, tracks in numbers.items():
         (root / part).mkdir(parents=True)
         rows = {"train": ["Id\tGenre"], "validation": ["Id\tGenre"]}
         for number in tracks:
-            frames = int(rng.integers(*case.frames, endpoint=True)) if number else case.frames[1]
-            np.save(root / part / f"{number}.npy", rng.uniform(-80, 0, (128, frames)))
+            frames = rng.random((128, lengths[number]), dtype=np.float32)
+            np.save(root / part / f"{number}.npy", -80 * frames)
             given = "validation" if part == "train" and number in validation else "train"
             rows[given].append(f"{number}.npy\t{GENRES[number % len(GENRES)]}")
         for given, lines in rows.items():
@@ -78,8 +100,11 @@ def make_folder(root: Path, case: Case) -> None:
     (root / "notebook" / "train_labels.txt").write_text("\n".join(lines[0] + lines[1][1:]) + "\n")
 
 
-def train(way: str, network: str, case: Case, root: Path) -> Result:
-    """Train one way in this process; return the medians of its times and the peaks of its memory."""
+def train(way: str, network: str, case: Case, root: Path, steps: int | None) -> Result:
+    """Train one way in this process; return the medians of its times and the peaks of its memory.
+
+    With ``steps``, one epoch ends after so many steps, and its validation too.
+    """
     import notebook
     import timing
 
@@ -90,24 +115,28 @@ def train(way: str, network: str, case: Case, root: Path) -> Result:
     sampler = MemorySampler()
     sampler.start()
     if way == "plain":
-        notebook.fit(network, root / "notebook", case.held_out, EPOCHS, case.batch_size)
+        notebook.fit(network, root / "notebook", case.held_out, 1 if steps else EPOCHS, case.batch_size, steps)
     else:
         with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
-            main(command(way, network, case, root, folder))
+            words = command(way, network, case, root, folder)
+            if steps:
+                limits = [f"--trainer.limit_{part}_batches={steps}" for part in ("train", "val", "test")]
+                words += ["--trainer.max_epochs=1", *limits]
+            main(words)
     times = {name: statistics.median(values) for name, values in timing.TIMES.items() if values}
     return {**times, **sampler.stop()}
 
 
 def command(way: str, network: str, case: Case, root: Path, folder: str) -> list[str]:
     """Return the command line of a fit."""
+    same_work = [f"--data.batch_size={case.batch_size}", "--model.augmentations=[]"]
     return [
         "fit",
         f"-c={CONFIGS / f'genre_{network}.yaml'}",
         f"--data.root={root}",
         f"--data.cache={folder}",
-        f"--data.batch_size={case.batch_size}",
         f"--data.beat_synced={str(case.name == BEATS.name).lower()}",
-        "--model.augmentations=[]",
+        *([] if way == CONFIGURED else same_work),
         f"--trainer.default_root_dir={folder}",
         f"--trainer.max_epochs={EPOCHS}",
         f"--trainer.precision={'bf16-mixed' if 'bf16' in way else '32-true'}",
@@ -119,11 +148,11 @@ def command(way: str, network: str, case: Case, root: Path, folder: str) -> list
     ]
 
 
-def in_fresh_process(way: str, network: str, case: Case, root: Path) -> Result:
+def in_fresh_process(way: str, network: str, case: Case, root: Path, steps: int | None = None) -> Result:
     """Train one way in a process of its own."""
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=spawn, initializer=use_one_thread) as process:
-        return process.submit(train, way, network, case, root).result()
+        return process.submit(train, way, network, case, root, steps).result()
 
 
 def print_table(network: str, case: Case, results: dict[str, list[Result]]) -> None:
@@ -148,6 +177,19 @@ def print_table(network: str, case: Case, results: dict[str, list[Result]]) -> N
             if name != MEASURES[1]:
                 line += f"{values[0] / values[1]:>8.2f}x{values[0] / values[2]:>6.2f}x"
             print(line, flush=True)
+
+
+def measure_memory(case: Case, place: Path, steps: int) -> None:
+    """Print the peak memory of training on a folder of the lab's size, and how many times less than plain's it is."""
+    make_folder(place, case)
+    megabytes = (case.train + case.held_out) * case.frames[1] * 128 * 4 / 2**20
+    print(f"\nGrowth of peak memory (RSS) on {case.train + case.held_out} tracks, {megabytes:,.0f} MB as float32, MB")
+    ways = (*WAYS, CONFIGURED)
+    print(f"{'':<38}" + "".join(f"{way:>24}" for way in ways))
+    for network in ("lstm", "cnn"):
+        peaks = [in_fresh_process(way, network, case, place, steps)["peak RSS"] for way in ways]
+        line = f"{network.upper()}, batches of {case.batch_size}, full length".ljust(38)
+        print(line + "".join(f"{peak:>16,.4g}{f'{peaks[0] / peak:.2f}x':>8}" for peak in peaks), flush=True)
 
 
 def measure_start(case: Case, root: Path, rounds: int) -> None:
@@ -181,8 +223,9 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="a few short tracks, one round")
     parser.add_argument("--rounds", type=int, default=2, help="how often each way takes its turn")
     arguments = parser.parse_args()
-    cases, rounds = [FULL, BEATS], arguments.rounds
+    cases, rounds, lab = [FULL, BEATS], arguments.rounds, LAB
     if arguments.quick:
+        lab = LAB._replace(train=96, held_out=16)
         cases, rounds = [FULL._replace(train=8, held_out=4, batch_size=4), BEATS._replace(train=64, held_out=16)], 1
     with tempfile.TemporaryDirectory(prefix="musiclab-bench-") as place:
         for case in cases:
@@ -197,6 +240,7 @@ def main() -> None:
                         progress.update()
                 print_table(network, case, results)
         progress.close()
+        measure_memory(lab, Path(place, lab.name), steps=3)
         measure_start(cases[1], Path(place, cases[1].name), 1 if arguments.quick else 3)
 
 

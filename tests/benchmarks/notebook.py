@@ -1,6 +1,7 @@
 """The plain way, as in a notebook: all arrays preloaded as float32, padded to the longest, a loop written by hand."""
 
 import time
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -52,14 +53,17 @@ def preload(root: Path) -> tuple[Tensor, Tensor]:
     lines = (root / "train_labels.txt").read_text().splitlines()[1:]
     genres = dict(line.split("\t") for line in lines)
     names = sorted(set(genres.values()))
-    arrays = [np.load(root / "train" / name.removesuffix(".gz")).astype(np.float32)[:MELS].T for name in genres]
-    longest = max(map(len, arrays))
-    padded = np.stack([np.pad(array, ((0, longest - len(array)), (0, 0))) for array in arrays])
+    paths = [root / "train" / name.removesuffix(".gz") for name in genres]
+    longest = max(np.load(path, mmap_mode="r").shape[1] for path in paths)
+    padded = np.zeros((len(paths), longest, MELS), np.float32)
+    for row, path in zip(padded, paths, strict=True):
+        frames = np.load(path)[:MELS].T
+        row[: len(frames)] = frames
     return torch.from_numpy(padded), torch.tensor([names.index(genre) for genre in genres.values()])
 
 
-def fit(network: str, root: Path, held_out: int, epochs: int, batch_size: int) -> None:
-    """Train, validate after each epoch, and note the times."""
+def fit(network: str, root: Path, held_out: int, epochs: int, batch_size: int, steps: int | None = None) -> None:
+    """Train, validate after each epoch, and note the times; at most so many batches of either."""
     frames, targets = preload(root)
     mean, std = frames[:-held_out].mean(), frames[:-held_out].std()
     train = DataLoader(TensorDataset(frames[:-held_out], targets[:-held_out]), batch_size, shuffle=True)
@@ -69,22 +73,23 @@ def fit(network: str, root: Path, held_out: int, epochs: int, batch_size: int) -
     loss_function = nn.CrossEntropyLoss(label_smoothing=0.1)
     for _ in range(epochs):
         model.train()
-        epoch, steps, total = time.process_time(), 0.0, 0.0
-        for images, labels in train:
+        epoch, in_steps, total = time.process_time(), 0.0, 0.0
+        for images, labels in islice(train, steps):
             step = time.process_time()
             optimizer.zero_grad()
             loss = loss_function(model((images - mean) / std), labels)
             loss.backward()
             optimizer.step()
             total += loss.item()
-            steps += time.process_time() - step
+            in_steps += time.process_time() - step
         TIMES["epoch"].append(time.process_time() - epoch)
-        TIMES["steps"].append(steps)
+        TIMES["steps"].append(in_steps)
         model.eval()
         evaluation = time.process_time()
         with torch.no_grad():
             correct = sum(
-                (model((images - mean) / std).argmax(dim=1) == labels).sum().item() for images, labels in validation
+                (model((images - mean) / std).argmax(dim=1) == labels).sum().item()
+                for images, labels in islice(validation, steps)
             )
         assert 0 <= correct <= held_out
         TIMES["evaluation"].append(time.process_time() - evaluation)
