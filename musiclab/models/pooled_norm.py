@@ -129,16 +129,17 @@ def _own_moments(maps: Tensor, padding: Tensor | None) -> tuple[Tensor, Tensor]:
     """
     _fill(maps, padding, 0.0)
     batch, channels, time, frequency = maps.shape
-    frames = maps.permute(0, 2, 3, 1).reshape(batch * time, frequency * channels)
+    groups = frequency if batch * time > 1 else 1  # one value has no variance
+    values = maps.permute(0, 2, 3, 1).reshape(-1, groups * channels)
     precision = torch.promote_types(maps.dtype, torch.float32)
-    means, variances = torch.zeros(2, frequency * channels, device=maps.device, dtype=precision)
+    means, variances = torch.zeros(2, groups * channels, device=maps.device, dtype=precision)
     # The fastest way on a CPU: torch.var_mean takes many times as long.
-    F.batch_norm(frames, means, variances, training=True, momentum=1.0)
-    variances = variances * (1 - 1 / len(frames))  # PyTorch's is the sample's
+    F.batch_norm(values, means, variances, training=True, momentum=1.0)
+    variances = variances * (1 - 1 / len(values))  # PyTorch's is the sample's
     # The zeros of padding are counted out.
-    share = 1 if padding is None else 1 - padding.shape[1] / len(frames)
-    means = (means / share).view(frequency, channels)
-    variances = variances.view(frequency, channels) / share - means**2 * (1 - share)
+    share = _count(maps, padding) / _count(maps, None)
+    means = (means / share).view(groups, channels)
+    variances = variances.view(groups, channels) / share - means**2 * (1 - share)
     mean = means.mean(dim=0)
     return mean, (variances + (means - mean) ** 2).mean(dim=0).clamp(min=0)
 

@@ -100,6 +100,14 @@ def test_nothing_is_padded(training):
     torch.testing.assert_close(norm.state_dict(), plain.state_dict())
 
 
+def test_a_single_frame():
+    norm = make_norm(1)
+    plain = plain_copy(norm)
+    maps = torch.randn(1, 3, 1, 5, dtype=torch.float64)
+    torch.testing.assert_close(norm(maps * norm.flips()[:, None, None], None, None), plain(maps))
+    torch.testing.assert_close(norm.state_dict(), plain.state_dict())
+
+
 @pytest.mark.parametrize("pool", [1, 2, 3])
 def test_gradients_are_those_of_finite_differences(pool):
     norm = make_norm(pool)
