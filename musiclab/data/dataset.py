@@ -14,7 +14,7 @@ from musiclab.data.store import SpectrogramStore
 
 
 class Track(NamedTuple):
-    """One item of a dataset: frames ``(time, features)``, not copied from the store yet, target and id."""
+    """One item of a dataset: frames ``(time, features)`` in the store's dtype, target and id."""
 
     frames: npt.NDArray[np.floating]
     target: Tensor
@@ -52,12 +52,13 @@ class SpectrogramDataset(Dataset[Track]):
 
 
 def collate(tracks: Sequence[Track]) -> Batch:
-    """Pad tracks to the longest of them and convert them to float32, with a single copy."""
+    """Pad tracks with zeros to the longest of them and convert them to float32, with a single copy."""
     lengths = torch.tensor([len(track.frames) for track in tracks])
     features = tracks[0].frames.shape[1]
-    spectrograms = torch.zeros(len(tracks), int(lengths.max()), features)
+    spectrograms = torch.empty(len(tracks), int(lengths.max()), features)
     array = spectrograms.numpy()
     for row, track in zip(array, tracks, strict=True):
         row[: len(track.frames)] = track.frames
+        row[len(track.frames) :] = 0
     targets = torch.stack([track.target for track in tracks])
     return Batch(spectrograms, lengths, targets, [track.id for track in tracks])

@@ -3,7 +3,7 @@
 Each way has a process of its own and loads epochs of mel features in batches of 32:
 
 - *store, first run*: ``GenreDataModule`` on a folder that it has not seen, so preparation builds the store;
-- *store, later run*: the same again, so preparation only maps the store that is there;
+- *store, later run*: the same again, so preparation only opens the store that is there;
 - *preloaded*: a dataset that reads every ``.npy`` into RAM as float32 and pads to the longest, with PyTorch's
   default loader.
 
@@ -187,7 +187,7 @@ def print_table(first: Result, later: Result, preloaded: Result) -> None:
     if MEASURES[0] in first:
         rows += [
             ("  anonymous: its own, peak, MB", lambda result: result["RssAnon"], False),
-            ("  file-backed: mapped, peak, MB", lambda result: result["RssFile"], False),
+            ("  file-backed: libraries, peak, MB", lambda result: result["RssFile"], False),
         ]
     header = f"{'':<34}{'store, first run':>18}{'store, later run':>18}{'preloaded':>12}{'first':>9}{'later':>9}"
     print(header)
@@ -201,9 +201,9 @@ def print_table(first: Result, later: Result, preloaded: Result) -> None:
         print(f"{name:<34}{cells}")
     print(
         "The last two columns: how many times better the store is than preloading (below 1: worse).\n"
-        "RSS counts resident pages of the mapped store; the system takes those back when memory\n"
-        "is short and all processes share them. Anonymous memory is each process's own. Peaks of the kinds\n"
-        "need not fall together. The files had just been written: both ways read them from the page cache."
+        "RSS is what a process has in memory: what is its own (anonymous), and pages of files that it maps, such as\n"
+        "those of libraries. The store is read, not mapped. Peaks of the kinds need not fall together. The files had\n"
+        "just been written: both ways read them from the page cache, which is no process's own and is not counted."
     )
 
 
