@@ -10,10 +10,11 @@ from lightning_utilities.core.rank_zero import rank_zero_info
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from musiclab.batch import Batch
 from musiclab.data.datamodules.base import Features, SpectrogramDataModule
 from musiclab.data.datamodules.loading import make_loader, open_tracks
 from musiclab.data.datamodules.parts import Part, join, limit_part, limit_parts, select
-from musiclab.data.dataset import SpectrogramDataset, Track
+from musiclab.data.dataset import SpectrogramDataset
 from musiclab.data.sampling import TrainingBatches, evaluation_order
 from musiclab.data.splitting import Split, split_tracks
 from musiclab.data.store import StoreDtype
@@ -174,7 +175,7 @@ class FolderDataModule(SpectrogramDataModule):
         """Return the targets of the training part."""
         return self._datasets["train"].targets
 
-    def train_dataloader(self) -> DataLoader[Track]:
+    def train_dataloader(self) -> DataLoader[Batch]:
         """Return the loader of the training part; each epoch is drawn from the run's seed and its number."""
         dataset, rank, world_size = self._share("train")
         batches = TrainingBatches(
@@ -205,15 +206,15 @@ class FolderDataModule(SpectrogramDataModule):
         started: int = self.trainer.fit_loop.epoch_progress.current.processed  # type: ignore[attr-defined]
         return max(started, self._resumed_epoch)
 
-    def val_dataloader(self) -> DataLoader[Track]:
+    def val_dataloader(self) -> DataLoader[Batch]:
         """Return the loader of the validation part."""
         return self._evaluation_loader("validation")
 
-    def test_dataloader(self) -> DataLoader[Track]:
+    def test_dataloader(self) -> DataLoader[Batch]:
         """Return the loader of the labelled test tracks."""
         return self._evaluation_loader("test")
 
-    def predict_dataloader(self) -> DataLoader[Track]:
+    def predict_dataloader(self) -> DataLoader[Batch]:
         """Return the loader of all test tracks."""
         return self._evaluation_loader("predict")
 
@@ -242,7 +243,7 @@ class FolderDataModule(SpectrogramDataModule):
         store = open_tracks(self.root, part.folder, part.ids, rows, self.features, self.store_dtype, self.cache)
         return SpectrogramDataset(store, part.ids, part.targets, self.columns)
 
-    def _evaluation_loader(self, part: str) -> DataLoader[Track]:
+    def _evaluation_loader(self, part: str) -> DataLoader[Batch]:
         dataset, rank, world_size = self._share(part)
         order = evaluation_order(len(dataset), rank, world_size)
         return self._loader(dataset, batch_size=self.batch_size, sampler=order)
@@ -255,5 +256,5 @@ class FolderDataModule(SpectrogramDataModule):
             raise UserError(f"{self.root}: {len(dataset)} {part} tracks for {world_size} processes; use fewer devices")
         return dataset, rank, world_size
 
-    def _loader(self, dataset: SpectrogramDataset, **sampling: object) -> DataLoader[Track]:
+    def _loader(self, dataset: SpectrogramDataset, **sampling: object) -> DataLoader[Batch]:
         return make_loader(dataset, self.trainer, self.num_workers, self.pin_memory, **sampling)

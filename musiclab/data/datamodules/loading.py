@@ -3,11 +3,13 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from pytorch_lightning import Trainer
 from torch.utils.data import DataLoader
 
-from musiclab.data.dataset import SpectrogramDataset, Track, collate
+from musiclab.batch import Batch
+from musiclab.data.dataset import SpectrogramDataset
 from musiclab.data.store import SpectrogramStore, StoreDtype, open_store
 from musiclab.errors import UserError
 
@@ -36,13 +38,18 @@ def open_tracks(
     return store
 
 
+def as_it_is(batch: Any) -> Any:
+    """Return what a dataset gives, for those that make whole batches."""
+    return batch
+
+
 def make_loader(
     dataset: SpectrogramDataset,
     trainer: Trainer | None,
     num_workers: int | None,
     pin_memory: bool | None,
     **sampling: object,
-) -> DataLoader[Track]:
+) -> DataLoader[Batch]:
     """Return a loader of batches, with as many workers and as much pinning as the hardware wants if None."""
     on_gpu = trainer is not None and trainer.strategy.root_device.type == "cuda"
     workers = num_workers
@@ -54,7 +61,7 @@ def make_loader(
     return DataLoader(
         dataset,
         num_workers=workers,
-        collate_fn=collate,
+        collate_fn=as_it_is,
         pin_memory=on_gpu if pin_memory is None else pin_memory,
         persistent_workers=workers > 0,
         **sampling,  # type: ignore[arg-type]
