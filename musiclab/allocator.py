@@ -19,4 +19,4 @@ def keep_freed_memory() -> None:
     libc = ctypes.CDLL(None)
     libc.mallopt(M_MMAP_THRESHOLD, 1 << 30)
     libc.mallopt(M_TRIM_THRESHOLD, (1 << 31) - 1)
-    libc.mallopt(M_TOP_PAD, 1 << 28)
+    libc.mallopt(M_TOP_PAD, 1 << 24)  # what little room there may be under a limit must not be asked for at once
