@@ -42,7 +42,7 @@ class FolderDataModule(SpectrogramDataModule):
             proportion.
         seed: Seed of the split and of ``limit``; the order of training comes from ``seed_everything``.
         shuffle: Train in a new order each epoch; else in the same one, drawn once.
-        by_length: Put tracks of similar length into a training batch; null: for beat-synced tracks.
+        by_length: Put tracks of similar length into a batch; null: for beat-synced tracks.
         store_dtype: Precision of the packed store.
         cache: Folder of the packed store; null: ``$MUSICLAB_CACHE``, else the user's cache folder.
         num_workers: Loading processes; null: none on a CPU, up to 4 beside a GPU.
@@ -245,7 +245,7 @@ class FolderDataModule(SpectrogramDataModule):
 
     def _evaluation_loader(self, part: str) -> DataLoader[Batch]:
         dataset, rank, world_size = self._share(part)
-        order = evaluation_order(len(dataset), rank, world_size)
+        order = evaluation_order(dataset.lengths, by_length=self.by_length, rank=rank, world_size=world_size)
         return self._loader(dataset, batch_size=self.batch_size, sampler=order)
 
     def _share(self, part: str) -> tuple[SpectrogramDataset, int, int]:
