@@ -76,7 +76,7 @@ def _split(tracks: npt.NDArray[np.int64], size: int) -> list[npt.NDArray[np.int6
 
 
 def evaluation_order(
-    lengths: npt.NDArray[np.int64], *, by_length: bool = False, rank: int = 0, world_size: int = 1
+    lengths: npt.NDArray[np.int64], by_length: bool = False, rank: int = 0, world_size: int = 1
 ) -> list[int]:
     """Return the tracks that a process evaluates: each track is evaluated exactly once, by one process.
 

@@ -53,6 +53,7 @@ class SpectrogramStore:
         ids: Track ids, in the order of the file names.
         lengths: Frames of each track, ``(tracks,)``.
         rows: Values per frame: 128 (mel) or 140 (mel and chroma).
+        dtype: Of the frames.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -61,7 +62,7 @@ class SpectrogramStore:
         self.ids: list[str] = index["ids"]
         self.lengths: npt.NDArray[np.int64] = np.array(index["lengths"], dtype=np.int64)
         self.rows: int = index["rows"]
-        self._dtype = np.dtype(index["dtype"])
+        self.dtype = np.dtype(index["dtype"])
         self._ends = np.cumsum(self.lengths)
         self._positions = {identifier: position for position, identifier in enumerate(self.ids)}
         self._open()
@@ -77,8 +78,8 @@ class SpectrogramStore:
         """
         length = int(self.lengths[position])
         start = int(self._ends[position]) - length
-        frames = np.empty((length, self.rows), self._dtype)
-        _read(self._descriptor, self.folder / "frames.bin", start * self.rows * self._dtype.itemsize, frames)
+        frames = np.empty((length, self.rows), self.dtype)
+        _read(self._descriptor, self.folder / "frames.bin", start * self.rows * self.dtype.itemsize, frames)
         return frames
 
     def positions(self, ids: Sequence[str]) -> npt.NDArray[np.int64]:

@@ -12,9 +12,10 @@ from torch.utils.data import DataLoader
 
 from musiclab.batch import Batch
 from musiclab.data.datamodules.base import Features, SpectrogramDataModule
-from musiclab.data.datamodules.loading import make_loader, open_tracks
+from musiclab.data.datamodules.loading import make_loader, open_tracks, share_out
 from musiclab.data.datamodules.parts import Part, join, limit_part, limit_parts, select
 from musiclab.data.dataset import SpectrogramDataset
+from musiclab.data.device import Placement
 from musiclab.data.sampling import TrainingBatches, evaluation_order
 from musiclab.data.splitting import Split, split_tracks
 from musiclab.data.store import StoreDtype
@@ -47,6 +48,8 @@ class FolderDataModule(SpectrogramDataModule):
         cache: Folder of the packed store; null: ``$MUSICLAB_CACHE``, else the user's cache folder.
         num_workers: Loading processes; null: none on a CPU, up to 4 beside a GPU.
         pin_memory: Load into pinned memory; null: beside a GPU.
+        on_device: Keep the frames on the GPU and make batches there; null: if they take up to half of its free memory
+            and neither ``num_workers`` nor ``pin_memory`` is given.
     """
 
     demo_folder: str
@@ -69,6 +72,7 @@ class FolderDataModule(SpectrogramDataModule):
         cache: str | Path | None = None,
         num_workers: int | None = None,
         pin_memory: bool | None = None,
+        on_device: bool | None = None,
     ) -> None:
         super().__init__()
         if root is None:
@@ -96,6 +100,7 @@ class FolderDataModule(SpectrogramDataModule):
         self.cache = cache
         self.num_workers = num_workers
         self.pin_memory = pin_memory
+        self._placement = Placement(on_device, num_workers, pin_memory)
         self._resumed_epoch = 0
         self._datasets: dict[str, SpectrogramDataset] = {}
 
@@ -188,7 +193,7 @@ class FolderDataModule(SpectrogramDataModule):
             rank=rank,
             world_size=world_size,
         )
-        return self._loader(dataset, batch_sampler=batches)
+        return make_loader(dataset, self.trainer, self.num_workers, self.pin_memory, batch_sampler=batches)
 
     def state_dict(self) -> dict[str, int]:
         """Return what a checkpoint keeps: the number of the next epoch."""
@@ -239,22 +244,17 @@ class FolderDataModule(SpectrogramDataModule):
         )
 
     def _dataset(self, part: Part) -> SpectrogramDataset:
-        rows = self.columns.stop
-        store = open_tracks(self.root, part.folder, part.ids, rows, self.features, self.store_dtype, self.cache)
+        store = open_tracks(self.root, part, self.columns.stop, self.features, self.store_dtype, self.cache)
         return SpectrogramDataset(store, part.ids, part.targets, self.columns)
 
     def _evaluation_loader(self, part: str) -> DataLoader[Batch]:
-        dataset, rank, world_size = self._share(part)
-        order = evaluation_order(dataset.lengths, by_length=self.by_length, rank=rank, world_size=world_size)
-        return self._loader(dataset, batch_size=self.batch_size, sampler=order)
+        dataset, *share = self._share(part)
+        order = evaluation_order(dataset.lengths, self.by_length, *share)
+        return make_loader(
+            dataset, self.trainer, self.num_workers, self.pin_memory, batch_size=self.batch_size, sampler=order
+        )
 
     def _share(self, part: str) -> tuple[SpectrogramDataset, int, int]:
         """Return the tracks of a part, and this process and the number of processes that share them."""
-        dataset = self._datasets[part]
-        rank, world_size = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
-        if len(dataset) < world_size:
-            raise UserError(f"{self.root}: {len(dataset)} {part} tracks for {world_size} processes; use fewer devices")
-        return dataset, rank, world_size
-
-    def _loader(self, dataset: SpectrogramDataset, **sampling: object) -> DataLoader[Batch]:
-        return make_loader(dataset, self.trainer, self.num_workers, self.pin_memory, **sampling)
+        rank, world_size = share_out(self.root, part, len(self._datasets[part]), self.trainer)
+        return self._placement.place(self._datasets, part, self.trainer), rank, world_size
