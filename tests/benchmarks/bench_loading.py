@@ -230,7 +230,7 @@ def main() -> None:
     print(
         f"\n{tracks} tracks of {FRAMES} frames, {ROWS} rows, float64: {source:.0f} MB; "
         f"the store, float16: {store:.0f} MB\n"
-        f"Epochs of {first['tracks']:.0f} tracks, mel, batches of {BATCH_SIZE}, one thread, no workers, processor seconds\n"
+        f"Epochs of {first['tracks']:.0f} tracks, mel, batches of {BATCH_SIZE}, one thread, processor seconds\n"
     )
     print_table(first, later, preloaded)
 
