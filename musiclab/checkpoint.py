@@ -9,7 +9,7 @@ import torch
 
 from musiclab.errors import UserError
 
-MACHINE_SETTINGS = ("cache", "num_workers", "pin_memory")
+MACHINE_SETTINGS = ("cache", "num_workers", "pin_memory", "on_device")
 """Data settings of a checkpoint that say nothing about another machine."""
 
 

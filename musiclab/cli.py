@@ -45,7 +45,7 @@ TOOLS = {
 
 
 HINTS = (
-    "does not have many workers",  # memory-mapped tracks are loaded faster without
+    "does not have many workers",  # tracks of a store are loaded faster without
     "smaller than the logging interval",
     "Checkpoint directory .* exists and is not empty",  # a resumed run goes on in its own folder
     "The dirpath has changed from",

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.loggers import TensorBoardLogger
 
+from musiclab.checkpoint import MACHINE_SETTINGS
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-NOT_COMPARED = {"_instantiator", "_class_path", "root", "cache", "num_workers", "pin_memory", "target_names", "seconds"}
+NOT_COMPARED = {"_instantiator", "_class_path", "root", *MACHINE_SETTINGS, "target_names", "seconds"}
 """Hyperparameters that say nothing about a result, or the same in all runs that one would compare."""
 
 OPTIMISATION = ("lr", "max_lr", "weight_decay", "momentum")

@@ -1,6 +1,6 @@
-"""Tracks of a store with their targets, and their collation into batches."""
+"""Tracks of a store with their targets, made into batches."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -14,14 +14,14 @@ from musiclab.data.store import SpectrogramStore
 
 
 class Track(NamedTuple):
-    """One item of a dataset: frames ``(time, features)``, not copied from the store yet, target and id."""
+    """A track by itself: frames ``(time, features)``, target and id."""
 
     frames: npt.NDArray[np.floating]
     target: Tensor
     id: str
 
 
-class SpectrogramDataset(Dataset[Track]):
+class SpectrogramDataset(Dataset[Batch]):
     """Some tracks of a store, some columns of their frames, and a target for each track.
 
     Args:
@@ -46,18 +46,34 @@ class SpectrogramDataset(Dataset[Track]):
     def __len__(self) -> int:
         return len(self.ids)
 
-    def __getitem__(self, index: int) -> Track:
-        frames = self.store[self.positions[index]][:, self.columns]
-        return Track(frames, self.targets[index], self.ids[index])
+    def __getitem__(self, index: int) -> Batch:
+        return self.__getitems__([index])
+
+    def __getitems__(self, indices: Sequence[int]) -> Batch:
+        """Return a batch of tracks, which a loader asks for at once; one is read at a time."""
+        positions = self.positions[indices]
+        frames = (self.store[position][:, self.columns] for position in positions)
+        lengths = torch.from_numpy(self.store.lengths[positions])
+        spectrograms = pad(frames, lengths, self.columns.stop - self.columns.start)
+        return Batch(spectrograms, lengths, self.targets[indices], [self.ids[index] for index in indices])
 
 
 def collate(tracks: Sequence[Track]) -> Batch:
-    """Pad tracks to the longest of them and convert them to float32, with a single copy."""
+    """Make a batch of tracks."""
     lengths = torch.tensor([len(track.frames) for track in tracks])
-    features = tracks[0].frames.shape[1]
-    spectrograms = torch.zeros(len(tracks), int(lengths.max()), features)
-    array = spectrograms.numpy()
-    for row, track in zip(array, tracks, strict=True):
-        row[: len(track.frames)] = track.frames
+    spectrograms = pad((track.frames for track in tracks), lengths, tracks[0].frames.shape[1])
     targets = torch.stack([track.target for track in tracks])
     return Batch(spectrograms, lengths, targets, [track.id for track in tracks])
+
+
+def pad(tracks: Iterable[npt.NDArray[np.floating]], lengths: Tensor, features: int) -> Tensor:
+    """Pad frames of tracks with zeros to the longest and convert them to float32, with a single copy.
+
+    Returns:
+        ``(batch, time, features)``.
+    """
+    spectrograms = torch.empty(len(lengths), int(lengths.max()), features)
+    for row, frames in zip(spectrograms, tracks, strict=True):
+        row[: len(frames)] = torch.from_numpy(frames)  # from float16, NumPy would take ten times as long
+        row[len(frames) :] = 0
+    return spectrograms

@@ -1,6 +1,6 @@
-"""Which tracks make up which training batch."""
+"""Which tracks make up which batch."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -75,6 +75,18 @@ def _split(tracks: npt.NDArray[np.int64], size: int) -> list[npt.NDArray[np.int6
     return [tracks[start : start + size] for start in range(0, len(tracks), size)]
 
 
-def evaluation_order(tracks: int, rank: int, world_size: int) -> Sequence[int]:
-    """Return the tracks that a process evaluates: each track is evaluated exactly once, by one process."""
-    return range(rank, tracks, world_size)
+def evaluation_order(
+    lengths: npt.NDArray[np.int64], by_length: bool = False, rank: int = 0, world_size: int = 1
+) -> list[int]:
+    """Return the tracks that a process evaluates: each track is evaluated exactly once, by one process.
+
+    Args:
+        lengths: Frames of each track, ``(tracks,)``.
+        by_length: The longest tracks first, so that batches are of similar lengths, and what does not fit into memory
+            fails at once; else the tracks in their own order.
+        rank: This process.
+        world_size: Number of processes; they take turns, so that each has tracks of every length.
+    """
+    tracks = np.argsort(-lengths, kind="stable") if by_length else np.arange(len(lengths))
+    own: list[int] = tracks[rank::world_size].tolist()
+    return own

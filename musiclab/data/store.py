@@ -1,9 +1,9 @@
-"""A folder's arrays packed once into one memory-mapped file.
+"""A folder's arrays packed once into one file, of which tracks are read as they are needed.
 
 An epoch over thousands of ``.npy`` files opens, reads and transposes each of them again. The store does that once:
-it writes all tracks of a folder one after the other, as contiguous ``(time, rows)`` frames, into a single file that
-every worker and process maps. The operating system shares its pages and takes them back when memory is short, so the
-RAM in use does not grow with the data set.
+it writes all tracks of a folder one after the other, as contiguous ``(time, rows)`` frames, into a single file. Every
+worker and process reads a track by a single call, so its memory does not grow with the data set. What is read again is
+in the system's page cache, which all processes share, and which gives way when memory is short.
 
 A store is a folder in the cache::
 
@@ -19,7 +19,9 @@ anew; a store is complete when its folder exists, since it is written under a te
 import glob
 import hashlib
 import json
+import os
 import shutil
+import weakref
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -42,12 +44,16 @@ CHUNK = 1024
 
 
 class SpectrogramStore:
-    """All tracks of a folder, memory-mapped; made by :func:`open_store`.
+    """All tracks of a folder; made by :func:`open_store`.
+
+    Its file stays open, so that it can be read for as long as this object lives, even if the folder is removed. Reading
+    needs no position in the file, so processes that were forked can read at the same time.
 
     Attributes:
         ids: Track ids, in the order of the file names.
         lengths: Frames of each track, ``(tracks,)``.
         rows: Values per frame: 128 (mel) or 140 (mel and chroma).
+        dtype: Of the frames.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -56,18 +62,25 @@ class SpectrogramStore:
         self.ids: list[str] = index["ids"]
         self.lengths: npt.NDArray[np.int64] = np.array(index["lengths"], dtype=np.int64)
         self.rows: int = index["rows"]
-        self._dtype = np.dtype(index["dtype"])
+        self.dtype = np.dtype(index["dtype"])
         self._ends = np.cumsum(self.lengths)
         self._positions = {identifier: position for position, identifier in enumerate(self.ids)}
-        self._map()
+        self._open()
 
     def __len__(self) -> int:
         return len(self.ids)
 
     def __getitem__(self, position: int) -> npt.NDArray[np.floating]:
-        """Return the frames of one track, ``(time, rows)``: a view of the file, to be copied and not written to."""
-        end = self._ends[position]
-        return self._frames[end - self.lengths[position] : end]
+        """Read the frames of one track, ``(time, rows)``.
+
+        Raises:
+            UserError: If the file ends before they do.
+        """
+        length = int(self.lengths[position])
+        start = int(self._ends[position]) - length
+        frames = np.empty((length, self.rows), self.dtype)
+        _read(self._descriptor, self.folder / "frames.bin", start * self.rows * self.dtype.itemsize, frames)
+        return frames
 
     def positions(self, ids: Sequence[str]) -> npt.NDArray[np.int64]:
         """Return the position of each track of ``ids``.
@@ -84,24 +97,41 @@ class SpectrogramStore:
         self, positions: npt.NDArray[np.int64], columns: slice
     ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         """Return mean and standard deviation of each of ``columns`` over all frames of the given tracks."""
-        moments = np.load(self.folder / "moments.npy", mmap_mode="r", allow_pickle=False)
         chunks = [positions[start : start + CHUNK] for start in range(0, len(positions), CHUNK)]
-        total, squares = sum(moments[chunk, :, columns].sum(axis=0) for chunk in chunks)
+        total, squares = sum(self._moments(chunk)[:, :, columns].sum(axis=0) for chunk in chunks)
         frames = self.lengths[positions].sum()
         mean = total / frames
         return mean, np.sqrt(np.maximum(squares / frames - mean**2, 0.0))
 
+    def _moments(self, positions: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+        """Read the sums and sums of squares of some tracks, ``(tracks, 2, rows)``."""
+        path = self.folder / "moments.npy"
+        moments = np.empty((len(positions), 2, self.rows), "<f8")
+        with path.open("rb") as stream:
+            np.lib.format.read_magic(stream)
+            np.lib.format.read_array_header_1_0(stream)
+            start = stream.tell()
+            for track, position in zip(moments, positions, strict=True):
+                _read(stream.fileno(), path, start + int(position) * track.nbytes, track)
+        return moments
+
     def __getstate__(self) -> dict[str, Any]:
-        # A pickled memory map is a copy of the whole file: worker processes that are spawned map it again.
-        return {key: value for key, value in self.__dict__.items() if key != "_frames"}
+        # Worker processes that are spawned have to open the file themselves.
+        return {key: value for key, value in self.__dict__.items() if key != "_descriptor"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self._map()
+        self._open()
 
-    def _map(self) -> None:
-        shape = (int(self._ends[-1]), self.rows)
-        self._frames = np.memmap(self.folder / "frames.bin", dtype=self._dtype, mode="r", shape=shape)
+    def _open(self) -> None:
+        self._descriptor = os.open(self.folder / "frames.bin", os.O_RDONLY | os.O_CLOEXEC)
+        weakref.finalize(self, os.close, self._descriptor)
+
+
+def _read(descriptor: int, path: Path, offset: int, array: npt.NDArray[Any]) -> None:
+    """Fill ``array`` with the bytes of a file from ``offset`` on."""
+    if os.preadv(descriptor, [array.data], offset) != array.nbytes:
+        raise UserError(f"{path}: truncated; remove {path.parent}, and the next run packs it anew")
 
 
 def open_store(source: str | Path, dtype: StoreDtype = "float16", cache: str | Path | None = None) -> SpectrogramStore:
@@ -158,7 +188,7 @@ def _store_name(source: Path, files: dict[str, Path], dtype: str) -> tuple[str, 
 
 
 def _remove_outdated(stores: Path, name: str) -> None:
-    """Remove what a killed build left and stores of files that have changed since; maps that are open stay valid."""
+    """Remove what a killed build left and stores of files that have changed since; open ones stay readable."""
     for folder in stores.glob(f"{glob.escape(name)}-*"):
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -29,7 +29,7 @@ IRRELEVANT: dict[str, Sequence[str]] = {
         "profiler",
         "strategy",
     ),
-    "data": ("cache", "num_workers", "pin_memory"),
+    "data": ("cache", "num_workers", "pin_memory", "on_device"),
 }
 """Settings that say where and on what a run was made, not what was learnt; the record knows the number of processes."""
 

@@ -168,7 +168,7 @@ def print_table(network: str, case: Case, results: dict[str, list[Result]]) -> N
         "evaluation, s": "evaluation",
         "growth of peak memory (RSS), MB": "peak RSS",
         "  anonymous: its own, peak, MB": MEASURES[0],
-        "  file-backed: mapped, peak, MB": MEASURES[1],
+        "  file-backed: libraries, peak, MB": MEASURES[1],
     }
     for title, name in rows.items():
         if name in results[WAYS[0]][0]:

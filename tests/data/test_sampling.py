@@ -125,8 +125,31 @@ def test_processes_have_as_many_batches_and_tracks_each_and_no_track_twice(lengt
     assert set(tracks) <= set(range(len(lengths)))
 
 
-@given(tracks=st.integers(0, 50), world_size=st.integers(1, 4))
-def test_evaluation_covers_each_track_once(tracks, world_size):
-    shares = [list(evaluation_order(tracks, rank, world_size)) for rank in range(world_size)]
-    assert sorted(flat(shares)) == list(range(tracks))
+@given(lengths=st.lists(st.integers(1, 9), max_size=50), world_size=st.integers(1, 4), by_length=st.booleans())
+def test_evaluation_covers_each_track_once(lengths, world_size, by_length):
+    shares = [
+        evaluation_order(np.array(lengths, int), by_length=by_length, rank=rank, world_size=world_size)
+        for rank in range(world_size)
+    ]
+    assert sorted(flat(shares)) == list(range(len(lengths)))
     assert max(map(len, shares)) - min(map(len, shares)) <= 1
+
+
+def test_evaluation_is_in_the_order_of_the_tracks_or_from_the_longest_on():
+    lengths = np.array([3, 5, 3, 7, 5])
+    assert evaluation_order(lengths) == [0, 1, 2, 3, 4]
+    assert evaluation_order(lengths, by_length=True) == [3, 1, 4, 0, 2]
+    assert evaluation_order(lengths, by_length=True, rank=1, world_size=2) == [1, 0]
+
+
+@pytest.mark.parametrize("world_size", [1, 3])
+def test_evaluation_by_length_needs_less_padding(world_size):
+    def batches(by_length):
+        orders = [
+            evaluation_order(LENGTHS, by_length=by_length, rank=rank, world_size=world_size)
+            for rank in range(world_size)
+        ]
+        return [order[start : start + 8] for order in orders for start in range(0, len(order), 8)]
+
+    assert padding(batches(False)) > 0.4
+    assert padding(batches(True)) < 0.05

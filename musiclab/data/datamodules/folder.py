@@ -10,10 +10,12 @@ from lightning_utilities.core.rank_zero import rank_zero_info
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from musiclab.batch import Batch
 from musiclab.data.datamodules.base import Features, SpectrogramDataModule
-from musiclab.data.datamodules.loading import make_loader, open_tracks
+from musiclab.data.datamodules.loading import make_loader, open_tracks, share_out
 from musiclab.data.datamodules.parts import Part, join, limit_part, limit_parts, select
-from musiclab.data.dataset import SpectrogramDataset, Track
+from musiclab.data.dataset import SpectrogramDataset
+from musiclab.data.device import Placement
 from musiclab.data.sampling import TrainingBatches, evaluation_order
 from musiclab.data.splitting import Split, split_tracks
 from musiclab.data.store import StoreDtype
@@ -41,11 +43,13 @@ class FolderDataModule(SpectrogramDataModule):
             proportion.
         seed: Seed of the split and of ``limit``; the order of training comes from ``seed_everything``.
         shuffle: Train in a new order each epoch; else in the same one, drawn once.
-        by_length: Put tracks of similar length into a training batch; null: for beat-synced tracks.
+        by_length: Put tracks of similar length into a batch; null: for beat-synced tracks.
         store_dtype: Precision of the packed store.
         cache: Folder of the packed store; null: ``$MUSICLAB_CACHE``, else the user's cache folder.
         num_workers: Loading processes; null: none on a CPU, up to 4 beside a GPU.
         pin_memory: Load into pinned memory; null: beside a GPU.
+        on_device: Keep the frames on the GPU and make batches there; null: if they take up to half of its free memory
+            and neither ``num_workers`` nor ``pin_memory`` is given.
     """
 
     demo_folder: str
@@ -68,6 +72,7 @@ class FolderDataModule(SpectrogramDataModule):
         cache: str | Path | None = None,
         num_workers: int | None = None,
         pin_memory: bool | None = None,
+        on_device: bool | None = None,
     ) -> None:
         super().__init__()
         if root is None:
@@ -95,6 +100,7 @@ class FolderDataModule(SpectrogramDataModule):
         self.cache = cache
         self.num_workers = num_workers
         self.pin_memory = pin_memory
+        self._placement = Placement(on_device, num_workers, pin_memory)
         self._resumed_epoch = 0
         self._datasets: dict[str, SpectrogramDataset] = {}
 
@@ -174,7 +180,7 @@ class FolderDataModule(SpectrogramDataModule):
         """Return the targets of the training part."""
         return self._datasets["train"].targets
 
-    def train_dataloader(self) -> DataLoader[Track]:
+    def train_dataloader(self) -> DataLoader[Batch]:
         """Return the loader of the training part; each epoch is drawn from the run's seed and its number."""
         dataset, rank, world_size = self._share("train")
         batches = TrainingBatches(
@@ -187,7 +193,7 @@ class FolderDataModule(SpectrogramDataModule):
             rank=rank,
             world_size=world_size,
         )
-        return self._loader(dataset, batch_sampler=batches)
+        return make_loader(dataset, self.trainer, self.num_workers, self.pin_memory, batch_sampler=batches)
 
     def state_dict(self) -> dict[str, int]:
         """Return what a checkpoint keeps: the number of the next epoch."""
@@ -205,15 +211,15 @@ class FolderDataModule(SpectrogramDataModule):
         started: int = self.trainer.fit_loop.epoch_progress.current.processed  # type: ignore[attr-defined]
         return max(started, self._resumed_epoch)
 
-    def val_dataloader(self) -> DataLoader[Track]:
+    def val_dataloader(self) -> DataLoader[Batch]:
         """Return the loader of the validation part."""
         return self._evaluation_loader("validation")
 
-    def test_dataloader(self) -> DataLoader[Track]:
+    def test_dataloader(self) -> DataLoader[Batch]:
         """Return the loader of the labelled test tracks."""
         return self._evaluation_loader("test")
 
-    def predict_dataloader(self) -> DataLoader[Track]:
+    def predict_dataloader(self) -> DataLoader[Batch]:
         """Return the loader of all test tracks."""
         return self._evaluation_loader("predict")
 
@@ -238,22 +244,17 @@ class FolderDataModule(SpectrogramDataModule):
         )
 
     def _dataset(self, part: Part) -> SpectrogramDataset:
-        rows = self.columns.stop
-        store = open_tracks(self.root, part.folder, part.ids, rows, self.features, self.store_dtype, self.cache)
+        store = open_tracks(self.root, part, self.columns.stop, self.features, self.store_dtype, self.cache)
         return SpectrogramDataset(store, part.ids, part.targets, self.columns)
 
-    def _evaluation_loader(self, part: str) -> DataLoader[Track]:
-        dataset, rank, world_size = self._share(part)
-        order = evaluation_order(len(dataset), rank, world_size)
-        return self._loader(dataset, batch_size=self.batch_size, sampler=order)
+    def _evaluation_loader(self, part: str) -> DataLoader[Batch]:
+        dataset, *share = self._share(part)
+        order = evaluation_order(dataset.lengths, self.by_length, *share)
+        return make_loader(
+            dataset, self.trainer, self.num_workers, self.pin_memory, batch_size=self.batch_size, sampler=order
+        )
 
     def _share(self, part: str) -> tuple[SpectrogramDataset, int, int]:
         """Return the tracks of a part, and this process and the number of processes that share them."""
-        dataset = self._datasets[part]
-        rank, world_size = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
-        if len(dataset) < world_size:
-            raise UserError(f"{self.root}: {len(dataset)} {part} tracks for {world_size} processes; use fewer devices")
-        return dataset, rank, world_size
-
-    def _loader(self, dataset: SpectrogramDataset, **sampling: object) -> DataLoader[Track]:
-        return make_loader(dataset, self.trainer, self.num_workers, self.pin_memory, **sampling)
+        rank, world_size = share_out(self.root, part, len(self._datasets[part]), self.trainer)
+        return self._placement.place(self._datasets, part, self.trainer), rank, world_size

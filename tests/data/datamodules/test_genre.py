@@ -259,6 +259,16 @@ def test_beat_synced_tracks_are_batched_by_length(genre_root, options, by_length
     assert all((length.diff() >= 0).all() for length in lengths) is by_length
 
 
+@pytest.mark.parametrize(("stage", "loader"), [("fit", "val"), ("test", "test"), ("predict", "predict")])
+def test_evaluation_by_length_begins_with_the_longest_tracks(genre_root, stage, loader):
+    sorted_by_length, plain = (
+        list(getattr(prepared(genre_root, stage, batch_size=4, by_length=by_length), f"{loader}_dataloader")())
+        for by_length in (True, False)
+    )
+    assert (torch.cat([batch.lengths for batch in sorted_by_length]).diff() <= 0).all()
+    assert sorted(ids(sorted_by_length)) == sorted(ids(plain))
+
+
 def test_training_order_is_drawn_from_the_seed_of_the_run(genre_root, monkeypatch):
     orders = []
     for seed in ("1", "1", "2"):
