@@ -76,17 +76,21 @@ def _split(tracks: npt.NDArray[np.int64], size: int) -> list[npt.NDArray[np.int6
 
 
 def evaluation_order(
-    lengths: npt.NDArray[np.int64], by_length: bool = False, rank: int = 0, world_size: int = 1
+    lengths: npt.NDArray[np.int64], batch_size: int, *, by_length: bool = False, rank: int = 0, world_size: int = 1
 ) -> list[int]:
     """Return the tracks that a process evaluates: each track is evaluated exactly once, by one process.
 
     Args:
         lengths: Frames of each track, ``(tracks,)``.
-        by_length: The longest tracks first, so that batches are of similar lengths, and what does not fit into memory
-            fails at once; else the tracks in their own order.
+        batch_size: Tracks per batch and process.
+        by_length: Batch tracks of similar length, for less padding, in an order that depends on nothing else, so that
+            the first batches stand for all; else the tracks in their own order.
         rank: This process.
         world_size: Number of processes; they take turns, so that each has tracks of every length.
     """
-    tracks = np.argsort(-lengths, kind="stable") if by_length else np.arange(len(lengths))
-    own: list[int] = tracks[rank::world_size].tolist()
-    return own
+    tracks = np.argsort(lengths, kind="stable") if by_length else np.arange(len(lengths))
+    batches = _split(tracks[rank::world_size], batch_size)
+    if by_length:
+        whole = len(batches) - 1  # the last one may be smaller
+        batches = [batches[number] for number in (*np.random.default_rng(0).permutation(whole), whole)]
+    return [int(track) for batch in batches for track in batch]

@@ -125,31 +125,41 @@ def test_processes_have_as_many_batches_and_tracks_each_and_no_track_twice(lengt
     assert set(tracks) <= set(range(len(lengths)))
 
 
-@given(lengths=st.lists(st.integers(1, 9), max_size=50), world_size=st.integers(1, 4), by_length=st.booleans())
-def test_evaluation_covers_each_track_once(lengths, world_size, by_length):
+@given(
+    lengths=st.lists(st.integers(1, 9), min_size=4, max_size=50),
+    batch_size=st.integers(1, 9),
+    world_size=st.integers(1, 4),
+    by_length=st.booleans(),
+)
+def test_evaluation_covers_each_track_once(lengths, batch_size, world_size, by_length):
     shares = [
-        evaluation_order(np.array(lengths, int), by_length=by_length, rank=rank, world_size=world_size)
+        evaluation_order(np.array(lengths), batch_size, by_length=by_length, rank=rank, world_size=world_size)
         for rank in range(world_size)
     ]
     assert sorted(flat(shares)) == list(range(len(lengths)))
     assert max(map(len, shares)) - min(map(len, shares)) <= 1
 
 
-def test_evaluation_is_in_the_order_of_the_tracks_or_from_the_longest_on():
+def test_evaluation_is_in_the_order_of_the_tracks():
     lengths = np.array([3, 5, 3, 7, 5])
-    assert evaluation_order(lengths) == [0, 1, 2, 3, 4]
-    assert evaluation_order(lengths, by_length=True) == [3, 1, 4, 0, 2]
-    assert evaluation_order(lengths, by_length=True, rank=1, world_size=2) == [1, 0]
+    assert evaluation_order(lengths, 2) == [0, 1, 2, 3, 4]
+    assert evaluation_order(lengths, 2, rank=1, world_size=2) == [1, 3]
 
 
 @pytest.mark.parametrize("world_size", [1, 3])
 def test_evaluation_by_length_needs_less_padding(world_size):
     def batches(by_length):
         orders = [
-            evaluation_order(LENGTHS, by_length=by_length, rank=rank, world_size=world_size)
+            evaluation_order(LENGTHS, 8, by_length=by_length, rank=rank, world_size=world_size)
             for rank in range(world_size)
         ]
         return [order[start : start + 8] for order in orders for start in range(0, len(order), 8)]
 
     assert padding(batches(False)) > 0.4
     assert padding(batches(True)) < 0.05
+
+
+def test_the_first_batches_of_an_evaluation_by_length_are_of_all_lengths():
+    order = evaluation_order(LENGTHS, 8, by_length=True)
+    first = LENGTHS[order[: len(order) // 4]]
+    assert abs(np.mean(first) - LENGTHS.mean()) < 0.15 * LENGTHS.mean()

@@ -248,11 +248,10 @@ class FolderDataModule(SpectrogramDataModule):
         return SpectrogramDataset(store, part.ids, part.targets, self.columns)
 
     def _evaluation_loader(self, part: str) -> DataLoader[Batch]:
-        dataset, *share = self._share(part)
-        order = evaluation_order(dataset.lengths, self.by_length, *share)
-        return make_loader(
-            dataset, self.trainer, self.num_workers, self.pin_memory, batch_size=self.batch_size, sampler=order
-        )
+        dataset, rank, world_size = self._share(part)
+        size = self.batch_size
+        order = evaluation_order(dataset.lengths, size, by_length=self.by_length, rank=rank, world_size=world_size)
+        return make_loader(dataset, self.trainer, self.num_workers, self.pin_memory, batch_size=size, sampler=order)
 
     def _share(self, part: str) -> tuple[SpectrogramDataset, int, int]:
         """Return the tracks of a part, and this process and the number of processes that share them."""
