@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple, Self
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,22 +17,11 @@ from musiclab.batch import Batch
 from musiclab.errors import UserError
 from musiclab.features import FRAME_SECONDS
 from musiclab.models import LSTM, Backbone
+from musiclab.tasks.optimisation import Optimisation, align_states, check_clipping, gradient_norm
 from musiclab.tasks.transfer import FrozenBackbone, FrozenEpochs, load_backbone
 
 INPUT_HPARAMS = ("features", "beat_synced", "seconds")
 """What a network was trained on, as the datamodule says it."""
-
-
-class Optimisation(NamedTuple):
-    """What makes the optimizer and the scheduler."""
-
-    optimizer: OptimizerCallable
-    lr_scheduler: LRSchedulerCallable | None
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        # The command line's factories hold on to its parser and, through it, to the data; weight averaging, which
-        # copies the task, must not copy those.
-        return self
 
 
 class SpectrogramTask(LightningModule):
@@ -142,7 +131,7 @@ class SpectrogramTask(LightningModule):
         return batch
 
     def on_train_start(self) -> None:
-        """Refuse to go on with a learning-rate schedule that was made for a run of another length.
+        """Refuse a learning-rate schedule that was made for a run of another length; prepare what was resumed.
 
         Raises:
             UserError: Saying how many steps the schedule has and how many the run.
@@ -155,6 +144,8 @@ class SpectrogramTask(LightningModule):
                     f"the checkpoint's learning-rate schedule has {planned} steps, but this run {steps}; resume with "
                     f"the data, batch_size and max_epochs that it was started with{self._batches_before()}"
                 )
+        for optimizer in self.trainer.optimizers:
+            align_states(optimizer)
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Seed dropout and augmentation from the run's seed, the process and the step.
@@ -170,8 +161,7 @@ class SpectrogramTask(LightningModule):
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         """Log the norm of the gradient, before it is clipped."""
-        norms = [parameter.grad.norm() for parameter in self.parameters() if parameter.grad is not None]
-        self.log("gradient_norm", torch.stack(norms).norm())
+        self.log("gradient_norm", gradient_norm(self.parameters(), optimizer, self.trainer.precision_plugin))
 
     def parameter_groups(self) -> Iterable[Any]:
         """Return what the optimizer is made for: all parameters."""
@@ -181,6 +171,7 @@ class SpectrogramTask(LightningModule):
         """Return the optimizer, and the scheduler with the interval that suits it."""
         make_optimizer, make_scheduler = self._optimisation
         optimizer = make_optimizer(self.parameter_groups())
+        check_clipping(optimizer, self.trainer)
         if make_scheduler is None:
             return optimizer
         steps = self.trainer.estimated_stepping_batches
