@@ -5,6 +5,7 @@ from functools import partial
 import torch
 from pytorch_lightning import Trainer
 from pytorch_lightning.loggers import CSVLogger
+from torch import nn
 from torch.utils.data import DataLoader
 
 from musiclab.batch import Batch
@@ -15,6 +16,19 @@ GENRES = ["Blues", "Folk", "Jazz", "Rock"]
 
 tiny_lstm = partial(LSTM, hidden_size=4, num_layers=1)
 tiny_cnn = partial(CNN, channels=(3, 4), pools=(2, 2), dropout=0.5)
+
+
+class Mean(nn.Module):
+    """A backbone that runs in any precision on any device."""
+
+    embedding_size = 6
+
+    def __init__(self, num_features):
+        super().__init__()
+        self.layer = nn.Linear(num_features, 6)
+
+    def forward(self, spectrograms, lengths):
+        return self.layer(spectrograms.mean(dim=1)).tanh()
 
 
 def make_task(features=6, names=GENRES, backbone=tiny_lstm, sharpness=15, **arguments):

@@ -7,7 +7,7 @@ import pytest
 import torch
 import yaml
 from commands import CONFIGS, error_of, fit_args
-from genre_task import loader, make_batches, make_task, make_trainer
+from genre_task import Mean, loader, make_batches, make_task, make_trainer
 from pytorch_lightning import Callback
 from pytorch_lightning.plugins.precision import MixedPrecision
 from torch import nn
@@ -18,19 +18,6 @@ from musiclab.tasks.optimisation import align_states
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
-
-
-class Mean(nn.Module):
-    """A backbone that runs in any precision on any device."""
-
-    embedding_size = 6
-
-    def __init__(self, num_features):
-        super().__init__()
-        self.layer = nn.Linear(num_features, 6)
-
-    def forward(self, spectrograms, lengths):
-        return self.layer(spectrograms.mean(dim=1)).tanh()
 
 
 def adamw(fused):
