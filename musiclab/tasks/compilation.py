@@ -33,7 +33,8 @@ def compile_backbone(backbone: Backbone, device: torch.device) -> Embed:
     try:
         torch.compile(_trial)(torch.ones(2, device=device))
     except Exception as error:  # PyTorch's own, Triton's or the compiler's
-        reason = str(getattr(error, "inner_exception", error)).strip().splitlines()[0]
+        cause = getattr(error, "inner_exception", error)
+        reason = (str(cause).strip() or repr(cause)).splitlines()[0]
         needed = "a C++ compiler, as g++" if device.type == "cpu" else "Triton"
         raise UserError(
             f"model.compile: torch.compile does not work here ({reason}); install {needed}, or set "
