@@ -48,6 +48,7 @@ format: setup ## put the code into shape
 
 bench: setup ## measure against the plain way, side by side (BENCH=--quick for a small run)
 	$(BIN)/python tests/benchmarks/bench_training.py $(BENCH)
+	$(BIN)/python tests/benchmarks/bench_steps.py $(BENCH)
 	$(BIN)/python tests/benchmarks/bench_loading.py $(BENCH)
 	$(BIN)/python tests/benchmarks/bench_scale.py $(BENCH)
 	$(BIN)/python tests/benchmarks/bench_extract.py $(BENCH)

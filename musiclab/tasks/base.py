@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple, Self
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,22 +17,12 @@ from musiclab.batch import Batch
 from musiclab.errors import UserError
 from musiclab.features import FRAME_SECONDS
 from musiclab.models import LSTM, Backbone
+from musiclab.tasks.compilation import Embed, compile_backbone
+from musiclab.tasks.optimisation import Optimisation, align_states, check_clipping, gradient_norm
 from musiclab.tasks.transfer import FrozenBackbone, FrozenEpochs, load_backbone
 
 INPUT_HPARAMS = ("features", "beat_synced", "seconds")
 """What a network was trained on, as the datamodule says it."""
-
-
-class Optimisation(NamedTuple):
-    """What makes the optimizer and the scheduler."""
-
-    optimizer: OptimizerCallable
-    lr_scheduler: LRSchedulerCallable | None
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        # The command line's factories hold on to its parser and, through it, to the data; weight averaging, which
-        # copies the task, must not copy those.
-        return self
 
 
 class SpectrogramTask(LightningModule):
@@ -52,6 +42,8 @@ class SpectrogramTask(LightningModule):
         pretrained: Checkpoint of any task whose backbone and normalisation a training starts from; its data have to
             have the same features. It is read at the start of ``fit`` only.
         frozen_epochs: For how many epochs the pretrained backbone stays as it is; ``all`` for good.
+        compile: Train with the backbone compiled by ``torch.compile``; pays on GPUs and for long runs at most, after
+            first steps that take up to minutes. Validation, tests and predictions are never compiled.
     """
 
     def __init__(
@@ -67,9 +59,11 @@ class SpectrogramTask(LightningModule):
         augmentations: Sequence[Augmentation] | None = None,
         pretrained: str | None = None,
         frozen_epochs: FrozenEpochs = 0,
+        compile: bool = False,
     ) -> None:
         super().__init__()
         self.save_hyperparameters()
+        self.hparams.pop("compile", None)  # what a machine can compile says nothing about where a run goes on
         # Parts given from Python are no plain values, which a safely loaded checkpoint cannot hold.
         for name in [name for name, value in self.hparams.items() if not _is_plain(value)]:
             del self.hparams[name]
@@ -80,6 +74,8 @@ class SpectrogramTask(LightningModule):
             )
         self.target_names = list(target_names)
         self.backbone = backbone(num_features)
+        self._compiles = compile
+        self._compiled: Embed | None = None
         self.head: nn.Module = nn.Linear(self.backbone.embedding_size, len(target_names))
         self._optimisation = Optimisation(optimizer, lr_scheduler)
         self.augmentations = list(augmentations or [])
@@ -107,10 +103,20 @@ class SpectrogramTask(LightningModule):
             self.feature_std.copy_(torch.where(std > 1e-4, std, torch.ones_like(std)))
 
     def on_fit_start(self) -> None:
-        """Take backbone and normalisation from the pretrained checkpoint; a resumed run has its own by now."""
+        """Take backbone and normalisation from the pretrained checkpoint; a resumed run has its own by now.
+
+        Raises:
+            UserError: If the checkpoint does not fit, or the backbone cannot be compiled.
+        """
         self._world_size = self.trainer.world_size
         if self.pretrained is not None and not self._restored:
             load_backbone(self, self.pretrained, (*INPUT_HPARAMS, "num_features"))
+        if self._compiles:
+            self._compiled = compile_backbone(self.backbone, self.device)
+
+    def on_fit_end(self) -> None:
+        """Forget what was compiled; a task can then be copied and pickled as before."""
+        self._compiled = None
 
     def configure_callbacks(self) -> list[Callback]:
         """Return the callbacks that a task brings along."""
@@ -131,7 +137,8 @@ class SpectrogramTask(LightningModule):
 
     def outputs(self, normalised: Tensor, lengths: Tensor) -> Tensor:
         """Return the outputs for normalised spectrograms."""
-        result: Tensor = self.head(self.backbone(normalised, lengths))
+        embed = self._compiled if self._compiled is not None and self.training else self.backbone
+        result: Tensor = self.head(embed(normalised, lengths))
         return result
 
     def augment(self, batch: Batch) -> Batch:
@@ -142,7 +149,7 @@ class SpectrogramTask(LightningModule):
         return batch
 
     def on_train_start(self) -> None:
-        """Refuse to go on with a learning-rate schedule that was made for a run of another length.
+        """Refuse a learning-rate schedule that was made for a run of another length; prepare what was resumed.
 
         Raises:
             UserError: Saying how many steps the schedule has and how many the run.
@@ -155,6 +162,8 @@ class SpectrogramTask(LightningModule):
                     f"the checkpoint's learning-rate schedule has {planned} steps, but this run {steps}; resume with "
                     f"the data, batch_size and max_epochs that it was started with{self._batches_before()}"
                 )
+        for optimizer in self.trainer.optimizers:
+            align_states(optimizer)
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Seed dropout and augmentation from the run's seed, the process and the step.
@@ -170,8 +179,7 @@ class SpectrogramTask(LightningModule):
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         """Log the norm of the gradient, before it is clipped."""
-        norms = [parameter.grad.norm() for parameter in self.parameters() if parameter.grad is not None]
-        self.log("gradient_norm", torch.stack(norms).norm())
+        self.log("gradient_norm", gradient_norm(self.parameters(), optimizer, self.trainer.precision_plugin))
 
     def parameter_groups(self) -> Iterable[Any]:
         """Return what the optimizer is made for: all parameters."""
@@ -181,6 +189,7 @@ class SpectrogramTask(LightningModule):
         """Return the optimizer, and the scheduler with the interval that suits it."""
         make_optimizer, make_scheduler = self._optimisation
         optimizer = make_optimizer(self.parameter_groups())
+        check_clipping(optimizer, self.trainer)
         if make_scheduler is None:
             return optimizer
         steps = self.trainer.estimated_stepping_batches

@@ -1,0 +1,73 @@
+"""What makes the optimizer, and what has to be known of one that runs fused."""
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple, Self
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.cli import LRSchedulerCallable, OptimizerCallable
+from pytorch_lightning.plugins.precision import MixedPrecision, Precision
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from musiclab.errors import UserError
+
+
+class Optimisation(NamedTuple):
+    """What makes the optimizer and the scheduler."""
+
+    optimizer: OptimizerCallable
+    lr_scheduler: LRSchedulerCallable | None
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        # The command line's factories hold on to its parser and, through it, to the data; weight averaging, which
+        # copies the task, must not copy those.
+        return self
+
+
+def check_clipping(optimizer: Optimizer, trainer: pl.Trainer) -> None:
+    """Refuse to clip gradients where Lightning cannot, before the first step does.
+
+    Raises:
+        UserError: If the optimizer runs fused in mixed precision and gradients are to be clipped.
+    """
+    mixed = isinstance(trainer.precision_plugin, MixedPrecision)
+    if mixed and trainer.gradient_clip_val and _unscales(optimizer):
+        raise UserError(
+            f"trainer.gradient_clip_val is {trainer.gradient_clip_val}, but in mixed precision Lightning clips no "
+            "gradients of a fused optimizer; give --model.optimizer.init_args.fused false"
+        )
+
+
+def align_states(optimizer: Optimizer) -> None:
+    """Lay what an optimizer remembers of each weight out in memory as the weight itself.
+
+    Those of a checkpoint lie as they were saved. A fused step on a CPU takes value by value as they lie, so where the
+    network's layout has changed since, it would go on with those of other weights, without a word.
+    """
+    for weights, state in optimizer.state.items():
+        tensors = {name: value for name, value in state.items() if isinstance(value, Tensor)}
+        for name, value in tensors.items():
+            if value.shape == weights.shape and value.stride() != weights.stride():
+                state[name] = torch.empty_like(weights).copy_(value)
+
+
+def gradient_norm(parameters: Iterable[nn.Parameter], optimizer: Optimizer, precision: Precision) -> Tensor:
+    """Return the norm of the gradient, a scalar; call it before the optimizer's step.
+
+    Args:
+        parameters: What has gradients.
+        optimizer: What makes the step. One that runs fused divides gradients by the loss scale only then.
+        precision: Holds the scaler of the loss, in precision ``16-mixed``.
+    """
+    norms = [parameter.grad.norm() for parameter in parameters if parameter.grad is not None]
+    norm: Tensor = torch.stack(norms).norm()
+    scaler: torch.amp.GradScaler | None = getattr(precision, "scaler", None)
+    if scaler is not None and _unscales(optimizer):
+        norm = norm / scaler.scale(torch.ones_like(norm))  # the scale as a number would wait for the device
+    return norm
+
+
+def _unscales(optimizer: Optimizer) -> bool:
+    """Whether the optimizer's step divides gradients by the loss scale itself, as PyTorch and Lightning ask it."""
+    return getattr(optimizer, "_step_supports_amp_scaling", False)
