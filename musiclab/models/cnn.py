@@ -10,6 +10,9 @@ from musiclab.errors import UserError
 from musiclab.models.backbone import Backbone, frame_mask, masked_max, masked_mean
 from musiclab.models.pooled_norm import PooledBatchNorm2d
 
+FRAMES_AT_A_TIME = 8192
+"""Frames that are evaluated together: the first maps of so many, 32 of 128 features, take 134 MB in float32."""
+
 
 class CNN(Backbone):
     """Blocks of convolution, batch norm, ReLU and max pooling on the spectrogram as a one-channel image.
@@ -53,6 +56,14 @@ class CNN(Backbone):
 
     def forward(self, spectrograms: Tensor, lengths: Tensor) -> Tensor:
         """Return the embeddings ``(batch, embedding)``."""
+        if torch.is_grad_enabled():
+            return self._embed(spectrograms, lengths)
+        # Tracks that nothing is learnt from need not be in memory together.
+        tracks = max(1, FRAMES_AT_A_TIME // spectrograms.shape[1])
+        parts = zip(spectrograms.split(tracks), lengths.split(tracks), strict=True)
+        return torch.cat([self._embed(*part) for part in parts])
+
+    def _embed(self, spectrograms: Tensor, lengths: Tensor) -> Tensor:
         images = spectrograms[:, None].contiguous(memory_format=torch.channels_last)
         padding = find_padding(lengths, images.shape[2])
         if padding is not None:

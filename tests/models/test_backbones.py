@@ -150,6 +150,18 @@ def test_last_pooling_is_the_state_after_the_last_own_frame(bidirectional):
     torch.testing.assert_close(embedding, torch.cat(expected))
 
 
+def test_many_frames_are_evaluated_in_parts(monkeypatch):
+    backbone = build("cnn", 12)
+    tracks, lengths = pad([torch.randn(length, 12) for length in (40, 3, 27, 40, 11)], 40)
+    expected = backbone(tracks, lengths)
+    seen = []
+    backbone.blocks[0].register_forward_hook(lambda module, arguments, output: seen.append(len(arguments[0])))
+    monkeypatch.setattr("musiclab.models.cnn.FRAMES_AT_A_TIME", 99)
+    with torch.no_grad():
+        torch.testing.assert_close(backbone(tracks, lengths), expected)
+    assert seen == [2, 2, 1]
+
+
 def test_mean_pooling_is_the_mean_of_the_outputs():
     backbone = LSTM(6, hidden_size=4, pooling="mean").eval()
     track = torch.randn(9, 6)

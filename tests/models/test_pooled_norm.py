@@ -100,10 +100,11 @@ def test_nothing_is_padded(training):
     torch.testing.assert_close(norm.state_dict(), plain.state_dict())
 
 
-def test_a_single_frame():
+@pytest.mark.parametrize("shape", [(1, 3, 1, 5), (4, 3, 1, 1), (1, 3, 4, 1)])
+def test_few_values(shape):
     norm = make_norm(1)
     plain = plain_copy(norm)
-    maps = torch.randn(1, 3, 1, 5, dtype=torch.float64)
+    maps = torch.randn(shape, dtype=torch.float64)
     torch.testing.assert_close(norm(maps * norm.flips()[:, None, None], None, None), plain(maps))
     torch.testing.assert_close(norm.state_dict(), plain.state_dict())
 
