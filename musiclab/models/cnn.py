@@ -60,7 +60,7 @@ class CNN(Backbone):
             return self._embed(spectrograms, lengths)
         # Tracks that nothing is learnt from need not be in memory together.
         tracks = max(1, FRAMES_AT_A_TIME // spectrograms.shape[1])
-        parts = zip(spectrograms.split(tracks), lengths.split(tracks), strict=True)
+        parts = zip(torch.split(spectrograms, tracks), torch.split(lengths, tracks), strict=True)
         return torch.cat([self._embed(*part) for part in parts])
 
     def _embed(self, spectrograms: Tensor, lengths: Tensor) -> Tensor:

@@ -81,7 +81,7 @@ class LSTM(Backbone):
         if self.pooling == "mean":
             return masked_mean(outputs, mask)
         weights = self.attention_weights(outputs, mask)
-        return (weights[:, :, None] * outputs).sum(dim=1)
+        return torch.bmm(weights[:, None], outputs).squeeze(1)
 
     def attention_weights(self, outputs: Tensor, mask: Tensor) -> Tensor:
         """Return the share of each frame in the embedding, ``(batch, time)``: sums to 1, zero in padding."""

@@ -125,8 +125,8 @@ def _own_moments(maps: Tensor, padding: Tensor | None) -> tuple[Tensor, Tensor]:
     """Return mean and variance of the own values of each map, ``(maps,)``, at least float32; padding becomes zero.
 
     PyTorch's batch norm, by far the fastest way on a CPU, sums up millions of values one after the other in float32
-    where maps lie as here, which changed variances by 0.2 %. So each frequency is summed up by itself, and on a CPU each
-    track, which takes less memory; these moments are put together.
+    where maps lie as here, which changed variances by 0.2 %. So each frequency is summed up by itself, and on a CPU
+    each track, which takes less memory; these moments are put together.
     """
     _fill(maps, padding, 0.0)
     batch, channels, time, frequency = maps.shape
