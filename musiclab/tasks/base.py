@@ -42,7 +42,7 @@ class SpectrogramTask(LightningModule):
         pretrained: Checkpoint of any task whose backbone and normalisation a training starts from; its data have to
             have the same features. It is read at the start of ``fit`` only.
         frozen_epochs: For how many epochs the pretrained backbone stays as it is; ``all`` for good.
-        compile: Train with the backbone compiled by ``torch.compile``; pays on GPUs and for long runs at most, after
+        compile: Train with the backbone compiled by ``torch.compile``; may pay in long runs on GPUs, after
             first steps that take up to minutes. Validation, tests and predictions are never compiled.
     """
 
