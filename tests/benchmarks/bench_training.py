@@ -12,7 +12,7 @@ The ways take turns; of each number the median over rounds and epochs is shown. 
 processor seconds are counted, so that others on the same machine disturb as little as possible.
 
 The memory of a training is measured once more on a folder of the lab's size, where a few steps suffice, and there also
-*as configured*: with the batch size and the excerpts of the config.
+*as configured*: with the config's batches of 32 excerpts of 256 frames.
 
 Run it as ``python tests/benchmarks/bench_training.py [--quick]``.
 """
@@ -179,17 +179,23 @@ def print_table(network: str, case: Case, results: dict[str, list[Result]]) -> N
             print(line, flush=True)
 
 
-def measure_memory(case: Case, place: Path, steps: int) -> None:
+def measure_memory(case: Case, root: Path, steps: int) -> None:
     """Print the peak memory of training on a folder of the lab's size, and how many times less than plain's it is."""
-    make_folder(place, case)
-    megabytes = (case.train + case.held_out) * case.frames[1] * 128 * 4 / 2**20
-    print(f"\nGrowth of peak memory (RSS) on {case.train + case.held_out} tracks, {megabytes:,.0f} MB as float32, MB")
-    ways = (*WAYS, CONFIGURED)
-    print(f"{'':<38}" + "".join(f"{way:>24}" for way in ways))
-    for network in ("lstm", "cnn"):
-        peaks = [in_fresh_process(way, network, case, place, steps)["peak RSS"] for way in ways]
-        line = f"{network.upper()}, batches of {case.batch_size}, full length".ljust(38)
-        print(line + "".join(f"{peak:>16,.4g}{f'{peaks[0] / peak:.2f}x':>8}" for peak in peaks), flush=True)
+    make_folder(root, case)
+    tracks, ways = case.train + case.held_out, (*WAYS, CONFIGURED)
+    peaks: dict[str, list[float]] = {"lstm": [], "cnn": []}
+    with tqdm(total=len(ways) * len(peaks), desc="Memory", unit="run") as progress:
+        for network, found in peaks.items():
+            for way in ways:
+                found.append(in_fresh_process(way, network, case, root, steps)["peak RSS"])
+                progress.update()
+    size = tracks * case.frames[1] * 128 * 4 / 2**20
+    print(
+        f"\nGrowth of peak memory (RSS), MB: {tracks} tracks, {size:,.0f} MB as float32, batches of {case.batch_size}"
+    )
+    print(" " * 6 + "".join(f"{way:>24}" for way in ways))
+    for network, found in peaks.items():
+        print(f"{network.upper():<6}" + "".join(f"{peak:>16,.4g}{f'{found[0] / peak:.2f}x':>8}" for peak in found))
 
 
 def measure_start(case: Case, root: Path, rounds: int) -> None:
