@@ -130,8 +130,12 @@ class SpectrogramStore:
 
 def _read(descriptor: int, path: Path, offset: int, array: npt.NDArray[Any]) -> None:
     """Fill ``array`` with the bytes of a file from ``offset`` on."""
-    if os.preadv(descriptor, [array.data], offset) != array.nbytes:
-        raise UserError(f"{path}: truncated; remove {path.parent}, and the next run packs it anew")
+    rest = array.data.cast("B")
+    while rest:
+        count = os.preadv(descriptor, [rest], offset)  # network file systems may give less than was asked for
+        if not count:
+            raise UserError(f"{path}: truncated; remove {path.parent}, and the next run packs it anew")
+        rest, offset = rest[count:], offset + count
 
 
 def open_store(source: str | Path, dtype: StoreDtype = "float16", cache: str | Path | None = None) -> SpectrogramStore:

@@ -11,7 +11,7 @@ from musiclab.models.backbone import Backbone, frame_mask, masked_max, masked_me
 from musiclab.models.pooled_norm import PooledBatchNorm2d
 
 FRAMES_AT_A_TIME = 8192
-"""Frames that are evaluated together: the first maps of so many, 32 of 128 features, take 134 MB in float32."""
+"""Frames that are evaluated together on a CPU: 32 maps of so many, of 128 features, take 134 MB in float32."""
 
 
 class CNN(Backbone):
@@ -56,7 +56,7 @@ class CNN(Backbone):
 
     def forward(self, spectrograms: Tensor, lengths: Tensor) -> Tensor:
         """Return the embeddings ``(batch, embedding)``."""
-        if torch.is_grad_enabled():
+        if self.training or torch.is_grad_enabled() or spectrograms.device.type != "cpu":
             return self._embed(spectrograms, lengths)
         # Tracks that nothing is learnt from need not be in memory together.
         tracks = max(1, FRAMES_AT_A_TIME // spectrograms.shape[1])
@@ -65,20 +65,25 @@ class CNN(Backbone):
 
     def _embed(self, spectrograms: Tensor, lengths: Tensor) -> Tensor:
         images = spectrograms[:, None].contiguous(memory_format=torch.channels_last)
-        padding = find_padding(lengths, images.shape[2])
+        lengths = lengths.cpu()  # the one time that a GPU is waited for
+        padding = find_padding(lengths, images.shape[2], images.device)
         if padding is not None:
-            images = images.masked_fill(~frame_mask(lengths, images.shape[2])[:, None, :, None], 0)
+            tracks, times = padding
+            images = images.index_put((tracks, torch.zeros_like(tracks), times), images.new_zeros(()))
         for block in self.blocks:
             images, lengths, padding = block(images, lengths, padding)
         frames = images.mean(dim=3).transpose(1, 2)
-        mask = frame_mask(lengths, frames.shape[1])
+        mask = frame_mask(lengths.to(frames.device), frames.shape[1])
         pooled = torch.cat([masked_mean(frames, mask), masked_max(frames, mask)], dim=1)
         embedding: Tensor = self.dropout(pooled)
         return embedding
 
 
 class Block(nn.Module):
-    """Convolution, batch norm, ReLU and max pooling of ``(batch, maps, time, frequency)``, blind to padding."""
+    """Convolution, batch norm, ReLU and max pooling of ``(batch, maps, time, frequency)``, blind to padding.
+
+    Hooks on ``convolution`` see nothing: its weights are used, with flipped signs, but it is not called.
+    """
 
     def __init__(self, inputs: int, maps: int, kernel_size: int, pool: int) -> None:
         super().__init__()
@@ -91,18 +96,26 @@ class Block(nn.Module):
 
         Args:
             images: ``(batch, maps, time, frequency)``, zero in padding; so is what is returned.
-            lengths: Frames of each track, ``(batch,)``.
+            lengths: Frames of each track, ``(batch,)``, on the CPU.
             padding: Track and time of the frames of padding, ``(2, frames)``; None for none.
         """
         weight = self.convolution.weight * self.norm.flips()[:, None, None, None]
         maps = F.conv2d(images, weight, padding=self.convolution.padding)
         lengths = -(-lengths // self.pool_size)
-        pooled_padding = None if padding is None else find_padding(lengths, -(-maps.shape[2] // self.pool_size))
+        frames = -(-maps.shape[2] // self.pool_size)
+        pooled_padding = None if padding is None else find_padding(lengths, frames, maps.device)
         # ReLU and maximum may change places: same values, same gradients, on a fraction of the memory.
         return F.relu(self.norm(maps, padding, pooled_padding)), lengths, pooled_padding
 
 
-def find_padding(lengths: Tensor, frames: int) -> Tensor | None:
-    """Return track and time of the frames of padding, ``(2, n)``; None if there are none."""
+@torch.compiler.disable  # type: ignore[untyped-decorator]
+def find_padding(lengths: Tensor, frames: int, device: torch.device) -> Tensor | None:
+    """Return track and time of the frames of padding, ``(2, n)``, on a device; None if there are none.
+
+    Args:
+        lengths: Frames of each track, ``(batch,)``, on the CPU: a GPU would have to be waited for.
+        frames: Frames of each track with its padding.
+        device: Where to use them.
+    """
     padding = (~frame_mask(lengths, frames)).nonzero().T
-    return padding if padding.shape[1] else None
+    return padding.to(device, non_blocking=True) if padding.shape[1] else None

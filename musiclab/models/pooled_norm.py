@@ -27,9 +27,11 @@ class PooledBatchNorm2d(nn.BatchNorm2d):
 
     def flips(self) -> Tensor:
         """Return the sign that each map is expected with, ``(maps,)``: -1 where the weight is negative, else 1."""
-        return torch.where(self.weight < 0, -1.0, 1.0)
+        return torch.where(self.weight < 0, -1.0, 1.0).to(self.weight.dtype)
 
-    def forward(self, flipped: Tensor, padding: Tensor | None, pooled_padding: Tensor | None) -> Tensor:  # type: ignore[override]
+    # Its parts would be compiled for every size.
+    @torch.compiler.disable  # type: ignore[untyped-decorator]
+    def forward(self, flipped: Tensor, padding: Tensor | None, pooled_padding: Tensor | None) -> Tensor:
         """Return the pooled normalised maps, zero in padding.
 
         Args:
@@ -56,13 +58,14 @@ class PooledBatchNorm2d(nn.BatchNorm2d):
     @torch.no_grad()
     def _update(self, mean: Tensor, variance: Tensor, count: int) -> None:
         """Let the running statistics follow those of a batch, as PyTorch's do."""
-        assert self.momentum is not None
         assert self.num_batches_tracked is not None
         assert self.running_mean is not None
         assert self.running_var is not None
         self.num_batches_tracked.add_(1)
-        self.running_mean.lerp_(mean, self.momentum)
-        self.running_var.lerp_(variance * (count / (count - 1)), self.momentum)
+        momentum = 1 / int(self.num_batches_tracked) if self.momentum is None else self.momentum
+        self.running_mean.lerp_(mean.to(self.running_mean.dtype), momentum)
+        sample_variance = variance * (count / max(count - 1, 1))
+        self.running_var.lerp_(sample_variance.to(self.running_var.dtype), momentum)
 
 
 class _PooledBatchNorm(torch.autograd.Function):
@@ -122,13 +125,15 @@ class _PooledBatchNorm(torch.autograd.Function):
 
 
 def _own_moments(maps: Tensor, padding: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Return mean and variance of the own values of each map, ``(maps,)``, at least float32; padding becomes zero.
+    """Return mean and variance of the own values of each map, ``(maps,)``, at least float32; overwrite padding.
 
     PyTorch's batch norm, by far the fastest way on a CPU, sums up millions of values one after the other in float32
     where maps lie as here, which changed variances by 0.2 %. So each frequency is summed up by itself, and on a CPU
     each track, which takes less memory; these moments are put together.
     """
-    _fill(maps, padding, 0.0)
+    # Padding takes some own value of its map, so that counting it out loses no precision.
+    centre = maps[0, :, 0].mean(dim=1)
+    _fill(maps, padding, centre)
     batch, channels, time, frequency = maps.shape
     parts = batch if maps.device.type == "cpu" and time > 1 else 1
     groups = frequency if batch * time > 1 else 1  # one value has no variance
@@ -141,10 +146,9 @@ def _own_moments(maps: Tensor, padding: Tensor | None) -> tuple[Tensor, Tensor]:
     means, variances = means.view(-1, channels), variances.view(-1, channels)
     mean = means.mean(dim=0)
     variance = (variances + (means - mean) ** 2).mean(dim=0)
-    # The zeros of padding are counted out.
     share = _count(maps, padding) / _count(maps, None)
-    mean = mean / share
-    return mean, (variance / share - mean**2 * (1 - share)).clamp(min=0)
+    from_centre = (mean - centre) / share
+    return centre + from_centre, (variance / share - from_centre**2 * (1 - share)).clamp(min=0)
 
 
 def _count(maps: Tensor, padding: Tensor | None) -> int:
@@ -153,8 +157,8 @@ def _count(maps: Tensor, padding: Tensor | None) -> int:
     return frames * maps.shape[3]
 
 
-def _fill(maps: Tensor, padding: Tensor | None, value: float) -> Tensor:
-    """Overwrite padding, which costs a fraction of ``masked_fill``; return the same maps."""
+def _fill(maps: Tensor, padding: Tensor | None, value: float | Tensor) -> Tensor:
+    """Overwrite padding by a value or one for each map, at a fraction of ``masked_fill``'s cost; return the maps."""
     if padding is not None:
         tracks, times = padding
         maps.permute(0, 2, 3, 1)[tracks, times] = value

@@ -18,7 +18,7 @@ from musiclab.errors import UserError
 from musiclab.features import FRAME_SECONDS
 from musiclab.models import LSTM, Backbone
 from musiclab.tasks.compilation import Embed, compile_backbone
-from musiclab.tasks.optimisation import Optimisation, align_states, check_clipping, gradient_norm
+from musiclab.tasks.optimisation import Optimisation, check_clipping, gradient_norm, settle
 from musiclab.tasks.transfer import FrozenBackbone, FrozenEpochs, load_backbone
 
 INPUT_HPARAMS = ("features", "beat_synced", "seconds")
@@ -111,12 +111,15 @@ class SpectrogramTask(LightningModule):
         self._world_size = self.trainer.world_size
         if self.pretrained is not None and not self._restored:
             load_backbone(self, self.pretrained, (*INPUT_HPARAMS, "num_features"))
-        if self._compiles:
-            self._compiled = compile_backbone(self.backbone, self.device)
+        self._compiled = compile_backbone(self.backbone, self.device) if self._compiles else None
 
     def on_fit_end(self) -> None:
-        """Forget what was compiled; a task can then be copied and pickled as before."""
+        """Forget what was compiled."""
         self._compiled = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a copy is made of: not the compiled backbone, which is that of this very task."""
+        return {**super().__getstate__(), "_compiled": None}
 
     def configure_callbacks(self) -> list[Callback]:
         """Return the callbacks that a task brings along."""
@@ -163,7 +166,7 @@ class SpectrogramTask(LightningModule):
                     f"the data, batch_size and max_epochs that it was started with{self._batches_before()}"
                 )
         for optimizer in self.trainer.optimizers:
-            align_states(optimizer)
+            settle(optimizer)
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Seed dropout and augmentation from the run's seed, the process and the step.

@@ -39,12 +39,16 @@ def check_clipping(optimizer: Optimizer, trainer: pl.Trainer) -> None:
         )
 
 
-def align_states(optimizer: Optimizer) -> None:
-    """Lay what an optimizer remembers of each weight out in memory as the weight itself.
+def settle(optimizer: Optimizer) -> None:
+    """Bring an optimizer into line with what a checkpoint may have put into it.
 
-    Those of a checkpoint lie as they were saved. A fused step on a CPU takes value by value as they lie, so where the
-    network's layout has changed since, it would go on with those of other weights, without a word.
+    Whether it runs fused is as the checkpoint has it, and so has to be what is said to loss scalers, which was settled
+    when it was made. What it remembers of each weight lies in memory as it was saved; a fused step on a CPU takes value
+    by value as they lie, so where the network's layout has changed since, it would go on with those of other weights,
+    without a word.
     """
+    if hasattr(optimizer, "_step_supports_amp_scaling"):
+        optimizer._step_supports_amp_scaling = any(group.get("fused") for group in optimizer.param_groups)
     for weights, state in optimizer.state.items():
         tensors = {name: value for name, value in state.items() if isinstance(value, Tensor)}
         for name, value in tensors.items():

@@ -4,8 +4,9 @@ Each way trains the same network on the same made-up folder, in batches of the s
 
 - *plain*: ``notebook.py``: all arrays preloaded as float32 and padded to the longest, PyTorch's layers and default
   loader, Adam, a loop written by hand;
-- *musiclab*: ``musiclab fit`` with the config of the network, without augmentations, and with all that it does besides
-  training: averages of the weights, checkpoints, TensorBoard, ``run.json``. The store is built in the same process;
+- *musiclab*: ``musiclab fit`` with the config of the network, without augmentations, and with what it does besides
+  training: averages of the weights, TensorBoard. The store is built in the same process. Checkpoints and what else is
+  written between epochs stand in no time, but in memory;
 - *musiclab, bf16*: the same with ``--trainer.precision bf16-mixed``.
 
 The ways take turns; of each number the median over rounds and epochs is shown. PyTorch is held to one thread and

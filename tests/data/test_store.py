@@ -118,6 +118,15 @@ def test_truncated_file_is_named(source, own_cache):
         store[3]
 
 
+def test_a_file_that_is_read_in_pieces(source, own_cache, monkeypatch):
+    """As from some network file systems."""
+    store = open_store(source, cache=own_cache)
+    expected = store[1]
+    read = os.preadv
+    monkeypatch.setattr(os, "preadv", lambda file, buffers, offset: read(file, [buffers[0][:100]], offset))
+    np.testing.assert_array_equal(store[1], expected)
+
+
 def test_file_is_closed_with_the_store(source, own_cache):
     store = open_store(source, cache=own_cache)
     descriptor = store._descriptor

@@ -135,6 +135,43 @@ def test_moments_of_millions_of_values_keep_float32s_precision():
     torch.testing.assert_close(norm.running_var.double(), exact.var(dim=(0, 2, 3)), rtol=1e-5, atol=0)
 
 
+@pytest.mark.parametrize("padded", [False, True])
+def test_the_variance_of_nearly_constant_maps_keeps_its_precision(padded):
+    norm = PooledBatchNorm2d(2, 2)
+    norm.momentum = 1.0
+    maps = torch.randn(4, 2, FRAMES, 8) + 100
+    lengths = LENGTHS if padded else torch.full((4,), FRAMES)
+    own = torch.cat([track[:, :length] for track, length in zip(maps, lengths, strict=True)], dim=1).double()
+    ours(norm, maps.clone(), lengths)
+    torch.testing.assert_close(norm.running_var.double(), own.var(dim=(1, 2)), rtol=1e-4, atol=0)
+
+
+def test_cumulative_statistics():
+    norm = make_norm(2)
+    norm.momentum = None
+    plain = plain_copy(norm)
+    plain.momentum = None
+    for _ in range(3):
+        maps = make_maps()
+        torch.testing.assert_close(ours(norm, maps.clone()), literally(plain, maps, 2))
+    torch.testing.assert_close(norm.state_dict(), plain.state_dict())
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_gradients_in_half_precision(dtype):
+    norm = make_norm(2).float()
+    maps = make_maps().float()
+    direction = torch.randn(4, 3, 9, 3)
+    gradients = []
+    for leaf in (maps.clone(), maps.to(dtype)):
+        leaf.requires_grad_()
+        norm.zero_grad()
+        ours(norm, leaf).backward(direction.to(leaf.dtype))
+        gradients.append([leaf.grad.float(), norm.weight.grad, norm.bias.grad])
+    for half, single in zip(*gradients, strict=True):
+        assert (half - single).norm() < 0.02 * single.norm()
+
+
 @pytest.mark.parametrize("training", [False, True])
 def test_half_precision_keeps_its_type_and_float32_statistics(training):
     norm = make_norm(2).float().train(training)

@@ -13,7 +13,7 @@ from pytorch_lightning.plugins.precision import MixedPrecision
 from torch import nn
 
 from musiclab.cli import main, run_training
-from musiclab.tasks.optimisation import align_states
+from musiclab.tasks.optimisation import settle
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -83,16 +83,18 @@ def test_clipping_in_full_precision(tmp_path):
     torch.testing.assert_close(fit(tmp_path, True, **clipped), fit(tmp_path, None, **clipped), atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.parametrize("mixed", [False, True])
 @pytest.mark.parametrize("before", [None, True])
-def test_a_run_goes_on_as_it_was_started(before, tmp_path):
+def test_a_run_goes_on_as_it_was_started(before, mixed, tmp_path):
     """What a checkpoint says of the optimizer counts."""
     batches = loader(make_batches())
-    trainer = make_trainer(tmp_path, max_epochs=1)
-    trainer.fit(make_task(optimizer=adamw(before)), batches)
+    trainer = make_trainer(tmp_path, max_epochs=1, **(half("cpu") if mixed else {}))
+    trainer.fit(make_task(backbone=Mean, optimizer=adamw(before)), batches)
     trainer.save_checkpoint(tmp_path / "first.ckpt")
     ends = []
     for now in (None, True):
-        task, trainer = make_task(optimizer=adamw(now)), make_trainer(tmp_path, max_epochs=2)
+        task = make_task(backbone=Mean, optimizer=adamw(now))
+        trainer = make_trainer(tmp_path, max_epochs=2, **(half("cpu") if mixed else {}))
         trainer.fit(task, batches, ckpt_path=tmp_path / "first.ckpt")
         assert trainer.optimizers[0].param_groups[0]["fused"] is before
         ends.append(torch.cat([weights.detach().flatten() for weights in task.parameters()]))
@@ -112,7 +114,7 @@ def test_states_of_another_layout_are_laid_out_as_the_weights():
         optimizer.step()
         for name in ("exp_avg", "exp_avg_sq"):
             optimizer.state[layer.weight][name] = optimizer.state[layer.weight][name].contiguous()
-        align_states(optimizer)
+        settle(optimizer)
         optimizer.step()
         results.append(layer.weight.detach())
     torch.testing.assert_close(results[0], results[1])
