@@ -136,7 +136,7 @@ class SpectrogramTask(LightningModule):
 
     def normalise(self, spectrograms: Tensor) -> Tensor:
         """Return the spectrograms with mean 0 and standard deviation 1 for each feature of the training set."""
-        return (spectrograms - self.feature_mean) / self.feature_std
+        return (spectrograms - self.feature_mean).div_(self.feature_std)
 
     def outputs(self, normalised: Tensor, lengths: Tensor) -> Tensor:
         """Return the outputs for normalised spectrograms."""

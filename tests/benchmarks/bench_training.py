@@ -40,7 +40,7 @@ from tqdm import tqdm
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 WAYS = ("plain", "musiclab", "musiclab, bf16")
-CONFIGURED = "as configured"
+CONFIGURED = ("as configured", "as configured, bf16")
 EPOCHS = 2
 
 Result = dict[str, float]
@@ -137,7 +137,7 @@ def command(way: str, network: str, case: Case, root: Path, folder: str) -> list
         f"--data.root={root}",
         f"--data.cache={folder}",
         f"--data.beat_synced={str(case.name == BEATS.name).lower()}",
-        *([] if way == CONFIGURED else same_work),
+        *([] if way in CONFIGURED else same_work),
         f"--trainer.default_root_dir={folder}",
         f"--trainer.max_epochs={EPOCHS}",
         f"--trainer.precision={'bf16-mixed' if 'bf16' in way else '32-true'}",
@@ -183,7 +183,7 @@ def print_table(network: str, case: Case, results: dict[str, list[Result]]) -> N
 def measure_memory(case: Case, root: Path, steps: int) -> None:
     """Print the peak memory of training on a folder of the lab's size, and how many times less than plain's it is."""
     make_folder(root, case)
-    tracks, ways = case.train + case.held_out, (*WAYS, CONFIGURED)
+    tracks, ways = case.train + case.held_out, (*WAYS, *CONFIGURED)
     peaks: dict[str, list[float]] = {"lstm": [], "cnn": []}
     with tqdm(total=len(ways) * len(peaks), desc="Memory", unit="run") as progress:
         for network, found in peaks.items():
