@@ -19,9 +19,9 @@ beyond them it goes on uncompiled."""
 def compile_backbone(backbone: Backbone, device: torch.device) -> Embed:
     """Return the forward pass of a backbone, which is compiled when it is first used.
 
-    It is compiled for the shapes of the first batch, and once more for any length if another batch is of another one.
+    It is compiled for the shapes of the first batch, and again for some of the next ones, until it suits any length.
     What cannot be compiled runs as ever: PyTorch leaves recurrences alone, so that of an LSTM little but the pooling
-    is compiled.
+    is compiled, and of a CNN batch norm and its pooling are left out.
 
     Args:
         backbone: The backbone; its parameters, their names and its other uses stay as they are.

@@ -15,6 +15,7 @@ from torch._dynamo.utils import counters
 from musiclab.callbacks import EMAWeights
 from musiclab.cli import main
 from musiclab.errors import UserError
+from musiclab.models import CNN
 from musiclab.tasks.compilation import compile_backbone
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -102,6 +103,24 @@ def test_a_missing_compiler_is_one_line(genre_root, tmp_path):
     assert "Traceback" not in result.stderr
     (error,) = errors_in(result.stderr)
     assert "install a C++ compiler" in error
+
+
+@pytest.mark.slow
+@COMPILER
+def test_a_cnn_is_soon_compiled_for_any_length():
+    torch.manual_seed(0)
+    backbone = CNN(12, channels=(4, 8), pools=(2, 2))
+    embed = compile_backbone(backbone, torch.device("cpu"))
+    ragged = [55, 50, 40, 40, 40, 40, 40]
+    first = [[60] * 8, [60, *ragged], [70, *ragged], [80, *ragged], [90] * 8, [64, 55, 50]]
+    torch.compiler.reset()
+    counters.clear()
+    graphs = []
+    for lengths in (*first, [33] * 8, [47, 46, 45, 44, 43, 42, 41, 40]):
+        tracks = torch.randn(len(lengths), max(lengths), 12)
+        embed(tracks, torch.tensor(lengths)).sum().backward()
+        graphs.append(counters["stats"]["unique_graphs"])
+    assert 0 < graphs[0] < graphs[5] == graphs[-1]
 
 
 @pytest.mark.slow
