@@ -1,4 +1,4 @@
-"""Writing files whole or not at all."""
+"""Files that are written whole or not at all, and the folder for those that can be made again."""
 
 import csv
 import os
@@ -6,6 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import platformdirs
+
+CACHE_VARIABLE = "MUSICLAB_CACHE"
 
 
 @contextmanager
@@ -35,3 +39,13 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) 
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(header)
         writer.writerows(rows)
+
+
+def cache_folder(argument: str | Path | None = None) -> Path:
+    """Return the folder of what can be made again: packed stores and the demo corpus. It is not made here.
+
+    Args:
+        argument: The folder; None for ``$MUSICLAB_CACHE``, else the user's cache folder.
+    """
+    folder = argument or os.environ.get(CACHE_VARIABLE) or platformdirs.user_cache_dir("musiclab")
+    return Path(folder).expanduser().absolute()

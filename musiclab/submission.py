@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from musiclab.data.ids import id_order, track_id
 from musiclab.errors import UserError
 from musiclab.files import replacing
-from musiclab.ids import id_order, track_id
 
 HEADER = "Id.fused.full.npy.gz,valence,energy,danceability"
 """First line of a solution of the lab's competition."""

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import torch
 from audio.sounds import clicks, swell, truncate, write
-from commands import error_of, evaluate_args, fit_args, read_rows, run_folder
+from command_line import error_of, evaluate_args, fit_args, read_rows, run_folder
 from conftest import GENRES, SHARED, make_genre_folder
 
 from musiclab.audio.extraction import Clip, clip_spectrograms
 from musiclab.cli import main
 from musiclab.data.datamodules import AudioDataModule
-from musiclab.features import FRAME_SECONDS
 from musiclab.models import CNN
+from musiclab.spectrogram import FRAME_SECONDS
 from musiclab.tasks import ClassificationTask
 
 AXES = ["valence", "energy", "danceability"]

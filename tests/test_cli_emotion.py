@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from commands import CONFIGS, REPOSITORY, error_of, evaluate_args, fit_args, read_rows, run_folder
+from command_line import CONFIGS, REPOSITORY, error_of, evaluate_args, fit_args, read_rows, run_folder
 from conftest import SHARED, make_emotion_folder
 
 from musiclab.cli import main, run_training

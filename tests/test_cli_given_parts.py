@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from commands import error_of, evaluate_args, fit_args, read_rows, run_folder
+from command_line import error_of, evaluate_args, fit_args, read_rows, run_folder
 from conftest import give_test, give_validation, make_emotion_folder, make_genre_folder
 
 from musiclab.cli import main

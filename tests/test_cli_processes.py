@@ -9,7 +9,7 @@ import pytest
 import torch
 import yaml
 from audio.sounds import clicks, write
-from commands import (
+from command_line import (
     CONFIGS,
     error_of,
     errors_in,

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 import torch
-from commands import REPOSITORY
+from command_line import REPOSITORY
 from pytorch_lightning.strategies.launchers import subprocess_script
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 

@@ -4,7 +4,7 @@ import shlex
 from pathlib import Path
 
 import pytest
-from commands import REPOSITORY, error_of
+from command_line import REPOSITORY, error_of
 from conftest import make_emotion_folder, make_genre_folder
 
 from musiclab import reproduce as module

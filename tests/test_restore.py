@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from commands import fit_args, read_rows, run_folder
+from command_line import fit_args, read_rows, run_folder
 from conftest import GENRES, make_genre_folder
 
 from musiclab.cli import main

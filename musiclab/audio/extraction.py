@@ -13,10 +13,11 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from musiclab import features
 from musiclab.audio.loading import AudioError, load_audio
+from musiclab.data.audio import features
 from musiclab.errors import UserError
 from musiclab.files import replacing
+from musiclab.spectrogram import NUM_CHROMA, NUM_MELS, Audio, Spectrogram
 
 Form = Literal["full", "beat"]
 Kind = Literal["full", "beat", "both"]
@@ -24,7 +25,7 @@ Kind = Literal["full", "beat", "both"]
 ARRAY_ENDING = ".fused.full.npy"
 """How array files are called after their id, those of beat-synchronised tracks too: the lab's habit."""
 
-NUM_ROWS = features.NUM_MELS + features.NUM_CHROMA
+NUM_ROWS = NUM_MELS + NUM_CHROMA
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,7 @@ def extract_track(track: Track, clip: Clip) -> Failure | None:
     return Failure(track.path, "beat", "no beat was found") if len(arrays) < len(missing) else None
 
 
-def clip_spectrograms(path: Path, clip: Clip, forms: Collection[Form]) -> dict[Form, features.Spectrogram]:
+def clip_spectrograms(path: Path, clip: Clip, forms: Collection[Form]) -> dict[Form, Spectrogram]:
     """Return the arrays ``(140, time)`` of a clip in the forms wanted; no beat-synchronised one if no beat is found.
 
     Raises:
@@ -163,7 +164,7 @@ def is_whole(path: Path) -> bool:
     )
 
 
-def save_array(path: Path, array: features.Spectrogram) -> None:
+def save_array(path: Path, array: Spectrogram) -> None:
     """Write an array file whole or not at all.
 
     Raises:
@@ -188,11 +189,11 @@ def _missing(track: Track) -> dict[Form, list[Path]]:
     return {form: paths for form, paths in missing.items() if paths}
 
 
-def _compute(audio: features.Audio, forms: Collection[Form]) -> dict[Form, features.Spectrogram]:
+def _compute(audio: Audio, forms: Collection[Form]) -> dict[Form, Spectrogram]:
     """Return the arrays of the forms that are wanted; without the beat-synchronised one if no beat is found."""
     full, beat = features.spectrograms(audio) if "beat" in forms else (features.fused_spectrogram(audio), None)
-    both: dict[Form, features.Spectrogram | None] = {"full": full, "beat": beat}
-    arrays: dict[Form, features.Spectrogram] = {form: array for form in forms if (array := both[form]) is not None}
+    both: dict[Form, Spectrogram | None] = {"full": full, "beat": beat}
+    arrays: dict[Form, Spectrogram] = {form: array for form in forms if (array := both[form]) is not None}
     if not all(np.isfinite(array).all() for array in arrays.values()):
         raise ValueError("its spectrogram has values that are not finite")
     return arrays

@@ -8,9 +8,9 @@ from musiclab.audio.extraction import Clip, Kind, extract_tracks
 from musiclab.audio.files import AudioFile, Ids, find_audio, make_id, name_tracks, read_lines
 from musiclab.audio.label_files import GENRE_HEADER, genre_rows, track_name, write_labels
 from musiclab.audio.output import Output, claimed, fit_command, output_folders, planned_tracks, report
+from musiclab.data.ids import id_order
 from musiclab.data.splitting import split_tracks
 from musiclab.errors import UserError
-from musiclab.ids import id_order
 
 PARTS = ("train", "test")
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from musiclab.errors import UserError
-from musiclab.features import SAMPLE_RATE, Audio
+from musiclab.spectrogram import SAMPLE_RATE, Audio
 
 if TYPE_CHECKING:
     import soundfile

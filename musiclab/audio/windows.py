@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from musiclab.audio.extraction import Clip, Form, clip_spectrograms
 from musiclab.audio.loading import AudioError, load_audio
-from musiclab.features import Spectrogram
+from musiclab.spectrogram import Spectrogram
 
 LEFTOVER = 0.1
 """Share of a window that may be left over before the song is cut into one window more."""

@@ -11,7 +11,7 @@ from pytorch_lightning.trainer.states import TrainerFn
 from torch import Tensor
 
 from musiclab.callbacks.tensorboard import compare_run
-from musiclab.ids import id_order
+from musiclab.data.ids import id_order
 from musiclab.processes import gather
 
 SHOWN = 50

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from musiclab.data.ids import track_id
 from musiclab.errors import UserError, raise_first
-from musiclab.ids import track_id
 
 ARRAY_SUFFIXES = (".npy", ".npy.gz")
 ROW_COUNTS = (128, 140)

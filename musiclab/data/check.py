@@ -21,7 +21,7 @@ from musiclab.data.labels import (
     read_table,
 )
 from musiclab.errors import UserError
-from musiclab.features import NUM_MELS
+from musiclab.spectrogram import NUM_MELS
 
 FOLDERS = ("train", "test")
 PARTS = ("train", "validation", "test")

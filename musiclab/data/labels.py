@@ -12,8 +12,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
+from musiclab.data.ids import track_id
 from musiclab.errors import UserError, raise_first
-from musiclab.ids import track_id
 
 LAB_CLASS_MAP: Mapping[str, str | None] = MappingProxyType(
     {

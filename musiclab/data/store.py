@@ -31,9 +31,9 @@ import numpy.typing as npt
 from filelock import FileLock
 from tqdm import tqdm
 
-from musiclab.cache import cache_folder
 from musiclab.data.arrays import find_arrays, read_array
 from musiclab.errors import UserError
+from musiclab.files import cache_folder
 
 StoreDtype = Literal["float16", "float32"]
 
@@ -146,7 +146,7 @@ def open_store(source: str | Path, dtype: StoreDtype = "float16", cache: str | P
     Args:
         source: Folder of ``(rows, time)`` arrays, ``.npy`` or ``.npy.gz``.
         dtype: What the frames are kept as. float16 resolves 0.06 dB at -80 dB and halves disk, memory and traffic.
-        cache: Cache folder; see :func:`musiclab.cache.cache_folder`.
+        cache: Cache folder; see :func:`musiclab.files.cache_folder`.
 
     Raises:
         UserError: If the folder or one of its files is not as it should be, or the cache cannot be written.

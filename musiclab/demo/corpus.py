@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 from filelock import FileLock
 
-from musiclab import features
-from musiclab.cache import cache_folder
+from musiclab.data.audio import features
 from musiclab.demo.genres import draw_emotions, draw_traits
 from musiclab.demo.synth import render
 from musiclab.errors import UserError
+from musiclab.files import cache_folder
 
 VERSION = 1
 """Part of what makes two corpora the same: raised whenever the arrays or the labels change."""

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from musiclab.demo.genres import Traits
-from musiclab.features import SAMPLE_RATE
+from musiclab.spectrogram import SAMPLE_RATE
 
 CLIP_SECONDS = (7.0, 9.0)
 

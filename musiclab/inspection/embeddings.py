@@ -10,8 +10,8 @@ from lightning_fabric.utilities import move_data_to_device
 from tqdm import tqdm
 
 from musiclab.batch import Batch
+from musiclab.data.ids import id_order
 from musiclab.errors import UserError
-from musiclab.ids import id_order
 from musiclab.tasks import SpectrogramTask
 
 

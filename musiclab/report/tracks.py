@@ -8,13 +8,13 @@ import numpy as np
 import numpy.typing as npt
 
 from musiclab.data.arrays import read_array
+from musiclab.data.ids import id_order, track_id
 from musiclab.data.labels import GenreLabels
 from musiclab.data.survey import ArrayFile, Survey
 from musiclab.errors import UserError
-from musiclab.features import NUM_MELS
-from musiclab.ids import id_order, track_id
 from musiclab.report.document import Block, Heading, Picture, Pictures, Table, Text
 from musiclab.report.figures import chroma_figure, mel_figure, png_bytes
+from musiclab.spectrogram import NUM_MELS
 
 DRAWN = 2
 """So many tracks are looked at if none are named."""

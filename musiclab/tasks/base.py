@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from musiclab.augmentations import Augmentation
 from musiclab.batch import Batch
 from musiclab.errors import UserError
-from musiclab.features import FRAME_SECONDS
 from musiclab.models import LSTM, Backbone
+from musiclab.spectrogram import FRAME_SECONDS
 from musiclab.tasks.compilation import Embed, compile_backbone
 from musiclab.tasks.optimisation import Optimisation, check_clipping, gradient_norm, settle
 from musiclab.tasks.transfer import FrozenBackbone, FrozenEpochs, load_backbone

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from commands import error_of
+from command_line import error_of
 from conftest import SHARED
 
 from audio.sounds import clicks, swell, truncate, write, write_many

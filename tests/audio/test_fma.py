@@ -5,7 +5,7 @@ import json
 
 import numpy as np
 import pytest
-from commands import error_of, evaluate_args, fit_args, read_rows, run_folder
+from command_line import error_of, evaluate_args, fit_args, read_rows, run_folder
 
 from audio.fma_tree import Row, mp3_path, write_clip, write_metadata
 from audio.sounds import truncate

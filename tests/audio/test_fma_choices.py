@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from commands import error_of
+from command_line import error_of
 
 from audio.fma_tree import Row, mp3_path, write_clip, write_metadata
 from audio.test_fma import EMOTION, GENRE, arguments, build, failures, ids, labels

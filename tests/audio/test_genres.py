@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from commands import error_of, fit_args, run_folder
+from command_line import error_of, fit_args, run_folder
 
 from audio.sounds import clicks, swell, write
 from musiclab.audio.files import find_audio, name_tracks

@@ -28,8 +28,8 @@ import soundfile
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from musiclab import features
 from musiclab.audio import loading
+from musiclab.data.audio import features
 from musiclab.demo.genres import draw_traits
 from musiclab.demo.synth import render
 

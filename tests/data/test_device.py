@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from commands import evaluate_args, fit_args, read_rows, run_folder
+from command_line import evaluate_args, fit_args, read_rows, run_folder
 from conftest import make_emotion_folder, make_genre_folder
 
 from musiclab.cli import main

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from commands import environment, fit_args, read_rows, run_folder
+from command_line import environment, fit_args, read_rows, run_folder
 from conftest import make_genre_folder
 
 TIMES, FRAMES = 60, 1293  # 720 tracks of 128 features: 477 MB as float32, 238 MB as float16

@@ -14,10 +14,10 @@ import numpy as np
 import platformdirs
 import pytest
 
-from musiclab.cache import cache_folder
 from musiclab.data import store as store_module
 from musiclab.data.store import PARTIAL_SUFFIX, open_store
 from musiclab.errors import UserError
+from musiclab.files import cache_folder
 
 FRAMES = {"7": 5, "30": 9, "100": 1, "41": 30}
 

@@ -1,7 +1,7 @@
 """Small models, trained for an epoch, that tests only read."""
 
 import pytest
-from commands import fit_args, run_folder
+from command_line import fit_args, run_folder
 
 from musiclab.cli import main
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from commands import error_of, read_rows
+from command_line import error_of, read_rows
 from conftest import GENRES, make_genre_folder
 from report.pages import Outline
 

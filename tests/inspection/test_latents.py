@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from commands import error_of, read_rows
+from command_line import error_of, read_rows
 from conftest import GENRES, make_genre_folder
 from report.pages import Outline
 

@@ -6,7 +6,7 @@ import sys
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from commands import error_of
+from command_line import error_of
 from conftest import make_array, make_emotion_folder, make_genre_folder
 from scipy.stats import spearmanr
 

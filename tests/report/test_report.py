@@ -5,7 +5,7 @@ import re
 
 import numpy as np
 import pytest
-from commands import CONFIGS, error_of, fit_args, run_folder
+from command_line import CONFIGS, error_of, fit_args, run_folder
 
 from musiclab.cli import main
 from musiclab.report.figures import new_figure, png_bytes

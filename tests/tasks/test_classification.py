@@ -8,7 +8,6 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from genre_task import GENRES, loader, make_batches, make_task, make_trainer, tiny_cnn, tiny_lstm
 from pytorch_lightning.cli import ReduceLROnPlateau
 from sklearn.metrics import accuracy_score, f1_score, precision_score, recall_score
 from sklearn.utils.class_weight import compute_class_weight
@@ -18,6 +17,7 @@ from musiclab.augmentations import MaskTime, Mixup
 from musiclab.data.datamodules import GenreDataModule
 from musiclab.errors import UserError
 from musiclab.tasks import ClassificationTask
+from tasks.genre_task import GENRES, loader, make_batches, make_task, make_trainer, tiny_cnn, tiny_lstm
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 

@@ -5,8 +5,7 @@ import shutil
 
 import pytest
 import torch
-from commands import errors_in, evaluate_args, fit_args, musiclab, run_folder
-from genre_task import Mean, loader, make_batches, make_task, make_trainer
+from command_line import errors_in, evaluate_args, fit_args, musiclab, run_folder
 from pytorch_lightning import Callback
 from pytorch_lightning.callbacks import ModelCheckpoint
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -17,6 +16,7 @@ from musiclab.cli import main
 from musiclab.errors import UserError
 from musiclab.models import CNN
 from musiclab.tasks.compilation import compile_backbone
+from tasks.genre_task import Mean, loader, make_batches, make_task, make_trainer
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 

@@ -6,14 +6,14 @@ from functools import partial
 import pytest
 import torch
 import yaml
-from commands import CONFIGS, error_of, fit_args
-from genre_task import Mean, loader, make_batches, make_task, make_trainer
+from command_line import CONFIGS, error_of, fit_args
 from pytorch_lightning import Callback
 from pytorch_lightning.plugins.precision import MixedPrecision
 from torch import nn
 
 from musiclab.cli import main, run_training
 from musiclab.tasks.optimisation import settle
+from tasks.genre_task import Mean, loader, make_batches, make_task, make_trainer
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 

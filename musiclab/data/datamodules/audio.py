@@ -19,7 +19,7 @@ from musiclab.data.datamodules.base import SpectrogramDataModule
 from musiclab.data.datamodules.folder import FolderDataModule
 from musiclab.data.dataset import Track, collate
 from musiclab.errors import UserError
-from musiclab.features import FEATURE_ROWS, FRAME_SECONDS, Spectrogram
+from musiclab.spectrogram import FEATURE_ROWS, FRAME_SECONDS, Spectrogram
 
 BEAT_WINDOW = 30.0
 """Length in s of windows for beat-synchronised models, as of the tracks in the lab's data."""

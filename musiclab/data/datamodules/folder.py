@@ -21,7 +21,7 @@ from musiclab.data.splitting import Split, split_tracks
 from musiclab.data.store import StoreDtype
 from musiclab.demo.corpus import default_corpus
 from musiclab.errors import UserError
-from musiclab.features import FEATURE_ROWS, FRAME_SECONDS
+from musiclab.spectrogram import FEATURE_ROWS, FRAME_SECONDS
 
 
 class FolderDataModule(SpectrogramDataModule):

@@ -7,8 +7,8 @@ from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from musiclab.features import SAMPLE_RATE
 from musiclab.report.figures.style import VALUES, new_figure
+from musiclab.spectrogram import SAMPLE_RATE
 
 WIDTH = 4.8  # inches; two stand side by side on a page, and one can be read on a phone
 MEL_TICKS = (0, 256, 512, 1024, 2048, 4096, 8192)  # Hz

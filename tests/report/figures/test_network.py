@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from musiclab.features import FRAME_SECONDS
 from musiclab.report.figures import Clip, attention_figure, feature_maps_figure, png_bytes
 from musiclab.report.figures.network import BRIGHTEST, mel_positions
+from musiclab.spectrogram import FRAME_SECONDS
 
 RNG = np.random.default_rng(0)
 SIZES = {"mel": 128, "chroma": 12, "fused": 140}

@@ -5,8 +5,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from musiclab.features import FRAME_SECONDS
 from musiclab.report.figures import chroma_figure, mel_figure, png_bytes
+from musiclab.spectrogram import FRAME_SECONDS
 from report.figures.looks import assert_readable
 
 RNG = np.random.default_rng(0)

@@ -2,8 +2,8 @@
 
 import pytest
 
+from musiclab.data.ids import id_order, track_id
 from musiclab.errors import UserError
-from musiclab.ids import id_order, track_id
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,9 @@
-"""What a spectrogram is here: mono audio at 22 050 Hz -> arrays of 128 mel rows and 12 chroma rows.
+"""Mono audio at 22 050 Hz -> arrays of 128 mel rows and 12 chroma rows.
 
 Two forms of one clip: *full*, a column a frame of 23 ms, and *beat-synchronised*, a column a beat. Both are
 computed from the same mel power and chroma.
 
-librosa takes seconds to import and other modules want only the constants, so functions import it when called.
+librosa takes seconds to import, so functions import it when called.
 """
 
 from functools import lru_cache
@@ -12,25 +12,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-SAMPLE_RATE = 22050  # Hz
-N_FFT = 2048  # samples
-HOP_LENGTH = 512  # samples
-FRAME_SECONDS = HOP_LENGTH / SAMPLE_RATE
-NUM_MELS = 128
-NUM_CHROMA = 12
-FEATURE_ROWS: dict[str, slice] = {
-    "mel": slice(0, NUM_MELS),
-    "chroma": slice(NUM_MELS, NUM_MELS + NUM_CHROMA),
-    "fused": slice(0, NUM_MELS + NUM_CHROMA),
-}
+from musiclab.spectrogram import HOP_LENGTH, N_FFT, NUM_MELS, SAMPLE_RATE, Audio, Spectrogram
 
 NUM_OCTAVES, BINS_PER_OCTAVE = 7, 36  # of the constant-Q transform that chroma is folded from; chroma_cqt's defaults
 MEDIAN_LENGTH = 31  # frames and bins; librosa's default for harmonic-percussive separation
 
 MIN_POWER = 1e-10  # below it power_to_db tells nothing apart, and all would read as 0 dB
-
-Audio = npt.NDArray[np.floating[Any]]
-Spectrogram = npt.NDArray[np.float32]
 
 
 def fused_spectrogram(audio: Audio) -> Spectrogram:

@@ -1,13 +1,13 @@
 """Spectrograms equal those of the lab's helper code and of librosa."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
+from conftest import SHARED
 
-from musiclab import features
+from musiclab.data.audio import features
+from musiclab.spectrogram import FEATURE_ROWS
 
-AUDIO = Path(__file__).resolve().parents[1].parent / "shared" / "data" / "audio"
+AUDIO = SHARED / "audio"
 RECORDINGS = ["hungarian_dance", "lets_go_fishin", "sugar_plum_fairy", "vibe_ace"]
 
 
@@ -39,7 +39,7 @@ def test_shapes_and_ranges(clicks):
     assert beat.shape[0] == 140
     assert 6 <= beat.shape[1] <= 9  # two beats a second for four seconds
     for array in (full, beat):
-        mel, chroma = array[features.FEATURE_ROWS["mel"]], array[features.FEATURE_ROWS["chroma"]]
+        mel, chroma = array[FEATURE_ROWS["mel"]], array[FEATURE_ROWS["chroma"]]
         assert array.dtype == np.float32
         assert mel.shape[0] == 128
         assert mel.max() == 0
@@ -57,7 +57,7 @@ def test_one_pass_equals_each_form_alone(clicks):
 
 
 def test_chroma_names_the_notes(clicks):
-    chroma = features.fused_spectrogram(clicks)[features.FEATURE_ROWS["chroma"]].mean(axis=1)
+    chroma = features.fused_spectrogram(clicks)[FEATURE_ROWS["chroma"]].mean(axis=1)
     assert set(np.argsort(chroma)[-3:]) == {9, 1, 4}  # A, C sharp, E
 
 
@@ -74,7 +74,7 @@ def test_percussive_part_equals_librosas(clicks, num_samples):
 def test_chroma_equals_librosas(clicks):
     import librosa
 
-    chroma = features.fused_spectrogram(clicks)[features.FEATURE_ROWS["chroma"]]
+    chroma = features.fused_spectrogram(clicks)[FEATURE_ROWS["chroma"]]
     np.testing.assert_array_equal(chroma, librosa.feature.chroma_cqt(y=clicks, sr=features.SAMPLE_RATE))
 
 
