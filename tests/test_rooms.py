@@ -59,9 +59,7 @@ NOT_YET_ROOMS = {
 }
 NOT_YET_MADE = {
     "commands",
-    "figures",
     "inference",
-    "pages",
     "runs",
 }
 EXCEPTIONS = {
@@ -93,15 +91,14 @@ EXCEPTIONS = {
     "inspection.observation",
     "processes",
     "report.contents",
-    "report.document",
+    "report.drawing",
     "report.events",
     "report.explore",
-    "report.figures.network",
-    "report.figures.spectrograms",
-    "report.figures.style",
     "report.folders",
+    "report.questions",
     "report.report",
     "report.runfiles",
+    "report.tables",
     "report.tracks",
     "reproduce",
     "restore",

@@ -37,7 +37,7 @@ class EmotionResults(ResultWriter):
 
     def show_validation(self, rows: Rows, step: int, trainer: Trainer) -> None:
         """Show the scatter plots."""
-        from musiclab.report.figures import scatter_figure
+        from musiclab.figures import scatter_figure
 
         pairs = zip(torch.from_numpy(rows.predictions.T), torch.from_numpy(rows.targets.T), self.axes, strict=True)
         figure = scatter_figure(rows.targets, rows.predictions, self.axes, [spearman(*pair) for pair in pairs])
@@ -55,7 +55,7 @@ class EmotionResults(ResultWriter):
     def write_test(self, folder: Path, rows: Rows, metrics: dict[str, float], trainer: Trainer) -> None:
         """Write all files of a test and print its table."""
         # Figures are drawn with matplotlib, which is slow to import.
-        from musiclab.report.figures import save_figure, scatter_figure
+        from musiclab.figures import save_figure, scatter_figure
 
         write_text(folder / "test_metrics.json", json.dumps(metrics, indent=2, sort_keys=True) + "\n")
         write_emotion_predictions(folder / "predictions.csv", self.axes, rows)

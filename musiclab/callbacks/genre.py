@@ -39,7 +39,7 @@ class GenreResults(ResultWriter):
 
     def show_validation(self, rows: Rows, step: int, trainer: Trainer) -> None:
         """Show the confusion matrix."""
-        from musiclab.report.figures import confusion_figure
+        from musiclab.figures import confusion_figure
 
         show_figure(trainer, "val_confusion_matrix", confusion_figure(self._confusion(rows), self.genres), step)
 
@@ -65,7 +65,7 @@ class GenreResults(ResultWriter):
         # scikit-learn and matplotlib, which figures are drawn with, are slow to import.
         from sklearn.metrics import classification_report
 
-        from musiclab.report.figures import confusion_figure, save_figure
+        from musiclab.figures import confusion_figure, save_figure
 
         predicted = rows.predictions.argmax(axis=1)
         present = np.union1d(rows.targets, predicted)

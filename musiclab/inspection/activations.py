@@ -13,10 +13,10 @@ from musiclab.data.arrays import read_array, scan_arrays
 from musiclab.data.datamodules import FolderDataModule
 from musiclab.data.dataset import Track, collate
 from musiclab.errors import UserError
+from musiclab.figures import Clip, attention_figure, feature_maps_figure, png_bytes
 from musiclab.inspection.models import name_models, output_folder
 from musiclab.inspection.observation import Observation, observe, strongest
-from musiclab.report.document import Block, Document, Picture, Pictures, Table, Text
-from musiclab.report.figures import Clip, attention_figure, feature_maps_figure, png_bytes
+from musiclab.pages.document import Block, Document, Picture, Pictures, Table, Text
 from musiclab.restore import restore_data, restore_task
 from musiclab.tasks import ClassificationTask, SpectrogramTask
 

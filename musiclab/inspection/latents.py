@@ -15,7 +15,7 @@ from musiclab.inspection.embeddings import Embeddings
 from musiclab.inspection.latents_page import all_notes, file_names, latents_page, scores_table
 from musiclab.inspection.models import TrackChoice, compare_models, output_folder
 from musiclab.inspection.projector import write_projector
-from musiclab.report.document import Table
+from musiclab.pages.document import Table
 
 
 def latents(

@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
+from musiclab.figures import class_points_figure, png_bytes, value_points_figure
+from musiclab.figures.latents import Points
 from musiclab.inspection.analysis import Analysis, Settings, undefined_notes
-from musiclab.report.document import Block, Document, Heading, Picture, Pictures, Table, Text
-from musiclab.report.figures import class_points_figure, png_bytes, value_points_figure
-from musiclab.report.figures.latents import Points
+from musiclab.pages.document import Block, Document, Heading, Picture, Pictures, Table, Text
 
 TSNE_LABELS = ("1st t-SNE direction (no unit)", "2nd t-SNE direction (no unit)")
 

@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 
 from musiclab.data.labels import EmotionLabels, GenreLabels, merge_genres
 from musiclab.data.survey import Survey
-from musiclab.report.document import Block, Heading, Picture, Pictures, Table, Text
-from musiclab.report.figures import axis_figure, class_figure, length_figure, pair_figure, png_bytes
+from musiclab.figures import axis_figure, class_figure, length_figure, pair_figure, png_bytes
+from musiclab.pages.document import Block, Heading, Picture, Pictures, Table, Text
 from musiclab.report.tracks import Beats
 
 

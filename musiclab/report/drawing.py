@@ -10,8 +10,7 @@ from joblib import Parallel, cpu_count, delayed
 from matplotlib.figure import Figure
 from tqdm import tqdm
 
-from musiclab.report.document import Picture
-from musiclab.report.figures import (
+from musiclab.figures import (
     axis_curves_figure,
     confusion_figure,
     f1_figure,
@@ -19,6 +18,7 @@ from musiclab.report.figures import (
     png_bytes,
     scatter_figure,
 )
+from musiclab.pages.document import Picture
 from musiclab.report.groups import Group
 from musiclab.report.runs import Run
 

@@ -8,8 +8,8 @@ from typing import Literal
 from musiclab.data.labels import LAB_CLASS_MAP, EmotionLabels, GenreLabels, merge_genres
 from musiclab.data.survey import Part, Survey, name_some, survey_arrays, survey_dataset
 from musiclab.errors import UserError
+from musiclab.pages.document import Block, Code, Document, Heading, Table, Text
 from musiclab.report.contents import emotion_blocks, genre_blocks, length_blocks
-from musiclab.report.document import Block, Code, Document, Heading, Table, Text
 from musiclab.report.tracks import Beats, Track, read_drawn, read_named, track_blocks, tracks_table
 from musiclab.spectrogram import FRAME_SECONDS, NUM_MELS
 

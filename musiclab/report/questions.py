@@ -4,10 +4,10 @@ import json
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from musiclab.pages.document import Block, Heading, Link, Table, Text
+from musiclab.pages.folding import SideBySide
 from musiclab.report import published
 from musiclab.report.datasets import describe
-from musiclab.report.details import SideBySide
-from musiclab.report.document import Block, Heading, Link, Table, Text
 from musiclab.report.groups import AXES, Group, is_single, spread
 from musiclab.report.published import Figure
 from musiclab.report.settings import SEED, simplify

@@ -8,9 +8,9 @@ from tqdm import tqdm
 
 from musiclab import __version__
 from musiclab.errors import UserError
+from musiclab.pages.document import Block, Document, Heading, Pictures, Table, Text
+from musiclab.pages.folding import Details
 from musiclab.report.datasets import assign, describe
-from musiclab.report.details import Details
-from musiclab.report.document import Block, Document, Heading, Pictures, Table, Text
 from musiclab.report.drawing import (
     curve_drawings,
     draw_all,

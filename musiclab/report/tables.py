@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from musiclab.report.document import Heading, Link, Table
+from musiclab.pages.document import Heading, Link, Table
 from musiclab.report.groups import Group, spread, task_words
 from musiclab.report.runs import Kind, Run
 

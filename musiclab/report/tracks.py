@@ -12,8 +12,8 @@ from musiclab.data.ids import id_order, track_id
 from musiclab.data.labels import GenreLabels
 from musiclab.data.survey import ArrayFile, Survey
 from musiclab.errors import UserError
-from musiclab.report.document import Block, Heading, Picture, Pictures, Table, Text
-from musiclab.report.figures import chroma_figure, mel_figure, png_bytes
+from musiclab.figures import chroma_figure, mel_figure, png_bytes
+from musiclab.pages.document import Block, Heading, Picture, Pictures, Table, Text
 from musiclab.spectrogram import NUM_MELS
 
 DRAWN = 2

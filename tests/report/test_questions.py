@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from musiclab.pages.document import Document
 from musiclab.report.datasets import LAB_GENRES, assign
-from musiclab.report.document import Document
 from musiclab.report.groups import make_groups
 from musiclab.report.questions import QUESTIONS, question_blocks
 from musiclab.report.runs import read_run

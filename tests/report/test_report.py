@@ -8,7 +8,7 @@ import pytest
 from command_line import CONFIGS, error_of, fit_args, run_folder
 
 from musiclab.cli import main
-from musiclab.report.figures import new_figure, png_bytes
+from musiclab.figures import new_figure, png_bytes
 from report.making import AXES, GENRES, make_run
 from report.pages import Outline, Tables, browser, look
 

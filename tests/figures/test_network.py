@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from musiclab.report.figures import Clip, attention_figure, feature_maps_figure, png_bytes
-from musiclab.report.figures.network import BRIGHTEST, mel_positions
+from musiclab.figures import Clip, attention_figure, feature_maps_figure, png_bytes
+from musiclab.figures.network import BRIGHTEST, mel_positions
 from musiclab.spectrogram import FRAME_SECONDS
 
 RNG = np.random.default_rng(0)

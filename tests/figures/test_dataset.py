@@ -4,9 +4,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
+from figures.looks import assert_readable
 from musiclab.data.labels import LAB_CLASS_MAP
-from musiclab.report.figures import axis_figure, class_figure, length_figure, pair_figure
-from report.figures.looks import assert_readable
+from musiclab.figures import axis_figure, class_figure, length_figure, pair_figure
 
 RNG = np.random.default_rng(0)
 COUNTS = {"train": np.array([30, 4, 0]), "test": np.array([10, 1, 2])}

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 
-from musiclab.report.figures.style import COLOURS, VALUES, new_figure
+from musiclab.figures.style import COLOURS, VALUES, new_figure
 from musiclab.spectrogram import FEATURE_ROWS, NUM_MELS, SAMPLE_RATE
 
 WIDTH = 4.7  # inches: legible on a phone

@@ -1,10 +1,10 @@
 """Documents: the same blocks as html that a parser finds well-formed, and as Markdown."""
 
 import numpy as np
-
-from musiclab.report.document import Code, Document, Heading, Link, Picture, Pictures, Table, Text
-from musiclab.report.figures import confusion_figure, png_bytes
 from report.pages import Outline
+
+from musiclab.figures import confusion_figure, png_bytes
+from musiclab.pages.document import Code, Document, Heading, Link, Picture, Pictures, Table, Text
 
 
 def make_document():

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from musiclab.report.figures import axis_curves_figure, learning_figure, png_bytes
-from musiclab.report.figures.style import DPI
+from musiclab.figures import axis_curves_figure, learning_figure, png_bytes
+from musiclab.figures.style import DPI
 
 
 def line(*values):

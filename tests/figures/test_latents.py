@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 
-from musiclab.report.figures import class_points_figure, png_bytes, value_points_figure
-from musiclab.report.figures.style import COLOURS
+from musiclab.figures import class_points_figure, png_bytes, value_points_figure
+from musiclab.figures.style import COLOURS
 
 LABELS = ("1st", "2nd")
 POINTS = np.random.default_rng(0).normal(size=(40, 2))

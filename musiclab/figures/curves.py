@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from musiclab.report.figures.style import COLOURS, new_figure
+from musiclab.figures.style import COLOURS, new_figure
 
 Line = tuple[npt.NDArray[np.floating], npt.NDArray[np.floating]]
 """Epochs, counted from 1, and a value for each."""

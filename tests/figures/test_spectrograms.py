@@ -5,9 +5,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from musiclab.report.figures import chroma_figure, mel_figure, png_bytes
+from figures.looks import assert_readable
+from musiclab.figures import chroma_figure, mel_figure, png_bytes
 from musiclab.spectrogram import FRAME_SECONDS
-from report.figures.looks import assert_readable
 
 RNG = np.random.default_rng(0)
 DRAW = {128: mel_figure, 12: chroma_figure}

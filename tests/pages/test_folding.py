@@ -1,8 +1,9 @@
 """Blocks that hold others: folded, and side by side."""
 
-from musiclab.report.details import Details, SideBySide
-from musiclab.report.document import Document, Picture, Pictures, Table, Text
 from report.pages import Outline
+
+from musiclab.pages.document import Document, Picture, Pictures, Table, Text
+from musiclab.pages.folding import Details, SideBySide
 
 PICTURES = [Picture(f"pictures/{name}.png", b"\x89PNG" + bytes(20) + name.encode(), name) for name in "abc"]
 

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from musiclab.report.figures.style import COLOURS, MARKERS, VALUES, new_figure
+from musiclab.figures.style import COLOURS, MARKERS, VALUES, new_figure
 
 WIDTH = 4.7  # inches: two pictures beside each other on a screen, and legible on a phone
 POINT = 24  # square points

@@ -7,7 +7,7 @@ from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from musiclab.report.figures.style import VALUES, new_figure
+from musiclab.figures.style import VALUES, new_figure
 from musiclab.spectrogram import SAMPLE_RATE
 
 WIDTH = 4.8  # inches; two stand side by side on a page, and one can be read on a phone

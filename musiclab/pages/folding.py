@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-from musiclab.report.document import Block, Picture
+from musiclab.pages.document import Block, Picture
 
 
 @dataclass(frozen=True)

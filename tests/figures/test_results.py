@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from musiclab.report.figures import confusion_figure, f1_figure, png_bytes, save_figure, scatter_figure
+from musiclab.figures import confusion_figure, f1_figure, png_bytes, save_figure, scatter_figure
 
 
 def test_a_confusion_matrix_of_a_genre_without_tracks():

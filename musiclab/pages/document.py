@@ -179,7 +179,7 @@ class Document:
 
     def to_html(self, embed: bool) -> str:
         """Return the whole page; with ``embed``, it needs no other file."""
-        style = files("musiclab.report").joinpath("page.css").read_text(encoding="utf-8")
+        style = files("musiclab.pages").joinpath("page.css").read_text(encoding="utf-8")
         sections = [block for block in self.blocks if isinstance(block, Heading) and block.level == 2]
         links = "".join(f'<li><a href="#{section.anchor}">{escape(section.text)}</a></li>' for section in sections)
         parts = [

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
-from musiclab.report.figures.style import COLOURS, new_figure
+from musiclab.figures.style import COLOURS, new_figure
 
 
 def confusion_figure(

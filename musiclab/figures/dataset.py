@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from musiclab.report.figures.style import COLOURS, new_figure
+from musiclab.figures.style import COLOURS, new_figure
 
 WIDTH = 4.8  # inches; two stand side by side on a page, and one can be read on a phone
 SMALL = 3.3  # inches; three side by side

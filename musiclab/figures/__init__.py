@@ -3,13 +3,13 @@
 They use matplotlib's object interface: no global state, no window, safe in any process.
 """
 
-from musiclab.report.figures.curves import axis_curves_figure, learning_figure
-from musiclab.report.figures.dataset import axis_figure, class_figure, length_figure, pair_figure
-from musiclab.report.figures.latents import class_points_figure, value_points_figure
-from musiclab.report.figures.network import Clip, attention_figure, feature_maps_figure
-from musiclab.report.figures.results import confusion_figure, f1_figure, scatter_figure
-from musiclab.report.figures.spectrograms import chroma_figure, mel_figure
-from musiclab.report.figures.style import new_figure, png_bytes, save_figure
+from musiclab.figures.curves import axis_curves_figure, learning_figure
+from musiclab.figures.dataset import axis_figure, class_figure, length_figure, pair_figure
+from musiclab.figures.latents import class_points_figure, value_points_figure
+from musiclab.figures.network import Clip, attention_figure, feature_maps_figure
+from musiclab.figures.results import confusion_figure, f1_figure, scatter_figure
+from musiclab.figures.spectrograms import chroma_figure, mel_figure
+from musiclab.figures.style import new_figure, png_bytes, save_figure
 
 __all__ = [
     "Clip",

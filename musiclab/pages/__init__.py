@@ -1,0 +1,1 @@
+"""Headings, text, tables and pictures as one page."""
