@@ -1,6 +1,6 @@
-"""What travels from the data to the tasks."""
+"""What travels from the data to the tasks, and from the tasks to those who write results."""
 
-from typing import NamedTuple
+from typing import NamedTuple, TypedDict
 
 from torch import Tensor
 
@@ -23,3 +23,11 @@ class Batch(NamedTuple):
     lengths: Tensor
     targets: Tensor
     ids: list[str]
+
+
+class StepOutput(TypedDict):
+    """What the steps of a task return but in training: one row per track."""
+
+    ids: list[str]
+    targets: Tensor
+    predictions: Tensor

@@ -14,15 +14,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeVar
 
 import torch.distributed
 from pytorch_lightning.strategies.launchers import subprocess_script
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from musiclab.errors import UserError, describe_user_error
-
-T = TypeVar("T")
+from musiclab.runs.gathering import is_one_of_several
 
 LAUNCHER = "MUSICLAB_LAUNCHER"
 """Environment variable by which a process knows that musiclab has started it: the number of its parent."""
@@ -171,22 +169,9 @@ class Watch:
         return f"{which} was killed by {signal.Signals(-code).name}{perhaps}; {ADVICE}"
 
 
-def gather(value: T) -> list[T]:
-    """Return the values of all processes, in the order of their ranks; every process has to ask for them."""
-    if not _is_one_of_several():
-        return [value]
-    values: list[Any] = [None] * torch.distributed.get_world_size()
-    torch.distributed.all_gather_object(values, value)
-    return values
-
-
-def _is_one_of_several() -> bool:
-    return torch.distributed.is_available() and torch.distributed.is_initialized()
-
-
 def _reason_of_loss(error: Exception) -> str | None:
     """Return what an error says of the loss of a connection to another process, None for any other error."""
-    if not isinstance(error, RuntimeError if _is_one_of_several() else torch.distributed.DistError):
+    if not isinstance(error, RuntimeError if is_one_of_several() else torch.distributed.DistError):
         return None
     reason = CONNECTION_LOST.search(str(error))
     return reason and reason[0]
@@ -194,7 +179,7 @@ def _reason_of_loss(error: Exception) -> str | None:
 
 def _first_to_say(message: str) -> bool:
     """Tell whether no other process of the run has said this: what is wrong with data is so for all of them."""
-    if not _is_one_of_several():
+    if not is_one_of_several():
         return True
     try:
         store = torch.distributed.distributed_c10d._get_default_store()

@@ -13,13 +13,15 @@ import musiclab.augmentations
 import musiclab.losses
 import musiclab.models  # noqa: F401  (makes the short class names known to the parser, as do the lines around)
 from musiclab import __version__
-from musiclab.allocator import keep_freed_memory
-from musiclab.callbacks import RunRecord, SolutionWriter
 from musiclab.checkpoint import data_settings, read_checkpoint
 from musiclab.data.datamodules import SpectrogramDataModule
 from musiclab.errors import UserError
 from musiclab.parsing import OneLineErrors
-from musiclab.processes import gather
+from musiclab.runs.allocator import keep_freed_memory
+from musiclab.runs.averaging import EMAWeights  # noqa: F401  (makes its short name known to the parser)
+from musiclab.runs.gathering import gather
+from musiclab.runs.record import RunRecord
+from musiclab.runs.solution_writer import SolutionWriter
 from musiclab.tasks import SpectrogramTask
 
 LINKED = ("num_features", "target_names", "features", "beat_synced", "seconds")

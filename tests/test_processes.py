@@ -13,7 +13,8 @@ from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from musiclab import processes
 from musiclab.errors import UserError
-from musiclab.processes import FOLLOWED, LAUNCHER, ended_together, gather
+from musiclab.processes import FOLLOWED, LAUNCHER, ended_together
+from musiclab.runs.gathering import gather
 
 LOST = torch.distributed.DistBackendError("gloo/transport/tcp/pair.cc:553] Connection closed by peer. GLHF!")
 

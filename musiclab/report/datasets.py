@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePath
 
-from musiclab.report.runs import Kind, Run
+from musiclab.runs.run import Kind, Run
 
 LAB_GENRES = ("Blues", "Classical", "Electronic", "Folk", "Hip-Hop", "Jazz", "Metal", "Pop", "Rock", "Trip-Hop")
 LAB_TRAIN_TRACKS, LAB_TEST_TRACKS, LAB_EMOTION_TRACKS = 2305, 575, 1122

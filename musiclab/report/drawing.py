@@ -20,7 +20,7 @@ from musiclab.figures import (
 )
 from musiclab.pages.document import Picture
 from musiclab.report.groups import Group
-from musiclab.report.runs import Run
+from musiclab.runs.run import Run
 
 LINES, SHADES = 64, 256
 """Colours of a picture: enough for lines and dots, and small; enough for a colour map."""

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from musiclab.report.datasets import DataSet
-from musiclab.report.runs import Run
 from musiclab.report.settings import SEED, differences, simplify
+from musiclab.runs.run import Run
 
 AXES = ("valence", "energy", "danceability")
 """Of the lab."""

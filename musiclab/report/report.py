@@ -21,8 +21,8 @@ from musiclab.report.drawing import (
 from musiclab.report.folders import LeftOut, find_folders, short_names
 from musiclab.report.groups import Group, make_groups, model_name
 from musiclab.report.questions import question_blocks
-from musiclab.report.runs import Run, read_run
 from musiclab.report.tables import differs_text, f1_table, heading_of, models_table, runs_table, score_text, scores_of
+from musiclab.runs.run import Run, read_run
 
 OPEN = 16
 """With up to so many models, their pictures are shown at first."""

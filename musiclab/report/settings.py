@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from musiclab.report.runfiles import class_name, pick
+from musiclab.runs.files import class_name, pick
 
 CLASS = "class"
 """Under which name a simplified part keeps its class."""

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from musiclab.pages.document import Heading, Link, Table
 from musiclab.report.groups import Group, spread, task_words
-from musiclab.report.runs import Kind, Run
+from musiclab.runs.run import Kind, Run
 
 
 class Score(NamedTuple):

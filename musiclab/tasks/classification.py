@@ -15,9 +15,9 @@ from torchmetrics.classification import (
 )
 from torchmetrics.wrappers import ClasswiseWrapper
 
-from musiclab.batch import Batch
-from musiclab.callbacks import GenreResults, StepOutput
+from musiclab.batch import Batch, StepOutput
 from musiclab.errors import UserError
+from musiclab.runs.class_results import GenreResults
 from musiclab.tasks.base import SpectrogramTask
 
 

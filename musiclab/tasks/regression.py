@@ -7,11 +7,11 @@ from pytorch_lightning.callbacks import Callback
 from torch import Tensor, nn
 from torchmetrics import MeanMetric
 
-from musiclab.batch import Batch
-from musiclab.callbacks import EmotionResults, StepOutput
+from musiclab.batch import Batch, StepOutput
 from musiclab.losses import AxisLoss, RegressionLoss
-from musiclab.metrics import WholeSet, regression_scores
+from musiclab.runs.value_results import EmotionResults
 from musiclab.tasks.base import SpectrogramTask
+from musiclab.tasks.metrics import WholeSet, regression_scores
 
 
 class RegressionTask(SpectrogramTask):

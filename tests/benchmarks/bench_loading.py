@@ -108,8 +108,8 @@ def load_from_store(root: Path, cache: Path) -> Result:
     """Load the training part through GenreDataModule."""
     import logging
 
-    from musiclab.allocator import keep_freed_memory
     from musiclab.data.datamodules import GenreDataModule
+    from musiclab.runs.allocator import keep_freed_memory
 
     keep_freed_memory()  # as ``musiclab fit`` does
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)

@@ -20,7 +20,7 @@ from bench_loading import use_one_thread
 from torch import nn
 
 from musiclab import models
-from musiclab.allocator import keep_freed_memory
+from musiclab.runs.allocator import keep_freed_memory
 from musiclab.tasks.compilation import compile_backbone
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"

@@ -12,9 +12,9 @@ import argparse
 import torch
 from torch import nn
 
-from musiclab.allocator import keep_freed_memory
 from musiclab.data.datamodules import EmotionDataModule
-from musiclab.metrics import regression_scores
+from musiclab.runs.allocator import keep_freed_memory
+from musiclab.tasks.metrics import regression_scores
 
 
 def padded_parts(root: str) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:

@@ -3,7 +3,7 @@
 import pytest
 
 from musiclab.report.datasets import LAB_GENRES, assign, describe
-from musiclab.report.runs import read_run
+from musiclab.runs.run import read_run
 from report.making import make_config, make_run
 
 

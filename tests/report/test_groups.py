@@ -4,7 +4,7 @@ import pytest
 
 from musiclab.report.datasets import assign
 from musiclab.report.groups import make_groups, model_name, spread, task_words
-from musiclab.report.runs import read_run
+from musiclab.runs.run import read_run
 from report.making import make_run
 
 SPEARMAN = {"class_path": "musiclab.losses.RegressionLoss", "init_args": {"mse": 1.0, "spearman": 0.1}}

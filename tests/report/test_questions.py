@@ -7,7 +7,7 @@ from musiclab.pages.document import Document
 from musiclab.report.datasets import LAB_GENRES, assign
 from musiclab.report.groups import make_groups
 from musiclab.report.questions import QUESTIONS, question_blocks
-from musiclab.report.runs import read_run
+from musiclab.runs.run import read_run
 from report.making import AXES, make_run
 from report.pages import Outline, Tables
 

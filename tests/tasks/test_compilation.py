@@ -11,10 +11,10 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch._dynamo.utils import counters
 
-from musiclab.callbacks import EMAWeights
 from musiclab.cli import main
 from musiclab.errors import UserError
 from musiclab.models import CNN
+from musiclab.runs.averaging import EMAWeights
 from musiclab.tasks.compilation import compile_backbone
 from tasks.genre_task import Mean, loader, make_batches, make_task, make_trainer
 

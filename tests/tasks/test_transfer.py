@@ -9,10 +9,10 @@ from conftest import make_emotion_folder, make_genre_folder
 from pytorch_lightning import Callback, Trainer
 from pytorch_lightning.callbacks import ModelCheckpoint
 
-from musiclab.callbacks import EMAWeights
 from musiclab.data.datamodules import EmotionDataModule, GenreDataModule
 from musiclab.errors import UserError
 from musiclab.models import CNN, LSTM
+from musiclab.runs.averaging import EMAWeights
 from musiclab.tasks import ClassificationTask, MultitaskRegressionTask, RegressionTask
 
 pytestmark = pytest.mark.filterwarnings("ignore")

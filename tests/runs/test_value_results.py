@@ -7,8 +7,8 @@ import pytest
 import torch
 from matplotlib.image import imread
 
-from callbacks.runs import run_stage
-from musiclab.callbacks import EmotionResults
+from runs.made_runs import run_stage
+from musiclab.runs.value_results import EmotionResults
 
 AXES = ["valence", "danceability"]
 IDS = ["30", "b7", "9", "100"]

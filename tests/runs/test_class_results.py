@@ -8,8 +8,8 @@ import torch
 from pytorch_lightning.loggers import TensorBoardLogger
 from sklearn.metrics import classification_report, confusion_matrix
 
-from callbacks.runs import GENRES, make_loader, make_task, make_trainer, read_table, run_stage
-from musiclab.callbacks import GenreResults
+from runs.made_runs import GENRES, make_loader, make_task, make_trainer, read_table, run_stage
+from musiclab.runs.class_results import GenreResults
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from pytorch_lightning import LightningModule, Trainer
 
-from musiclab.callbacks.results import ResultWriter, Rows, print_predictions
-from musiclab.callbacks.tensorboard import overlay_curves, show_figure
+from musiclab.runs.results import ResultWriter, Rows, print_predictions
+from musiclab.runs.tensorboard import overlay_curves, show_figure
 from musiclab.files import write_csv, write_text
 
 LIKELIEST = 3

@@ -2,28 +2,20 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, TypedDict
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.trainer.states import TrainerFn
-from torch import Tensor
 
-from musiclab.callbacks.tensorboard import compare_run
+from musiclab.runs.tensorboard import compare_run
+from musiclab.batch import StepOutput
 from musiclab.data.ids import id_order
-from musiclab.processes import gather
+from musiclab.runs.gathering import gather
 
 SHOWN = 50
 """Up to so many predictions are printed as well as written."""
-
-
-class StepOutput(TypedDict):
-    """What the steps of a task return but in training: one row per track."""
-
-    ids: list[str]
-    targets: Tensor
-    predictions: Tensor
 
 
 class Rows(NamedTuple):

@@ -9,10 +9,10 @@ import numpy.typing as npt
 import torch
 from pytorch_lightning import LightningModule, Trainer
 
-from musiclab.callbacks.results import ResultWriter, Rows, print_predictions
-from musiclab.callbacks.tensorboard import overlay_curves, show_figure
+from musiclab.runs.results import ResultWriter, Rows, print_predictions
+from musiclab.runs.tensorboard import overlay_curves, show_figure
 from musiclab.files import write_csv, write_text
-from musiclab.metrics import spearman
+from musiclab.tasks.metrics import spearman
 
 
 class EmotionResults(ResultWriter):

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from callbacks.runs import GENRES, make_trainer, read_table, run_stage
-from musiclab.callbacks import SolutionWriter
+from runs.made_runs import GENRES, make_trainer, read_table, run_stage
+from musiclab.runs.solution_writer import SolutionWriter
 from musiclab.data.datamodules import EmotionDataModule
 from musiclab.errors import UserError
 from musiclab.models import CNN

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from musiclab.errors import UserError
-from musiclab.report.runfiles import (
+from musiclab.runs.files import (
     read_confusion,
     read_json,
     read_metrics,

@@ -8,9 +8,9 @@ import pytest
 import torch
 from pytorch_lightning.trainer.states import TrainerFn
 
-from callbacks.runs import run_stage
-from musiclab.callbacks import ResultWriter, gather_rows
-from musiclab.callbacks.results import is_best
+from runs.made_runs import run_stage
+from musiclab.runs.results import ResultWriter, gather_rows
+from musiclab.runs.results import is_best
 
 ROWS = (["10", "a", "9"], torch.tensor([[0.0], [1.0], [2.0]]), torch.tensor([[0.5], [0.25], [0.125]]))
 STAGES = pytest.mark.parametrize("stage", ["test", "predict"])

@@ -11,7 +11,7 @@ import torch.multiprocessing
 from scipy.stats import spearmanr
 from sklearn.metrics import mean_squared_error
 
-from musiclab.metrics import WholeSet, regression_scores
+from musiclab.tasks.metrics import WholeSet, regression_scores
 
 AXES = ["valence", "energy", "danceability"]
 SETS = {

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from pytorch_lightning import LightningModule, Trainer
 
-from musiclab.callbacks.results import ResultWriter, Rows
+from musiclab.runs.results import ResultWriter, Rows
 from musiclab.submission import HEADER, SUFFIX, solution_axes, write_solution
 
 
