@@ -18,28 +18,28 @@ TOOLS = {
         "musiclab.demo.corpus:demo_data",
         "Make the demo corpus: synthesised music, laid out as the lab's data.",
     ),
-    "check": ("musiclab.data.check:check", "List everything that is wrong with a data set folder."),
-    "explore": ("musiclab.report.explore:explore", "Show what a data set looks like, as a page of pictures."),
-    "extract": ("musiclab.audio.extract:extract", "Turn audio files into spectrogram arrays."),
+    "check": ("musiclab.commands.check:check", "List everything that is wrong with a data set folder."),
+    "explore": ("musiclab.commands.explore.explore:explore", "Show what a data set looks like, as a page of pictures."),
+    "extract": ("musiclab.commands.extract:extract", "Turn audio files into spectrogram arrays."),
     "build-genres": (
-        "musiclab.audio.genres:build_genres",
+        "musiclab.commands.build_genres:build_genres",
         "Make a genre data set of audio files that lie in a folder per genre.",
     ),
     "build-fma": (
-        "musiclab.audio.fma:build_fma",
+        "musiclab.commands.build_fma.build_fma:build_fma",
         "Make a genre and an emotion data set of the Free Music Archive.",
     ),
-    "reproduce": ("musiclab.reproduce:reproduce", "Train all models of the lab and write the report on them."),
+    "reproduce": ("musiclab.commands.reproduce:reproduce", "Train all models of the lab and write the report on them."),
     "latents": (
-        "musiclab.inspection.latents:latents",
+        "musiclab.commands.latents.latents:latents",
         "Show how models arrange test tracks before their output layer: PCA, t-SNE, numbers.",
     ),
     "activations": (
-        "musiclab.inspection.activations:activations",
+        "musiclab.commands.activations.activations:activations",
         "Show what a network sees of a track: feature maps of a CNN, attention of an LSTM.",
     ),
-    "report": ("musiclab.report.report:report", "Write a report of runs, beside the published figures."),
-    "submit": ("musiclab.submission:submit", "Join emotion predictions into the solution file of a competition."),
+    "report": ("musiclab.commands.report.report:report", "Write a report of runs, beside the published figures."),
+    "submit": ("musiclab.commands.submit:submit", "Join emotion predictions into the solution file of a competition."),
 }
 """Commands that need no trainer: name, function, line of help."""
 

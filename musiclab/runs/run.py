@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeVar
 
 import numpy as np
 
-from musiclab.report.events import EVENT_FILES, Curve, curves, fit_seconds, read_events
+from musiclab.commands.report.events import EVENT_FILES, Curve, curves, fit_seconds, read_events
 from musiclab.runs.files import (
     Best,
     Confusion,

@@ -6,7 +6,7 @@ import numpy as np
 from pytorch_lightning import LightningModule, Trainer
 
 from musiclab.runs.results import ResultWriter, Rows
-from musiclab.submission import HEADER, SUFFIX, solution_axes, write_solution
+from musiclab.commands.submit import HEADER, SUFFIX, solution_axes, write_solution
 
 
 class SolutionWriter(ResultWriter):

@@ -1,7 +1,7 @@
 """Documents: the same blocks as html that a parser finds well-formed, and as Markdown."""
 
 import numpy as np
-from report.pages import Outline
+from commands.report.pages import Outline
 
 from musiclab.figures import confusion_figure, png_bytes
 from musiclab.pages.document import Code, Document, Heading, Link, Picture, Pictures, Table, Text

@@ -1,6 +1,6 @@
 """Blocks that hold others: folded, and side by side."""
 
-from report.pages import Outline
+from commands.report.pages import Outline
 
 from musiclab.pages.document import Document, Picture, Pictures, Table, Text
 from musiclab.pages.folding import Details, SideBySide

@@ -14,7 +14,7 @@ from musiclab.runs.files import (
     read_record,
     read_yaml,
 )
-from report.making import make_config, make_record
+from commands.report.making import make_config, make_record
 
 RECORD = make_record("genre", ["Jazz"], 3, {"value": 0.5, "epoch": 2}, make_config())
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from musiclab.runs.run import read_run
-from report.making import AXES, GENRES, make_run
+from commands.report.making import AXES, GENRES, make_run
 
 
 def test_a_run_with_its_record(tmp_path):
@@ -139,7 +139,7 @@ def test_neither_genres_nor_emotions(tmp_path):
 def test_torch_is_not_imported(tmp_path):
     folder = make_run(tmp_path / "run")
     code = (
-        "import sys, musiclab.report.report; from pathlib import Path; from musiclab.runs.run import read_run\n"
+        "import sys, musiclab.commands.report.report; from pathlib import Path; from musiclab.runs.run import read_run\n"
         f"assert read_run(Path({str(folder)!r})).curves; assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

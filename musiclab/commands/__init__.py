@@ -1,0 +1,1 @@
+"""The commands besides Lightning's: one module or folder each."""

@@ -1,0 +1,144 @@
+"""``musiclab activations``: what a network sees of one track."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from musiclab.batch import Batch
+from musiclab.commands.activations.layer_outputs import Observation, observe, strongest
+from musiclab.commands.latents.comparison import name_models, output_folder
+from musiclab.data.arrays import read_array, scan_arrays
+from musiclab.data.datamodules import FolderDataModule
+from musiclab.data.dataset import Track, collate
+from musiclab.errors import UserError
+from musiclab.figures import Clip, attention_figure, feature_maps_figure, png_bytes
+from musiclab.inference.restoring import restore_data, restore_task
+from musiclab.pages.document import Block, Document, Picture, Pictures, Table, Text
+from musiclab.tasks import ClassificationTask, SpectrogramTask
+
+FOLDERS = ("test", "train")
+
+
+@dataclass(frozen=True)
+class TrackSource:
+    """Where the track is.
+
+    Args:
+        root: Data set folder; null for the one that the model was trained on.
+        seconds: Duration of a frame in s, for the axis of time; null for what the model was trained with.
+    """
+
+    root: str | None = None
+    seconds: float | None = None
+
+
+def activations(
+    *, ckpt_path: str, data: TrackSource, track: str | None = None, maps: int = 16, out: str | None = None
+) -> None:
+    """Show what a network sees of one track.
+
+    For a CNN: the feature maps after each block, those with the highest mean activation. For an LSTM with attention:
+    the attention over time, under the spectrogram. DIR/index.html shows all.
+
+    Args:
+        ckpt_path: Checkpoint of the model.
+        data: Where the track is.
+        track: Id of a track in test/ or train/; null for the first one to test on.
+        maps: How many feature maps of a block to show.
+        out: Folder for the results; null for activations/ID/ in the model's run folder.
+    """
+    if maps < 1:
+        raise UserError(f"maps is {maps}; it must be at least 1")
+    path = Path(ckpt_path).expanduser()
+    task = restore_task(path)
+    changes = {name: value for name, value in (("root", data.root), ("seconds", data.seconds)) if value is not None}
+    source = restore_data(path, **changes)
+    if track is None and not source.has_test:
+        raise UserError(
+            f"{path}: trained with data.test_fraction 0, so that there is no first test track; give --track"
+        )
+    batch = load_track(source, track or source.test_part().ids[0])
+    (identifier,) = batch.ids
+    observation = observe(task, batch)
+    clip = Clip(batch.spectrograms[0].numpy(), source.features, None if source.beat_synced else source.seconds)
+    (name,) = name_models([path], [task])
+    blocks: list[Block] = [
+        Text(f"{name} ({path.absolute()}) hears track {identifier} of {source.root}: {clip.frames.shape[0]} frames."),
+        _outputs(task, observation),
+        _explanation(observation),
+        Pictures(list(_pictures(observation, clip, f"{name}, track {identifier}", maps))),
+    ]
+    folder = Path(out).expanduser() if out else output_folder(path, "activations", identifier)
+    page = Document(f"What {name} sees of track {identifier}", blocks)
+    page.save_pictures(folder)
+    page.save_html(folder / "index.html", embed=False)
+    print(f"What {name} sees of track {identifier}: {folder / 'index.html'}")
+
+
+def load_track(data: FolderDataModule, identifier: str) -> Batch:
+    """Return a track of ``test/`` or ``train/`` as a batch of its own, as the packed store would give it.
+
+    Raises:
+        UserError: If there is no such track, or it lacks the features.
+    """
+    folders = {folder: scan_arrays(data.root / folder)[0] for folder in FOLDERS}
+    found = [files[identifier] for files in folders.values() if identifier in files]
+    if not found:
+        close = get_close_matches(identifier, sorted(set().union(*folders.values())), n=3, cutoff=0.5)
+        hint = f"; close to it: {', '.join(close)}" if close else ""
+        raise UserError(
+            f"{data.root}: no track {identifier!r} in test/ or train/{hint}; give the id of one with --track"
+        )
+    array = read_array(found[0])
+    if data.columns.stop > len(array):
+        raise UserError(
+            f"{found[0]}: the model's features, {data.features}, need {data.columns.stop} rows, but it has "
+            f"{len(array)} (no chroma); give a data set with chroma, or a model of mel features"
+        )
+    frames = array.T[:, data.columns].astype(data.store_dtype)
+    return collate([Track(frames, torch.tensor(-1), identifier)])
+
+
+def _outputs(task: SpectrogramTask, observation: Observation) -> Table:
+    """Return what the model says of the track: its three first genres, or the value on each axis."""
+    if not isinstance(task, ClassificationTask):
+        values = [f"{value:.3f}" for value in observation.outputs]
+        return Table(["axis", "prediction"], list(zip(task.target_names, values, strict=True)))
+    first = np.argsort(-observation.outputs)[:3]
+    return Table(["genre", "probability"], [[task.target_names[i], f"{observation.outputs[i]:.3f}"] for i in first])
+
+
+def _explanation(observation: Observation) -> Text:
+    if observation.attention is not None:
+        return Text(
+            "The embedding is a mean over the frames, weighted by attention. It is drawn relative to a plain mean, in "
+            "which each frame would have 1: where it is above, the model listens more closely."
+        )
+    return Text(
+        "Each block is a convolution, batch norm, ReLU and max pooling. Its maps lie on the axes of the spectrogram, "
+        "of which they keep less and less detail; the maps of a picture share their colours. Where a map is bright, "
+        "the network found what the map stands for."
+    )
+
+
+def _pictures(observation: Observation, clip: Clip, title: str, count: int) -> Iterator[Picture]:
+    if observation.attention is not None:
+        figure = attention_figure(clip, observation.attention, title)
+        yield Picture("attention.png", png_bytes(figure), f"Attention over time: {title}")
+    for number, maps in enumerate(observation.blocks, 1):
+        chosen = strongest(maps, count)
+        figure = feature_maps_figure(
+            clip, maps.values[chosen], chosen.tolist(), maps.pooled, f"{title}: block {number}"
+        )
+        total, frames, bands = maps.values.shape
+        choice = f"{len(chosen)} of {total} maps, those with the highest mean" if len(chosen) < total else "all maps"
+        yield Picture(
+            f"block_{number}.png",
+            png_bytes(figure),
+            f"Block {number}: {choice}; {frames} by {bands} values each, one for {maps.pooled} frames by {maps.pooled} "
+            f"{'pitch classes' if clip.features == 'chroma' else 'mel bands'}",
+        )

@@ -1,0 +1,158 @@
+"""``musiclab explore``: what a data set looks like, as a page of pictures and tables."""
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+from musiclab.commands.explore.distributions import emotion_blocks, genre_blocks, length_blocks
+from musiclab.commands.explore.tracks import Beats, Track, read_drawn, read_named, track_blocks, tracks_table
+from musiclab.data.labels import LAB_CLASS_MAP, EmotionLabels, GenreLabels, merge_genres
+from musiclab.data.survey import Part, Survey, name_some, survey_arrays, survey_dataset
+from musiclab.errors import UserError
+from musiclab.pages.document import Block, Code, Document, Heading, Table, Text
+from musiclab.spectrogram import FRAME_SECONDS, NUM_MELS
+
+MOST = 100
+"""So many problems are listed on the page."""
+
+
+def explore(
+    root: str,
+    *,
+    out: str,
+    beat_root: str | None = None,
+    tracks: list[str] | None = None,
+    seed: int = 0,
+    seconds: float | None = FRAME_SECONDS,
+    class_map: Literal["lab"] | dict[str, str | None] | None = "lab",
+) -> None:
+    """Show what a data set looks like: OUT/index.html, with its pictures as PNG files in OUT/pictures.
+
+    Spectrograms and chromagrams of two tracks, lengths of all; genres before and after merging, or values on each
+    emotional axis and how the axes relate. But for the tracks shown, no more than the headers of arrays is read.
+
+    Args:
+        root: Data set folder with train/, test/ and train_labels.txt.
+        out: Folder to write to. Files of an earlier run are overwritten.
+        beat_root: Data set folder of the same tracks, beat-synchronised, to be shown beside them.
+        tracks: Ids of the tracks to show; null: two of train/ at random, of different genres.
+        seed: Draws the tracks.
+        seconds: Duration of a frame in s; null if root itself holds a column a beat.
+        class_map: New name of each genre, null to drop its tracks; lab for the lab's, null for none.
+    """
+    if seconds is not None and not 0 < seconds < math.inf:
+        raise UserError(f"seconds is {seconds}; give the duration of a frame in s, as in 0.234, or null for beats")
+    folder, target = Path(root).expanduser(), Path(out).expanduser()
+    survey = survey_dataset(folder)
+    beats = _survey_beats(survey, beat_root, seconds)
+    target.mkdir(parents=True, exist_ok=True)
+    merging: Mapping[str, str | None] | None = LAB_CLASS_MAP if class_map == "lab" else class_map
+    if tracks:
+        shown = read_named(survey, beats, tracks)
+    else:
+        shown = read_drawn(survey, beats, _groups(survey.parts["train"].labels, merging), seed)
+    document = Document(
+        f"Data set {folder.resolve().name}",
+        [
+            *_overview(survey, beats, beat_root),
+            *_tracks(shown, seconds, beat_root),
+            *(genre_blocks(survey, merging) if survey.axes is None else emotion_blocks(survey)),
+            *length_blocks(survey, beats, seconds),
+            *_problems(survey),
+        ],
+    )
+    document.save_pictures(target)
+    document.save_html(target / "index.html", embed=False)
+    if survey.problems:
+        count = len(survey.problems)
+        said = f"{count} {'problem' if count == 1 else 'problems'}, listed at the end of the page"
+        print(f"{said}; musiclab check {folder} finds all there are")
+    print(f"To be looked at in a browser: {target / 'index.html'}")
+
+
+def _survey_beats(survey: Survey, beat_root: str | None, seconds: float | None) -> Beats:
+    if beat_root is None:
+        return {}
+    folder = Path(beat_root).expanduser()
+    if not folder.is_dir():
+        raise UserError(f"{folder}: no such folder; give the path of the beat-synchronised data set")
+    if folder.samefile(survey.root):
+        raise UserError(f"{folder}: beat_root is the data set itself; give the folder of its beat-synchronised arrays")
+    if seconds is None:
+        raise UserError("seconds is null, so that root holds a column a beat; give no beat_root then")
+    beats = {name: survey_arrays(folder / name, survey.problems) for name in survey.parts}
+    if not any(beats[name].keys() & part.arrays.keys() for name, part in survey.parts.items()):
+        raise UserError(
+            f"{folder}: has no array of any track of {survey.root}; give the same tracks, beat-synchronised"
+        )
+    for name, part in survey.parts.items():
+        without = [identifier for identifier in part.arrays if identifier not in beats[name]]
+        if without:
+            survey.problems.append(
+                f"{folder / name}: no array that can be used for tracks of {survey.root}: {name_some(without)}"
+            )
+    return beats
+
+
+def _groups(labels: GenreLabels | EmotionLabels | None, merging: Mapping[str, str | None] | None) -> dict[str, str]:
+    """Return what tracks to draw shall differ in: their class; or nothing but themselves."""
+    if isinstance(labels, GenreLabels):
+        kept = merge_genres(labels, merging)
+        ids, genres = kept if kept.ids else labels
+        return dict(zip(ids, genres, strict=True))
+    return {identifier: identifier for identifier in labels.ids} if labels else {}
+
+
+def _overview(survey: Survey, beats: Beats, beat_root: str | None) -> list[Block]:
+    rows = [[name, *_contents(part)] for name, part in survey.parts.items()]
+    rows += [[f"{name}, beat-synchronised", *_contents(Part(None, dict(found)))] for name, found in beats.items()]
+    kind = "genres" if survey.axes is None else f"emotions: {', '.join(survey.axes)}"
+    where = f"{survey.root}" + ("" if beat_root is None else f", and beat-synchronised {beat_root}")
+    return [
+        Text(f"A data set of {kind}. Made by musiclab explore of {where}."),
+        Table(["part", "labelled tracks", "genres" if survey.axes is None else "axes", "arrays", "rows", "type"], rows),
+    ]
+
+
+def _contents(part: Part) -> list[str]:
+    headers = [array.header for array in part.arrays.values()]
+    labels = part.labels
+    labelled, kinds = ("", "") if labels is None else (str(len(labels.ids)), str(_count(labels)))
+    rows = ", ".join(str(count) for count in sorted({header.rows for header in headers}))
+    return [labelled, kinds, str(len(headers)), rows, ", ".join(sorted({header.dtype for header in headers}))]
+
+
+def _count(labels: GenreLabels | EmotionLabels) -> int:
+    return len(set(labels.genres)) if isinstance(labels, GenreLabels) else len(labels.axes)
+
+
+def _tracks(shown: list[Track], seconds: float | None, beat_root: str | None) -> list[Block]:
+    blocks: list[Block] = [Heading("Tracks")]
+    if not shown:
+        return [*blocks, Text("No array of a labelled track of train/ can be read.")]
+    sentence = "A mel band is louder, the brighter it is drawn; 0 dB is the loudest spot of the clip."
+    if all(len(track.full) == NUM_MELS for track in shown):
+        sentence += " There are no chromagrams: the arrays have 128 rows, which are all mel bands."
+    if beat_root is not None:
+        sentence += (
+            " A column of a beat-synchronised array is the median between two beats; the compression is the number of"
+            " frames over that of such columns."
+        )
+    blocks += [Text(sentence), tracks_table(shown, seconds)]
+    for number, track in enumerate(shown, start=1):
+        blocks += track_blocks(track, number, seconds, beat_root is not None)
+    return blocks
+
+
+def _problems(survey: Survey) -> list[Block]:
+    if not survey.problems:
+        return []
+    more = len(survey.problems) - MOST
+    lines = survey.problems[:MOST] + ([f"and {more} more"] if more > 0 else [])
+    return [
+        Heading("Problems"),
+        Text("What label files and headers of arrays tell. The values are read, too, by:"),
+        Code(f"musiclab check {survey.root}"),
+        Code("\n".join(lines)),
+    ]

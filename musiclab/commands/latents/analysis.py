@@ -1,0 +1,117 @@
+"""What is drawn and measured of a model's embeddings."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy.typing as npt
+
+from musiclab.commands.latents.comparison import EmbeddedModel
+from musiclab.commands.latents.separability import (
+    Points,
+    Projection,
+    class_silhouette,
+    neighbour_accuracy,
+    neighbour_correlation,
+    project_pca,
+    project_tsne,
+    standardise,
+    usable_neighbours,
+    usable_perplexity,
+)
+from musiclab.errors import UserError
+
+FEWEST = 5
+"""Tracks that it takes for a picture that says anything."""
+
+
+class Settings(NamedTuple):
+    """How embeddings are looked at, and what had to be changed for the number of tracks."""
+
+    tracks: int
+    perplexity: float
+    neighbours: int
+    seed: int
+    notes: list[str]
+
+
+class Analysis(NamedTuple):
+    """A model's embeddings, projected and measured.
+
+    Attributes:
+        model: The model.
+        pca: Principal components.
+        tsne: t-SNE, ``(tracks, 2)``.
+        scores: Numbers by name; NaN where they are not defined.
+    """
+
+    model: EmbeddedModel
+    pca: Projection
+    tsne: Points
+    scores: dict[str, float]
+
+
+def fit_settings(tracks: int, perplexity: float, neighbours: int, seed: int) -> Settings:
+    """Return the settings that so many tracks allow.
+
+    Raises:
+        UserError: If there are too few tracks for any.
+    """
+    if tracks < FEWEST:
+        raise UserError(f"{tracks} test tracks are too few to be told apart; it takes {FEWEST}, or many more")
+    usable = usable_perplexity(perplexity, tracks), usable_neighbours(neighbours, tracks)
+    notes = [
+        f"{name} {wanted:g} is too many for {tracks} tracks; {number:.3g} was taken"
+        for name, wanted, number in zip(("perplexity", "neighbours"), (perplexity, neighbours), usable, strict=True)
+        if number != wanted
+    ]
+    return Settings(tracks, *usable, seed, notes)
+
+
+def analyse_model(model: EmbeddedModel, target_names: Sequence[str], settings: Settings) -> Analysis:
+    """Project and measure a model's embeddings.
+
+    Raises:
+        UserError: If all embeddings are the same.
+    """
+    values = standardise(model.embeddings.values)
+    if not values.any():
+        raise UserError(f"{model.path}: the model maps all tracks to the same embedding; train it anew")
+    tsne = project_tsne(values, settings.perplexity, settings.seed)
+    scores = measure(values, model.embeddings.targets, target_names, settings.neighbours)
+    return Analysis(model, project_pca(values), tsne, scores)
+
+
+def measure(
+    values: Points, targets: npt.NDArray[Any], target_names: Sequence[str], neighbours: int
+) -> dict[str, float]:
+    """Return how separated tracks are by genre, or how well neighbours tell the value on each axis.
+
+    Args:
+        values: Standardised embeddings, ``(tracks, embedding)``.
+        targets: Class of each track, ``(tracks,)``, or values, ``(tracks, axes)``.
+        target_names: Genres or axes.
+        neighbours: How many nearest tracks to ask.
+
+    Returns:
+        ``silhouette`` and ``knn_accuracy``, or ``knn_spearman_{axis}`` for each axis; NaN where it is not defined.
+    """
+    if targets.ndim == 1:
+        return {
+            "silhouette": class_silhouette(values, targets),
+            "knn_accuracy": neighbour_accuracy(values, targets, neighbours),
+        }
+    return {
+        f"knn_spearman_{axis}": neighbour_correlation(values, column, neighbours)
+        for axis, column in zip(target_names, targets.T, strict=True)
+    }
+
+
+def undefined_notes(scores: Mapping[str, float]) -> list[str]:
+    """Return why scores are not defined, for those that are not."""
+    silhouette = "there is one genre only, or no two tracks are of the same"
+    values = "hardly any values are known, or all are the same"
+    reasons = {"silhouette": silhouette, "knn_accuracy": "hardly any genres are known"}
+    return [
+        f"{name} is not defined: {reasons.get(name, values)}" for name, value in scores.items() if math.isnan(value)
+    ]

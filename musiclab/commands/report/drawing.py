@@ -1,0 +1,171 @@
+"""The pictures of a report, drawn in several processes if there are many."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from joblib import Parallel, cpu_count, delayed
+from matplotlib.figure import Figure
+from tqdm import tqdm
+
+from musiclab.commands.report.groups import Group
+from musiclab.figures import (
+    axis_curves_figure,
+    confusion_figure,
+    f1_figure,
+    learning_figure,
+    png_bytes,
+    scatter_figure,
+)
+from musiclab.pages.document import Picture
+from musiclab.runs.run import Run
+
+LINES, SHADES = 64, 256
+"""Colours of a picture: enough for lines and dots, and small; enough for a colour map."""
+
+FEW = 24
+"""Up to so many pictures are drawn sooner than other processes have started."""
+
+
+class Drawing(NamedTuple):
+    """A picture to be drawn: name of the file, caption, what draws it from which arrays, and in how many colours."""
+
+    file: str
+    caption: str
+    draw: Callable[..., Figure]
+    arguments: tuple[Any, ...]
+    colours: int = LINES
+
+
+def draw_all(drawings: Sequence[Drawing]) -> list[Picture]:
+    """Draw all pictures, in their order."""
+    jobs = 1 if len(drawings) <= FEW else min(cpu_count(), 8)
+    pictures = Parallel(n_jobs=jobs, return_as="generator", batch_size=8 if jobs > 1 else 1)(
+        delayed(_draw)(drawing) for drawing in drawings
+    )
+    shown = tqdm(zip(drawings, pictures, strict=True), "drawing", len(drawings), unit="picture", disable=not drawings)
+    files: dict[str, int] = {}
+    found = []
+    for drawing, png in shown:
+        number = files[drawing.file] = files.get(drawing.file, 0) + 1
+        file = drawing.file if number == 1 else f"{drawing.file}_{number}"  # names that differ in signs alone
+        found.append(Picture(f"pictures/{file}.png", png, drawing.caption))
+    return found
+
+
+def curve_drawings(group: Group) -> list[Drawing]:
+    """Return the learning curves of a group, all runs in one picture."""
+    runs = [run for run in group.runs if run.curves]
+    monitor = next((run.best.monitor for run in runs if run.best), "")
+    main = {"genre": "accuracy", "emotion": "spearman"}[group.data.kind]
+    quantities = dict.fromkeys(["loss", main, monitor.removeprefix("val_")])
+    found = []
+    for quantity in quantities:
+        training, validation = (
+            [run.curves[f"{part}_{quantity}"] for run in runs if f"{part}_{quantity}" in run.curves]
+            for part in ("train", "val")
+        )
+        if training or validation:
+            best = [(run.best.epoch, run.best.value) for run in runs if run.best and monitor == f"val_{quantity}"]
+            label = _label(quantity, group)
+            file = f"model_{group.number}_{_slug(quantity)}"
+            caption = f"{label[0].upper()}{label[1:]}: training and validation{_of(runs)}"
+            found.append(Drawing(file, caption, learning_figure, (training, validation, label, best)))
+    return found + _axes_drawings(group, runs)
+
+
+def f1_drawings(group: Group) -> list[Drawing]:
+    """Return the F1 of each genre, of all runs of a group."""
+    genres = group.data.targets
+    names = [f"test_f1_{genre}" for genre in genres]
+    tested = [run for run in group.counted if all(name in run.metrics for name in names)]
+    if group.data.kind != "genre" or not tested:
+        return []
+    scores = np.array([[run.metrics[name] for name in names] for run in tested])
+    caption = "F1 of each genre" + (f": mean and, as dots, {len(tested)} runs" if len(tested) > 1 else "")
+    return [Drawing(f"model_{group.number}_f1", caption, f1_figure, (genres, scores))]
+
+
+def test_drawings(run: Run, names: Mapping[Path, str]) -> list[Drawing]:
+    """Return the confusion matrix of a run, or its scatter plot of each axis."""
+    name = names[run.folder]
+    if not run.metrics:
+        return []
+    if run.confusion is not None:
+        matrix = (run.confusion.matrix, run.confusion.names, 0.36, False)
+        return [
+            Drawing(
+                f"{_slug(name)}_confusion",
+                f"{name}: confusion matrix, coloured by the share of the genre's tracks",
+                confusion_figure,
+                matrix,
+                SHADES,
+            )
+        ]
+    if run.predictions is None or not len(run.predictions.truth):
+        return []
+    found = []
+    for column, axis in enumerate(run.predictions.axes):
+        correlation = run.metrics.get(f"test_spearman_{axis}")
+        if correlation is not None:
+            truth, predicted = (part[:, [column]] for part in run.predictions[1:])
+            caption = f"{name}: {axis} of {len(truth)} test tracks"
+            arguments = (truth, predicted, [axis], [correlation], 2.9)
+            found.append(Drawing(f"{_slug(name)}_{_slug(axis)}", caption, scatter_figure, arguments))
+    return found
+
+
+def latent_pictures(run: Run, names: Mapping[Path, str]) -> list[Picture]:
+    """Return the pictures that stand in the folder ``latents`` of a run."""
+    pictures = []
+    for path in sorted((run.folder / "latents").glob("*.png")):
+        png = path.read_bytes()
+        if png.startswith(b"\x89PNG") and len(png) > 24:
+            file = f"pictures/{_slug(names[run.folder])}_latents_{_slug(path.stem)}.png"
+            pictures.append(Picture(file, png, f"{names[run.folder]}: latents/{path.name}"))
+    return pictures
+
+
+def _axes_drawings(group: Group, runs: Sequence[Run]) -> list[Drawing]:
+    """Return validation and loss weights of each axis, if there are several."""
+    axes = list(dict.fromkeys(axis for run in runs for axis in run.target_names))
+    found = []
+    for prefix, label, what in (
+        ("val_spearman_", "validation Spearman", "Spearman's correlation of each axis: validation"),
+        ("weight_", "weight of the loss", "Weight of the loss of each axis"),
+    ):
+        lines = {axis: [run.curves[prefix + axis] for run in runs if prefix + axis in run.curves] for axis in axes}
+        changes = any(np.ptp(line.values) > 0 for several in lines.values() for line in several)
+        if len(axes) > 1 and all(lines.values()) and changes:
+            caption = f"{what}{_of(runs)}"
+            file = f"model_{group.number}_{_slug(prefix)}"
+            found.append(Drawing(file, caption, axis_curves_figure, (lines, label)))
+    return found
+
+
+def _draw(drawing: Drawing) -> bytes:
+    return png_bytes(drawing.draw(*drawing.arguments), drawing.colours)
+
+
+def _label(quantity: str, group: Group) -> str:
+    """Return a quantity with its unit."""
+    several = any(len(run.target_names) > 1 for run in group.runs)
+    labels = {
+        "accuracy": "accuracy (share of tracks)",
+        "spearman": "Spearman" + (", mean of the axes" if several else ""),
+    }
+    if quantity == "loss":
+        return (
+            "cross-entropy (nats)" if group.data.kind == "genre" else "loss" + (", sum of the axes" if several else "")
+        )
+    return labels.get(quantity, quantity)
+
+
+def _of(runs: Sequence[Run]) -> str:
+    return f", of {len(runs)} runs" if len(runs) > 1 else ""
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^a-zA-Z0-9.]+", "_", text).strip("_")

@@ -1,0 +1,167 @@
+"""``musiclab report``: what runs reached, in one page."""
+
+import datetime
+from collections.abc import Sequence
+from pathlib import Path
+
+from tqdm import tqdm
+
+from musiclab import __version__
+from musiclab.commands.report.datasets import assign, describe
+from musiclab.commands.report.drawing import (
+    curve_drawings,
+    draw_all,
+    f1_drawings,
+    latent_pictures,
+    test_drawings,
+)
+from musiclab.commands.report.folders import LeftOut, find_folders, short_names
+from musiclab.commands.report.groups import Group, make_groups, model_name
+from musiclab.commands.report.questions import question_blocks
+from musiclab.commands.report.tables import (
+    differs_text,
+    f1_table,
+    heading_of,
+    models_table,
+    runs_table,
+    score_text,
+    scores_of,
+)
+from musiclab.errors import UserError
+from musiclab.pages.document import Block, Document, Heading, Pictures, Table, Text
+from musiclab.pages.folding import Details
+from musiclab.runs.run import Run, read_run
+
+OPEN = 16
+"""With up to so many models, their pictures are shown at first."""
+
+KINDS = {"genre": "Genre", "emotion": "Emotion"}
+
+
+def report(runs: list[str], *, out: str) -> None:
+    """Write report.html, which needs no other file, and report.md with the pictures beside it.
+
+    Of the folders of runs alone; no checkpoint is read.
+
+    Args:
+        runs: Folders of runs, lightning_logs/version_N, or folders with such below them.
+        out: Folder to write to. What an earlier report wrote there is replaced; nothing is deleted.
+    """
+    folders, left = find_folders(runs)
+    folder = Path(out).expanduser()
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"{folder}: a file; give the folder that the report is to be written to")
+    read = [read_run(path) for path in tqdm(folders, "reading", unit="run", disable=not folders)]
+    document = make_document(read, left)
+    document.save_pictures(folder)
+    document.save_markdown(folder / "report.md")
+    document.save_html(folder / "report.html", embed=True)
+    for run in read:
+        for problem in run.damaged:
+            print(f"{run.folder}: {problem}")
+    for path, reason in left:
+        print(f"{path}: left out: {reason}")
+    print(f"{document.title}: {folder / 'report.html'}, report.md")
+
+
+def make_document(runs: Sequence[Run], left: Sequence[LeftOut]) -> Document:
+    """Return the report of some runs, and of what was left out of it."""
+    names = short_names([run.folder for run in runs])
+    fits = [run for run in runs if run.command == "fit" and run.kind is not None]
+    groups = make_groups(fits, assign(fits))
+    others = [run for run in runs if run.command not in ("fit", None)]
+    lost = [*left, *(LeftOut(run.folder, _why_lost(run)) for run in runs if run not in fits and run not in others)]
+    solutions = [names[run.folder] for run in runs if (run.folder / "solution.txt").is_file()]
+    repeated = sum(len(group.counted) > 1 for group in groups)
+    intro = (
+        f"{len(fits)} trainings of {len(groups)} models, {repeated} of them repeated with other seeds; by musiclab "
+        f"{__version__} on {datetime.date.today():%Y-%m-%d}. All numbers are those of the runs' own files, scores "
+        "rounded to three digits. Runs that differ in their seed alone are of one model: its numbers are means over "
+        "those that finished, one for each seed, and in brackets the lowest and the highest. Models of one name are "
+        "set as their reference but for what is said."
+    )
+    times = (
+        "Seconds are those of training and validation; for runs without run.json, which earlier versions made, those "
+        "from the first to the last logged event."
+    )
+    blocks: list[Block] = [Text(intro), Text(times)]
+    for kind, title in KINDS.items():
+        ours = [group for group in groups if group.data.kind == kind]
+        if ours:
+            blocks.append(Heading(title))
+        for data in dict.fromkeys(group.data for group in ours):
+            blocks += _data_blocks(title, [group for group in ours if group.data == data], names)
+    blocks += question_blocks(groups, solutions)
+    blocks += _picture_blocks(groups, names)
+    blocks += _other_blocks(others, names)
+    blocks += _lost_blocks(runs, lost, names)
+    return Document(f"Report of {len(fits)} {'run' if len(fits) == 1 else 'runs'}", blocks)
+
+
+def _data_blocks(title: str, groups: Sequence[Group], names: dict[Path, str]) -> list[Block]:
+    data = groups[0].data
+    blocks: list[Block] = [
+        Heading(f"{title}: {data.name}", 3),
+        Text(describe(data, [run for group in groups for run in group.runs])),
+        models_table(groups),
+        runs_table(groups, names),
+    ]
+    scores = f1_table(groups) if data.kind == "genre" else None
+    return blocks if scores is None else [*blocks, scores]
+
+
+def _picture_blocks(groups: Sequence[Group], names: dict[Path, str]) -> list[Block]:
+    """Return the pictures of each model, drawn all together."""
+    if not groups:
+        return []
+    by_group = [
+        [*curve_drawings(group), *f1_drawings(group), *(d for run in group.runs for d in test_drawings(run, names))]
+        for group in groups
+    ]
+    pictures = iter(draw_all([drawing for drawings in by_group for drawing in drawings]))
+    blocks: list[Block] = [Heading("Curves, confusion, scatter plots")]
+    for group, drawings in zip(groups, by_group, strict=True):
+        settings = f"Settings: {words}. " if (words := differs_text(group)) else ""
+        runs = ", ".join(names[run.folder] for run in group.runs)
+        blocks += [heading_of(group), Text(f"On {group.data.name}. {settings}Runs: {runs}.")]
+        shown = [next(pictures) for _ in drawings]
+        shown += [picture for run in group.runs for picture in latent_pictures(run, names)]
+        if shown:
+            summary = f"{len(shown)} {'picture' if len(shown) == 1 else 'pictures'}"
+            blocks.append(Details(summary, [Pictures(shown)], opened=len(groups) <= OPEN))
+    return blocks
+
+
+def _other_blocks(runs: Sequence[Run], names: dict[Path, str]) -> list[Block]:
+    """Return what is known of tests, validations and predictions in folders of their own."""
+    if not runs:
+        return []
+    rows = []
+    for run in runs:
+        scores = scores_of(run.kind, [run]) if run.kind else []
+        shown = [
+            f"{score.name} {score_text(run.metrics[score.metric])}" for score in scores if score.metric in run.metrics
+        ]
+        tracks = "" if run.predictions is None else str(len(run.predictions.truth))
+        rows.append([names[run.folder], str(run.command), model_name(run), tracks, "; ".join(shown)])
+    header = ["folder", "command", "model", "tracks", "result"]
+    return [Heading("Tests and predictions by themselves"), Table(header, rows)]
+
+
+def _lost_blocks(runs: Sequence[Run], lost: Sequence[LeftOut], names: dict[Path, str]) -> list[Block]:
+    """Return which folders are left out, and which files are damaged."""
+    damaged = [[names[run.folder], problem] for run in runs for problem in run.damaged]
+    blocks: list[Block] = [Heading("Left out, or damaged")] if lost or damaged else []
+    if lost:
+        blocks.append(Table(["folder", "why it is left out"], [[str(path), reason] for path, reason in lost]))
+    if damaged:
+        blocks.append(Table(["run", "damaged file"], damaged))
+    return blocks
+
+
+def _why_lost(run: Run) -> str:
+    if run.damaged:
+        return f"nothing else is left of it than what is damaged: {'; '.join(run.damaged)}"
+    if run.command is None:
+        return "unfinished: it has settings, but no epoch and no result"
+    return "neither genres nor emotions, as far as its files tell"

@@ -1,0 +1,1 @@
+"""Trained models that answer: what a checkpoint is of, made again."""

@@ -1,0 +1,89 @@
+"""What is seen of a network is what a forward pass by hand gives."""
+
+import pytest
+import torch
+from torch import nn
+
+from musiclab.batch import Batch
+from musiclab.commands.activations.layer_outputs import FeatureMaps, observe, strongest
+from musiclab.errors import UserError
+from musiclab.models import CNN, LSTM, Backbone
+from musiclab.tasks import ClassificationTask, RegressionTask
+
+
+def make_batch(frames=21):
+    torch.manual_seed(0)
+    return Batch(torch.randn(1, frames, 12), torch.tensor([frames]), torch.tensor([-1]), ["7"])
+
+
+def make_task(backbone, kind=ClassificationTask):
+    torch.manual_seed(1)
+    task = kind(num_features=12, target_names=["Blues", "Rock"], backbone=backbone)
+    task.feature_mean.fill_(0.5)
+    return task
+
+
+def test_feature_maps_are_those_of_a_forward_pass_by_hand():
+    task = make_task(lambda features: CNN(features, channels=(3, 5), pools=(2, 3)))
+    batch = make_batch()
+    observation = observe(task, batch)
+    images = (batch.spectrograms - 0.5)[:, None]
+    for block, pool, pooled, seen in zip(task.backbone.blocks, (2, 3), (2, 6), observation.blocks, strict=True):
+        images = block.convolution(images) / (1 + block.norm.eps) ** 0.5  # running statistics, weight and bias are new
+        images = nn.functional.relu(images)
+        images = nn.functional.max_pool2d(images, pool, ceil_mode=True)
+        assert seen.pooled == pooled
+        torch.testing.assert_close(torch.tensor(seen.values), images[0].detach())
+    assert [seen.values.shape for seen in observation.blocks] == [(3, 11, 6), (5, 4, 2)]
+    assert observation.attention is None
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_attention_is_a_softmax_over_time_and_gives_the_embedding(bidirectional):
+    task = make_task(lambda f: LSTM(f, hidden_size=4, bidirectional=bidirectional, pooling="attention"), RegressionTask)
+    batch = make_batch()
+    attention = torch.tensor(observe(task, batch).attention)
+    with torch.inference_mode():
+        normalised = task.normalise(batch.spectrograms)
+        states = task.backbone.recurrence(normalised, batch.lengths)[0]
+        embedding = task.backbone(normalised, batch.lengths)[0]
+        torch.testing.assert_close(attention, task.backbone.attention(states)[:, 0].softmax(dim=0))
+    assert attention.sum().item() == pytest.approx(1, abs=1e-6)
+    torch.testing.assert_close(attention @ states, embedding)
+
+
+@pytest.mark.parametrize("kind", [ClassificationTask, RegressionTask])
+def test_outputs_are_the_predictions(kind):
+    task = make_task(CNN, kind)
+    outputs = observe(task, make_batch()).outputs
+    expected = task.predict_step(make_batch(), 0)["predictions"][0].detach()
+    torch.testing.assert_close(torch.tensor(outputs), expected)
+
+
+def test_no_hooks_are_left_behind():
+    task = make_task(CNN)
+    observe(task, make_batch())
+    assert not any(module._forward_hooks for module in task.modules())
+
+
+@pytest.mark.parametrize("pooling", ["last", "mean"])
+def test_an_lstm_without_attention_has_nothing_to_show(pooling):
+    with pytest.raises(UserError, match=f"pooling: {pooling}.*attention"):
+        observe(make_task(lambda features: LSTM(features, pooling=pooling)), make_batch())
+
+
+def test_nor_has_a_backbone_of_another_kind():
+    class Mean(Backbone):
+        embedding_size = 12
+
+        def forward(self, spectrograms, lengths):
+            return spectrograms.mean(dim=1)
+
+    with pytest.raises(UserError, match="backbone is Mean"):
+        observe(make_task(lambda features: Mean()), make_batch())
+
+
+def test_the_strongest_maps_come_first():
+    values = torch.tensor([1.0, 5, 5, 0, 9])[:, None, None].expand(5, 2, 3).numpy()
+    assert strongest(FeatureMaps(values, 2), 3).tolist() == [4, 1, 2]
+    assert strongest(FeatureMaps(values, 2), 99).tolist() == [4, 1, 2, 0, 3]

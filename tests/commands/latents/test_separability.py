@@ -1,0 +1,100 @@
+"""Projections and numbers of separation, against scikit-learn and cases worked out by hand."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy.stats import spearmanr
+from sklearn.metrics import silhouette_score
+from sklearn.model_selection import LeaveOneOut, cross_val_predict
+from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
+
+from musiclab.commands.latents.separability import (
+    class_silhouette,
+    neighbour_accuracy,
+    neighbour_correlation,
+    project_pca,
+    project_tsne,
+    standardise,
+    usable_neighbours,
+    usable_perplexity,
+)
+
+RNG = np.random.default_rng(0)
+CLASSES = RNG.integers(4, size=60)
+VALUES = RNG.normal(size=(60, 7)) + CLASSES[:, None] * np.linspace(0, 1, 7)
+
+
+def test_standardised_values_have_mean_0_and_deviation_1_and_rounding_is_no_variation():
+    values = np.float32(RNG.normal(3, 5, (20, 4)))
+    values[:, 1] = 0.7 * (1 + 1e-7 * RNG.normal(size=20))
+    values[:, 2] = 0
+    standard = standardise(values)
+    np.testing.assert_allclose(standard.mean(axis=0), 0, atol=1e-12)
+    np.testing.assert_allclose(standard.std(axis=0), [1, 0, 0, 1], atol=1e-12)
+
+
+def test_pca_is_that_of_the_singular_values():
+    points, explained = project_pca(VALUES)
+    centred = VALUES - VALUES.mean(axis=0)
+    singular = np.linalg.svd(centred, compute_uv=False)
+    np.testing.assert_allclose(explained, (singular**2 / (singular**2).sum())[:2])
+    np.testing.assert_allclose(points.std(axis=0), singular[:2] / math.sqrt(60))
+
+
+def test_a_single_value_is_projected_to_a_line():
+    points, explained = project_pca(VALUES[:, :1])
+    assert explained == (1, 0)
+    assert not points[:, 1].any()
+    assert project_tsne(VALUES[:, :1], 5, 0).shape == (60, 2)
+
+
+def test_tsne_is_the_same_for_the_same_seed_and_keeps_groups_together():
+    groups = np.repeat([0, 1], 20)
+    values = RNG.normal(size=(40, 6)) + 30 * groups[:, None]
+    points = project_tsne(values, 8, seed=3)
+    np.testing.assert_array_equal(points, project_tsne(values, 8, seed=3))
+    assert neighbour_accuracy(points, groups, 5) == 1
+
+
+@pytest.mark.parametrize("neighbours", [1, 2, 5, 10])
+def test_accuracy_and_correlation_are_scikit_learns_leaving_one_out(neighbours):
+    leave_out = LeaveOneOut()
+    predicted = cross_val_predict(KNeighborsClassifier(neighbours), VALUES, CLASSES, cv=leave_out)
+    assert neighbour_accuracy(VALUES, CLASSES, neighbours) == (predicted == CLASSES).mean()
+    targets = VALUES[:, 0] + RNG.normal(size=60)
+    predicted = cross_val_predict(KNeighborsRegressor(neighbours), VALUES, targets, cv=leave_out)
+    expected = spearmanr(predicted, targets).statistic
+    assert neighbour_correlation(VALUES, targets, neighbours) == pytest.approx(expected, abs=1e-12)
+
+
+def test_neighbours_by_hand():
+    line = np.array([[0.0], [1.0], [3.0], [10.0], [11.0]])
+    # Nearest other: 1, 0, 1, 4, 3.
+    assert neighbour_accuracy(line, np.array([0, 0, 1, 1, 1]), 1) == 0.8
+    # Their values 2, 1, 2, 5, 4 for 1, 2, 3, 4, 5: ranks 2.5, 1, 2.5, 5, 4.
+    expected = spearmanr([2.5, 1, 2.5, 5, 4], [1, 2, 3, 4, 5]).statistic
+    assert neighbour_correlation(line, np.arange(1.0, 6.0), 1) == pytest.approx(expected)
+
+
+def test_tracks_without_labels_are_left_out():
+    unknown = np.arange(60) % 3 == 0
+    classes = np.where(unknown, -1, CLASSES)
+    targets = np.where(unknown, np.nan, VALUES[:, 1])
+    assert class_silhouette(VALUES, classes) == silhouette_score(VALUES[~unknown], CLASSES[~unknown])
+    assert neighbour_accuracy(VALUES, classes, 3) == neighbour_accuracy(VALUES[~unknown], CLASSES[~unknown], 3)
+    assert neighbour_correlation(VALUES, targets, 3) == neighbour_correlation(VALUES[~unknown], targets[~unknown], 3)
+
+
+def test_what_is_not_defined_is_nan():
+    assert math.isnan(class_silhouette(VALUES, np.zeros(60, int)))
+    assert math.isnan(class_silhouette(VALUES, np.arange(60)))
+    assert math.isnan(class_silhouette(VALUES, np.full(60, -1)))
+    assert math.isnan(neighbour_accuracy(VALUES, np.full(60, -1), 3))
+    assert math.isnan(neighbour_correlation(VALUES, np.full(60, np.nan), 3))
+    assert math.isnan(neighbour_correlation(VALUES, np.full(60, 0.5), 3))
+
+
+def test_few_tracks_have_few_neighbours():
+    assert [usable_neighbours(10, tracks) for tracks in (100, 31, 30, 5, 2)] == [10, 10, 9, 1, 1]
+    assert [usable_perplexity(30, tracks) for tracks in (100, 91, 61, 5)] == [30, 30, 20, 4 / 3]
