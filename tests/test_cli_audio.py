@@ -5,12 +5,12 @@ import re
 import numpy as np
 import pytest
 import torch
-from audio.sounds import clicks, swell, truncate, write
 from command_line import error_of, evaluate_args, fit_args, read_rows, run_folder
 from conftest import GENRES, SHARED, make_genre_folder
+from data.audio.sounds import clicks, swell, truncate, write
 
-from musiclab.audio.extraction import Clip, clip_spectrograms
 from musiclab.cli import main
+from musiclab.data.audio.extraction import Clip, clip_spectrograms
 from musiclab.data.datamodules import AudioDataModule
 from musiclab.models import CNN
 from musiclab.spectrogram import FRAME_SECONDS

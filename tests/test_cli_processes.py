@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from audio.sounds import clicks, write
 from command_line import (
     CONFIGS,
     error_of,
@@ -22,6 +21,7 @@ from command_line import (
     schedule,
 )
 from conftest import make_emotion_folder, make_genre_folder
+from data.audio.sounds import clicks, write
 from together import run
 
 from musiclab.cli import main

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from musiclab.audio.extraction import Clip, Kind, extract_tracks
-from musiclab.audio.files import AudioFile, Ids, find_audio, make_id, name_tracks, read_lines
-from musiclab.audio.label_files import GENRE_HEADER, genre_rows, track_name, write_labels
-from musiclab.audio.output import Output, claimed, fit_command, output_folders, planned_tracks, report
+from musiclab.data.audio.extraction import Clip, Kind, extract_tracks
+from musiclab.data.audio.files import AudioFile, Ids, find_audio, make_id, name_tracks, read_lines
+from musiclab.data.audio.label_files import GENRE_HEADER, genre_rows, track_name, write_labels
+from musiclab.data.audio.output import Output, claimed, fit_command, output_folders, planned_tracks, report
 from musiclab.data.ids import id_order
 from musiclab.data.splitting import split_tracks
 from musiclab.errors import UserError

@@ -1,8 +1,8 @@
 """``musiclab extract``: audio files to a folder of arrays."""
 
-from musiclab.audio.extraction import Clip, Kind, extract_tracks
-from musiclab.audio.files import Ids, find_audio, name_tracks
-from musiclab.audio.output import Output, claimed, output_folders, planned_tracks, report
+from musiclab.data.audio.extraction import Clip, Kind, extract_tracks
+from musiclab.data.audio.files import Ids, find_audio, name_tracks
+from musiclab.data.audio.output import Output, claimed, output_folders, planned_tracks, report
 
 
 def extract(

@@ -28,8 +28,7 @@ import soundfile
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from musiclab.audio import loading
-from musiclab.data.audio import features
+from musiclab.data.audio import decoding, features
 from musiclab.demo.genres import draw_traits
 from musiclab.demo.synth import render
 
@@ -108,12 +107,12 @@ def mel_and_chroma(clock: Clock, audio: Array, rate: float) -> tuple[Array, Arra
 
 def musiclab_full(path: Path) -> Array:
     """Return the full array as ``musiclab extract --kind full`` computes it."""
-    return features.fused_spectrogram(loading.load_audio(path, 0, SECONDS))
+    return features.fused_spectrogram(decoding.load_audio(path, 0, SECONDS))
 
 
 def musiclab_both(path: Path) -> Array:
     """Return the beat-synchronised array as ``musiclab extract`` computes it: together with the full one."""
-    beat = features.spectrograms(loading.load_audio(path, 0, SECONDS))[1]
+    beat = features.spectrograms(decoding.load_audio(path, 0, SECONDS))[1]
     assert beat is not None
     return beat
 

@@ -9,8 +9,8 @@ import signal
 import sys
 from pathlib import Path
 
-from musiclab.audio import extraction
 from musiclab.cli import main
+from musiclab.data.audio import extraction
 
 
 def kill_while_writing(count: int) -> None:

@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from audio.sounds import clicks, swell, write
 from command_line import error_of, fit_args, run_folder
+from data.audio.sounds import clicks, swell, write
 
-from musiclab.audio.files import find_audio, name_tracks
 from musiclab.cli import main
 from musiclab.commands.build_genres import draw_parts, listed_parts
+from musiclab.data.audio.files import find_audio, name_tracks
 from musiclab.errors import UserError
 
 GENRES = {"blues": 110.0, "Hip-Hop": 220.0, "old time": 440.0}

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from audio.sounds import clicks, swell, truncate, write, write_many
 from command_line import error_of
 from conftest import SHARED
+from data.audio.sounds import clicks, swell, truncate, write, write_many
 
 from musiclab.cli import main
 
@@ -54,7 +54,7 @@ def failures(folder):
 
 def killed(how, count, args):
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS.parent), str(TESTS)])}
-    command = [sys.executable, str(TESTS / "audio" / "killed.py"), how, str(count), *args]
+    command = [sys.executable, str(TESTS / "commands" / "killed.py"), how, str(count), *args]
     result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert result.returncode == -9, result.stderr
 

@@ -5,16 +5,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from musiclab.audio.extraction import Clip, Kind, extract_tracks
-from musiclab.audio.label_files import (
-    GENRE_HEADER,
-    emotion_header,
-    emotion_rows,
-    genre_rows,
-    track_name,
-    write_labels,
-)
-from musiclab.audio.output import Output, claimed, fit_command, output_folders, planned_tracks, report
 from musiclab.commands.build_fma.genres import named_genres, top_genres
 from musiclab.commands.build_fma.metadata import (
     AXES,
@@ -26,6 +16,16 @@ from musiclab.commands.build_fma.metadata import (
     read_genres,
     read_tracks,
 )
+from musiclab.data.audio.extraction import Clip, Kind, extract_tracks
+from musiclab.data.audio.label_files import (
+    GENRE_HEADER,
+    emotion_header,
+    emotion_rows,
+    genre_rows,
+    track_name,
+    write_labels,
+)
+from musiclab.data.audio.output import Output, claimed, fit_command, output_folders, planned_tracks, report
 from musiclab.data.labels import LAB_CLASS_MAP
 from musiclab.errors import UserError
 

@@ -5,7 +5,7 @@ from musiclab.data.datamodules.base import SpectrogramDataModule
 from musiclab.data.datamodules.emotion import EmotionDataModule
 from musiclab.data.datamodules.folder import FolderDataModule
 from musiclab.data.datamodules.genre import GenreDataModule
-from musiclab.data.datamodules.parts import Part
+from musiclab.data.datamodules.tracks import Part
 
 __all__ = [
     "AudioDataModule",

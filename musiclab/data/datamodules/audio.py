@@ -9,12 +9,12 @@ from typing import Any
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset
 
-from musiclab.audio.extraction import Form
-from musiclab.audio.files import Ids, find_audio, name_tracks
-from musiclab.audio.loading import MIN_SECONDS, AudioError
-from musiclab.audio.windows import Window, cut, window_spectrograms
 from musiclab.batch import Batch
 from musiclab.checkpoint import data_settings, read_checkpoint
+from musiclab.data.audio.decoding import MIN_SECONDS, AudioError
+from musiclab.data.audio.extraction import Form
+from musiclab.data.audio.files import Ids, find_audio, name_tracks
+from musiclab.data.audio.windows import Window, cut, window_spectrograms
 from musiclab.data.datamodules.base import SpectrogramDataModule
 from musiclab.data.datamodules.folder import FolderDataModule
 from musiclab.data.dataset import Track, collate

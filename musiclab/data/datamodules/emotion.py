@@ -8,7 +8,7 @@ from lightning_utilities.core.rank_zero import rank_zero_info
 from torch import Tensor
 
 from musiclab.data.datamodules.folder import FolderDataModule
-from musiclab.data.datamodules.parts import Part, select
+from musiclab.data.datamodules.tracks import Part, select
 from musiclab.data.labels import is_emotion, read_emotion_labels, read_table
 from musiclab.data.splitting import Split, split_tracks
 from musiclab.data.store import open_store

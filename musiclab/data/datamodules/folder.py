@@ -12,8 +12,8 @@ from torch.utils.data import DataLoader
 
 from musiclab.batch import Batch
 from musiclab.data.datamodules.base import Features, SpectrogramDataModule
-from musiclab.data.datamodules.loading import make_loader, open_tracks, share_out
-from musiclab.data.datamodules.parts import Part, join, limit_part, limit_parts, select
+from musiclab.data.datamodules.loaders import make_loader, open_tracks, share_out
+from musiclab.data.datamodules.tracks import Part, join, limit_part, limit_parts, select
 from musiclab.data.dataset import SpectrogramDataset
 from musiclab.data.device import Placement
 from musiclab.data.sampling import TrainingBatches, evaluation_order

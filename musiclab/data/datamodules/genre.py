@@ -8,7 +8,7 @@ from lightning_utilities.core.rank_zero import rank_zero_info
 from torch import Tensor
 
 from musiclab.data.datamodules.folder import FolderDataModule
-from musiclab.data.datamodules.parts import Part
+from musiclab.data.datamodules.tracks import Part
 from musiclab.data.labels import (
     LAB_CLASS_MAP,
     GenreLabels,

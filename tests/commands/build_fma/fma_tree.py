@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import soundfile
-from audio.sounds import RATE, clicks
+from data.audio.sounds import RATE, clicks
 
 GENRES = {
     2: (0, "International"),

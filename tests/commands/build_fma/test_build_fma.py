@@ -5,13 +5,13 @@ import json
 
 import numpy as np
 import pytest
-from audio.sounds import truncate
 from command_line import error_of, evaluate_args, fit_args, read_rows, run_folder
+from data.audio.sounds import truncate
 
 from commands.build_fma.fma_tree import Row, mp3_path, write_clip, write_metadata
-from musiclab.audio import extraction
 from musiclab.cli import main
 from musiclab.commands.check import inspect_dataset
+from musiclab.data.audio import extraction
 
 GENRE, EMOTION = "fma_genre_spectrograms", "multitask_dataset"
 FORMS = ["", "_beat"]

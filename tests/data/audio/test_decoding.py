@@ -5,8 +5,8 @@ import pickle
 import numpy as np
 import pytest
 
-from audio.sounds import RATE, clicks, truncate, write
-from musiclab.audio.loading import AudioError, load_audio
+from data.audio.sounds import RATE, clicks, truncate, write
+from musiclab.data.audio.decoding import AudioError, load_audio
 
 FORMATS = ["wav", "flac", "ogg", "mp3", "aiff"]
 

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from audio.sounds import clicks, swell, write
-from musiclab.audio.extraction import Clip, clip_spectrograms
-from musiclab.audio.loading import AudioError
-from musiclab.audio.windows import Window, cut, window_spectrogram, window_spectrograms
+from data.audio.sounds import clicks, swell, write
+from musiclab.data.audio.decoding import AudioError
+from musiclab.data.audio.extraction import Clip, clip_spectrograms
+from musiclab.data.audio.windows import Window, cut, window_spectrogram, window_spectrograms
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from musiclab.audio.files import audio_suffixes, find_audio, make_id, name_tracks
+from musiclab.data.audio.files import audio_suffixes, find_audio, make_id, name_tracks
 from musiclab.errors import UserError
 
 

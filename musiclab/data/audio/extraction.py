@@ -13,8 +13,8 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from musiclab.audio.loading import AudioError, load_audio
 from musiclab.data.audio import features
+from musiclab.data.audio.decoding import AudioError, load_audio
 from musiclab.errors import UserError
 from musiclab.files import replacing
 from musiclab.spectrogram import NUM_CHROMA, NUM_MELS, Audio, Spectrogram

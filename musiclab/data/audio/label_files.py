@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from musiclab.audio.extraction import ARRAY_ENDING, is_whole
+from musiclab.data.audio.extraction import ARRAY_ENDING, is_whole
 from musiclab.files import write_text
 
 GENRE_HEADER = "Id\tGenre"

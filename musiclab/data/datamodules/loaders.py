@@ -8,7 +8,7 @@ from pytorch_lightning import Trainer
 from torch.utils.data import DataLoader
 
 from musiclab.batch import Batch
-from musiclab.data.datamodules.parts import Part
+from musiclab.data.datamodules.tracks import Part
 from musiclab.data.dataset import SpectrogramDataset
 from musiclab.data.device import DeviceDataset
 from musiclab.data.store import SpectrogramStore, StoreDtype, open_store

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from audio.sounds import RATE, clicks, swell, write, write_many
-from musiclab.audio import extraction
-from musiclab.audio.extraction import Clip, Failure, Outcome, Track, extract_track, extract_tracks, is_whole
-from musiclab.audio.loading import load_audio
+from data.audio.sounds import RATE, clicks, swell, write, write_many
+from musiclab.data.audio import extraction
+from musiclab.data.audio.decoding import load_audio
+from musiclab.data.audio.extraction import Clip, Failure, Outcome, Track, extract_track, extract_tracks, is_whole
 from musiclab.errors import UserError
 
 CLIP = Clip()

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from filelock import FileLock, Timeout
 
-from musiclab.audio.extraction import ARRAY_ENDING, Failure, Form, Kind, Outcome, Track
+from musiclab.data.audio.extraction import ARRAY_ENDING, Failure, Form, Kind, Outcome, Track
 from musiclab.errors import UserError
 from musiclab.files import write_csv, write_text
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from musiclab.audio.extraction import Clip, Form, clip_spectrograms
-from musiclab.audio.loading import AudioError, load_audio
+from musiclab.data.audio.decoding import AudioError, load_audio
+from musiclab.data.audio.extraction import Clip, Form, clip_spectrograms
 from musiclab.spectrogram import Spectrogram
 
 LEFTOVER = 0.1

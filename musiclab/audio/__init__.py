@@ -1,1 +1,0 @@
-"""From audio files to spectrograms and to data set folders."""
