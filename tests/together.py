@@ -8,7 +8,7 @@ import os
 import sys
 from pathlib import Path
 
-from musiclab.cli import run_training
+from musiclab.cli.dispatch import run_training
 
 
 def metrics_of(arguments: list[str]) -> dict[str, float]:

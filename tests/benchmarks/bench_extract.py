@@ -38,7 +38,7 @@ TOLERANCE = 1e-3  # dB and chroma
 STAGES = ("load", "stft", "mel", "chroma", "separation", "beats")
 
 OURS = {
-    "load": (loading, "load_audio"),
+    "load": (decoding, "load_audio"),
     "stft": (features, "_stft"),
     "mel": (features, "_mel_power"),
     "chroma": (features, "_chroma"),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_cli import error_of
+from command_line import error_of
 
 from musiclab.cli import main
 from musiclab.commands.submit import HEADER, solution_axes, write_solution

@@ -16,7 +16,7 @@ import resource, sys
 from pathlib import Path
 import numpy as np, torch
 import matplotlib.pyplot, PIL.Image, sklearn.metrics, sklearn.model_selection, torch.utils.tensorboard
-import musiclab.training
+import musiclab.cli.training
 from musiclab.cli import main
 
 torch.set_num_threads(1)

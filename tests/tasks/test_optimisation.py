@@ -11,7 +11,8 @@ from pytorch_lightning import Callback
 from pytorch_lightning.plugins.precision import MixedPrecision
 from torch import nn
 
-from musiclab.cli import main, run_training
+from musiclab.cli import main
+from musiclab.cli.dispatch import run_training
 from musiclab.tasks.optimisation import settle
 from tasks.genre_task import Mean, loader, make_batches, make_task, make_trainer
 

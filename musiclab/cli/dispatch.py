@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, get_args, get_origin, get_type_hints
 from musiclab.errors import UserError, describe_user_error
 
 if TYPE_CHECKING:
-    from musiclab.training import TrainingCLI
+    from musiclab.cli.training import TrainingCLI
 
 TOOLS = {
     "demo-data": (
@@ -90,7 +90,7 @@ def run_tool(name: str, arguments: list[str]) -> None:
     """Run one of :data:`TOOLS`; torch is not imported but by those that need it."""
     from jsonargparse import auto_cli
 
-    from musiclab.parsing import ToolParser
+    from musiclab.cli.parsing import ToolParser
 
     module, function = TOOLS[name][0].split(":")
     tool = getattr(importlib.import_module(module), function)
@@ -111,8 +111,8 @@ def run_training(arguments: list[str]) -> "TrainingCLI":
     _quieten()
     from lightning_fabric.utilities.exceptions import MisconfigurationException
 
+    from musiclab.cli.training import TrainingCLI
     from musiclab.processes import ended_together
-    from musiclab.training import TrainingCLI
 
     with ended_together():
         try:

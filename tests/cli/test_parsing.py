@@ -3,7 +3,7 @@
 import pytest
 from jsonargparse import auto_cli
 
-from musiclab.parsing import ToolParser
+from musiclab.cli.parsing import ToolParser
 
 
 def given(function, lists, args):

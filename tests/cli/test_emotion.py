@@ -13,7 +13,8 @@ import yaml
 from command_line import CONFIGS, REPOSITORY, error_of, evaluate_args, fit_args, read_rows, run_folder
 from conftest import SHARED, make_emotion_folder
 
-from musiclab.cli import main, run_training
+from musiclab.cli import main
+from musiclab.cli.dispatch import run_training
 
 AXES = ["valence", "energy", "danceability"]
 EMOTION_CONFIGS = ["emotion_cnn.yaml", "emotion_lstm.yaml", "emotion_multitask.yaml"]

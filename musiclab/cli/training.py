@@ -14,9 +14,9 @@ import musiclab.losses
 import musiclab.models  # noqa: F401  (makes the short class names known to the parser, as do the lines around)
 from musiclab import __version__
 from musiclab.checkpoint import data_settings, read_checkpoint
+from musiclab.cli.parsing import OneLineErrors
 from musiclab.data.datamodules import SpectrogramDataModule
 from musiclab.errors import UserError
-from musiclab.parsing import OneLineErrors
 from musiclab.runs.allocator import keep_freed_memory
 from musiclab.runs.averaging import EMAWeights  # noqa: F401  (makes its short name known to the parser)
 from musiclab.runs.gathering import gather

@@ -13,7 +13,8 @@ import yaml
 from command_line import CONFIGS, GENRE_CONFIGS, REPOSITORY, error_of, evaluate_args, fit_args, read_rows, run_folder
 from conftest import GENRES, SHARED, make_genre_folder
 
-from musiclab.cli import main, run_training
+from musiclab.cli import main
+from musiclab.cli.dispatch import run_training
 
 
 @pytest.fixture(scope="module")
@@ -383,7 +384,7 @@ def test_an_interruption_by_the_keyboard_is_no_traceback(monkeypatch, capfd):
     def interrupt(name, arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("musiclab.cli.run_tool", interrupt)
+    monkeypatch.setattr("musiclab.cli.dispatch.run_tool", interrupt)
     with pytest.raises(SystemExit) as exit_info:
         main(["check", "somewhere"])
     assert exit_info.value.code == 130

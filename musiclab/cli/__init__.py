@@ -1,0 +1,5 @@
+"""The command line."""
+
+from musiclab.cli.dispatch import main
+
+__all__ = ["main"]
