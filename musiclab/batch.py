@@ -1,8 +1,11 @@
 """What travels from the data to the tasks, and from the tasks to those who write results."""
 
-from typing import NamedTuple, TypedDict
+from typing import Literal, NamedTuple, TypedDict
 
 from torch import Tensor
+
+OutputKind = Literal["classes", "values"]
+"""What a task gives for each track: probabilities of classes, or values on axes."""
 
 
 class Batch(NamedTuple):

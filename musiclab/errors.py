@@ -22,13 +22,14 @@ def describe_user_error(error: BaseException) -> str | None:
     """Return the message of an error that a user can put right, None for any other.
 
     Such are a UserError, also one that ``error`` was raised from (the parser wraps those of constructors), and what
-    the system says of a file: that it is missing, or must not be written.
+    the system says of a file: that it is missing, or must not be written. An error that came up while a UserError was
+    handled is a mistake of ours.
     """
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, UserError):
             return str(cause)
-        cause = cause.__cause__ or cause.__context__
+        cause = cause.__cause__
     if isinstance(error, OSError) and error.filename:
         return f"{error.filename}: {error.strerror}"
     return None

@@ -1,21 +1,29 @@
-"""The ``musiclab`` command: Lightning's fit, validate, test and predict, and musiclab's own tools."""
+"""The ``musiclab`` command: Lightning's fit, validate, test and predict, and musiclab's own commands."""
 
 import importlib
-import logging
 import re
+import signal
 import sys
-import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, get_args, get_origin, get_type_hints
 
+from musiclab import __version__
 from musiclab.errors import UserError, describe_user_error
 
 if TYPE_CHECKING:
     from musiclab.cli.training import TrainingCLI
 
-TOOLS = {
+TRAINING = {
+    "fit": "Train a model, then test its best checkpoint.",
+    "validate": "Measure a trained model on its validation part.",
+    "test": "Measure a trained model on its test part.",
+    "predict": "Say what a trained model makes of tracks, or of audio files.",
+}
+"""Lightning's commands, with a line of help."""
+
+COMMANDS = {
     "demo-data": (
-        "musiclab.demo.corpus:demo_data",
+        "musiclab.commands.demo_data:demo_data",
         "Make the demo corpus: synthesised music, laid out as the lab's data.",
     ),
     "check": ("musiclab.commands.check:check", "List everything that is wrong with a data set folder."),
@@ -43,23 +51,8 @@ TOOLS = {
 }
 """Commands that need no trainer: name, function, line of help."""
 
-
-HINTS = (
-    "does not have many workers",  # tracks of a store are loaded faster without
-    "smaller than the logging interval",
-    "Checkpoint directory .* exists and is not empty",  # a resumed run goes on in its own folder
-    "The dirpath has changed from",
-    "LightningCLI's args parameter is intended",
-    "isinstance.treespec, LeafSpec",
-    "callbacks returned in `LightningModule.configure_callbacks` will override",
-    "loading a checkpoint outside the 'fit' stage",
-    "callbacks used to create the checkpoint need to be provided",
-    "Loading `train_dataloader` to estimate",
-    "It is recommended to use `self.log.* when logging on epoch level in distributed setting",  # they are in sync
-    "Your `IterableDataset` has `__len__` defined",  # windows of songs are made by one process
-    "💡 Tip",
-)
-"""Parts of Lightning's messages that do not apply here."""
+TERMINATED = 128 + signal.SIGTERM
+"""Exit code after SIGTERM, as shells report it."""
 
 
 def main(args: Sequence[str] | None = None) -> None:
@@ -71,10 +64,17 @@ def main(args: Sequence[str] | None = None) -> None:
     """
     arguments = list(sys.argv[1:] if args is None else args)
     try:
-        if arguments and arguments[0] in TOOLS:
-            run_tool(arguments[0], arguments[1:])
-        else:
+        if not arguments or arguments[0] in ("-h", "--help", "--version"):
+            print(f"musiclab {__version__}" if arguments == ["--version"] else help_text())
+            raise SystemExit(0 if arguments else 2)
+        if arguments[0] in COMMANDS:
+            run_command(arguments[0], arguments[1:])
+        elif arguments[0] in TRAINING or arguments[0].startswith("-"):
             run_training(arguments)
+        else:
+            known = ", ".join([*TRAINING, *COMMANDS])
+            print(f"musiclab: error: no command {arguments[0]!r}; there are {known}", file=sys.stderr)
+            raise SystemExit(2)
     except KeyboardInterrupt:
         print("musiclab: interrupted", file=sys.stderr)
         raise SystemExit(130) from None  # as shells report it
@@ -86,47 +86,51 @@ def main(args: Sequence[str] | None = None) -> None:
         raise SystemExit(1) from None
 
 
-def run_tool(name: str, arguments: list[str]) -> None:
-    """Run one of :data:`TOOLS`; torch is not imported but by those that need it."""
+def help_text() -> str:
+    """Return what there is, a line each."""
+    lines = {**TRAINING, **{name: text for name, (_, text) in COMMANDS.items()}}
+    return "\n".join(
+        [
+            "usage: musiclab COMMAND [options], musiclab COMMAND --help, musiclab --version",
+            "",
+            "Train, test and use models that recognise genre and emotion of music.",
+            "",
+            *(f"  {name:<14}{text}" for name, text in lines.items()),
+        ]
+    )
+
+
+def run_command(name: str, arguments: list[str]) -> None:
+    """Run one of :data:`COMMANDS`; torch is not imported but by those that need it."""
     from jsonargparse import auto_cli
 
-    from musiclab.cli.parsing import ToolParser
+    from musiclab.cli.parsing import CommandParser
 
-    module, function = TOOLS[name][0].split(":")
-    tool = getattr(importlib.import_module(module), function)
+    module, function = COMMANDS[name][0].split(":")
+    command = getattr(importlib.import_module(module), function)
     lists = {
         name: get_args(kind)[0]
-        for name, hint in get_type_hints(tool).items()
+        for name, hint in get_type_hints(command).items()
         for kind in (hint, *get_args(hint))  # the list of list[str], and that of list[str] | None
         if get_origin(kind) is list
     }
-    parser = type("Parser", (ToolParser,), {"lists": lists})
+    parser = type("Parser", (CommandParser,), {"lists": lists})
     # --beat-root is --beat_root
     arguments = [re.sub(r"^--[\w-]+", lambda word: "--" + word[0][2:].replace("-", "_"), word) for word in arguments]
-    auto_cli(tool, args=arguments, as_positional=True, parser_class=parser, prog=f"musiclab {name}")
+    auto_cli(command, args=arguments, as_positional=True, parser_class=parser, prog=f"musiclab {name}")
 
 
 def run_training(arguments: list[str]) -> "TrainingCLI":
     """Run one of Lightning's commands."""
-    _quieten()
     from lightning_fabric.utilities.exceptions import MisconfigurationException
+    from pytorch_lightning.utilities.exceptions import SIGTERMException
 
     from musiclab.cli.training import TrainingCLI
-    from musiclab.processes import ended_together
 
-    with ended_together():
-        try:
-            return TrainingCLI(arguments, {name: text for name, (_, text) in TOOLS.items()})
-        except MisconfigurationException as error:
-            raise UserError(str(error)) from error
-
-
-def _quieten() -> None:
-    """Silence Lightning's hints that do not apply here."""
-    for hint in HINTS:
-        warnings.filterwarnings("ignore", f".*{hint}.*")
-
-    def worth_reading(record: logging.LogRecord) -> bool:
-        return not any(re.search(hint, record.getMessage()) for hint in HINTS)
-
-    logging.getLogger("pytorch_lightning.utilities.rank_zero").addFilter(worth_reading)
+    try:
+        return TrainingCLI(arguments)
+    except SIGTERMException:
+        print("musiclab: terminated", file=sys.stderr)
+        raise SystemExit(TERMINATED) from None
+    except MisconfigurationException as error:
+        raise UserError(str(error)) from error

@@ -22,7 +22,7 @@ class OneLineErrors(ArgumentParser):
         raise SystemExit(2)
 
 
-class ToolParser(OneLineErrors):
+class CommandParser(OneLineErrors):
     """Takes a list as one word or more, where jsonargparse would want ``[a,b]``; an option may be repeated.
 
     Lists with a default are left to jsonargparse.

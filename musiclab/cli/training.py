@@ -1,11 +1,15 @@
 """LightningCLI with musiclab's datamodules and tasks: links between them, run folders, checkpoints."""
 
 import argparse
+import shutil
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+import yaml
+from jsonargparse import get_loader, set_loader
 from pytorch_lightning.cli import ArgsType, LightningArgumentParser, LightningCLI, SaveConfigCallback
 from pytorch_lightning.loggers import TensorBoardLogger
 
@@ -14,22 +18,34 @@ import musiclab.losses
 import musiclab.models  # noqa: F401  (makes the short class names known to the parser, as do the lines around)
 from musiclab import __version__
 from musiclab.checkpoint import data_settings, read_checkpoint
+from musiclab.cli.default_callbacks import CALLBACKS, add_default_callbacks, follow_task, ignore_options, left_out
+from musiclab.cli.hints import quieten
 from musiclab.cli.parsing import OneLineErrors
-from musiclab.data.datamodules import SpectrogramDataModule
+from musiclab.data.datamodules import AudioDataModule, SpectrogramDataModule
 from musiclab.errors import UserError
-from musiclab.runs.allocator import keep_freed_memory
-from musiclab.runs.averaging import EMAWeights  # noqa: F401  (makes its short name known to the parser)
+from musiclab.runs.averaging import EMAWeights  # noqa: F401  (as above)
 from musiclab.runs.gathering import gather
-from musiclab.runs.record import RunRecord
 from musiclab.runs.solution_writer import SolutionWriter
+from musiclab.runs.trainer import Trainer
 from musiclab.tasks import SpectrogramTask
+
+load_yaml = get_loader("yaml")
 
 LINKED = ("num_features", "target_names", "features", "beat_synced", "seconds")
 """What a task takes from the datamodule."""
 
+COMMANDS = ("fit", "validate", "test", "predict")
+
+MOVED = {"musiclab.callbacks.": "musiclab.runs.averaging."}
+"""What class paths of configs that earlier versions saved begin with, and what they begin with now."""
+
 
 class TrainingParser(OneLineErrors, LightningArgumentParser):
-    """Lightning's parser with errors of one line."""
+    """Lightning's parser with errors of one line, which reads configs of earlier versions."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        set_loader(self.parser_mode, load_config, (yaml.YAMLError,))
 
 
 class RunConfig(SaveConfigCallback):
@@ -52,29 +68,23 @@ class TrainingCLI(LightningCLI):
 
     Args:
         args: The command line.
-        tools: Name and help of the other commands, to be listed beside these.
     """
 
-    def __init__(self, args: list[str], tools: dict[str, str]) -> None:
-        keep_freed_memory()
-        self._tools = tools
+    def __init__(self, args: list[str]) -> None:
+        self._parsers: dict[str, LightningArgumentParser] = {}
         self._checkpoint: Path | None = None
         super().__init__(
             SpectrogramTask,
             SpectrogramDataModule,
+            trainer_class=Trainer,
             subclass_mode_model=True,
             subclass_mode_data=True,
             seed_everything_default=0,
             auto_configure_optimizers=False,
-            # Samplers of ours share the tracks out to processes. The callback is there whatever a config's are.
-            trainer_defaults={"use_distributed_sampler": False, "callbacks": [RunRecord()]},
             save_config_callback=RunConfig,
             parser_class=TrainingParser,
-            parser_kwargs={
-                "prog": "musiclab",
-                "description": "Train, test and use models that recognise genre and emotion of music.",
-                "version": __version__,
-            },
+            # By the name of its program, a command's parser is known where its arguments are added.
+            parser_kwargs={"prog": "musiclab", "version": __version__, **{name: {"prog": name} for name in COMMANDS}},
             args=args,
         )
 
@@ -90,60 +100,36 @@ class TrainingCLI(LightningCLI):
 
     def add_core_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Add trainer, model and data; a checkpoint stands in for the latter two, so neither is required."""
+        self._parsers[parser.prog] = parser
         parser.add_lightning_class_args(self.trainer_class, "trainer")
-        defaults = {name: value for name, value in self.trainer_defaults.items() if name != "callbacks"}
-        parser.set_defaults({f"trainer.{name}": value for name, value in defaults.items()})
         parser.add_lightning_class_args(SpectrogramTask, "model", subclass_mode=True, required=False)
         parser.add_lightning_class_args(SpectrogramDataModule, "data", subclass_mode=True, required=False)
 
-    def _prepare_subcommand_parser(self, klass: type, subcommand: str, **kwargs: Any) -> LightningArgumentParser:
-        parser = super()._prepare_subcommand_parser(klass, subcommand, **kwargs)
-        if subcommand == "predict":
-            parser.add_lightning_class_args(SolutionWriter, "solution")
-            parser.link_arguments("ckpt_path", "data.init_args.ckpt_path")  # for AudioDataModule; others have none
-        return parser
-
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
-        """Let the task take from the datamodule what it has to agree with."""
+        """Add what single commands have; let the task take from the datamodule what it has to agree with."""
+        if parser.prog == "fit":
+            add_default_callbacks(parser)
+        else:
+            ignore_options(parser, *CALLBACKS)
+        if parser.prog == "predict":
+            parser.add_lightning_class_args(SolutionWriter, "solution")
+        else:
+            ignore_options(parser, "solution")
         for name in LINKED:
             parser.link_arguments(f"data.{name}", f"model.init_args.{name}", apply_on="instantiate")
-
-    def _add_subcommands(self, parser: LightningArgumentParser, **kwargs: Any) -> None:
-        super()._add_subcommands(parser, **kwargs)
-        assert parser._subcommands_action is not None
-        for name, text in self._tools.items():
-            tool = TrainingParser(description=text)
-            parser._subcommands_action.add_subcommand(name, tool, help=text)
 
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
         """Parse the command line; a checkpoint's own data settings are its defaults.
 
         Raises:
-            UserError: If the checkpoint is missing or none.
+            UserError: If the checkpoint is missing or none, or if a command would run on random weights, or on weights
+                of another task.
         """
         assert isinstance(args, list)
-        command = next((argument for argument in args if argument in self.subcommands()), None)
-        if command:
-            self._use_checkpoint(command, args)
-        super().parse_arguments(parser, args)
-
-    def before_instantiate_classes(self) -> None:
-        """Refuse a command line without model or data."""
-        config = self.config[self.subcommand]
-        missing = [name for name in ("model", "data") if not config.get(name)]
-        if missing:
-            raise UserError(
-                f"{self.subcommand} needs {' and '.join(missing)}; give a config, as in -c configs/genre_cnn.yaml"
-            )
-
-    def _parse_ckpt_path(self) -> None:
-        """Take the model from the checkpoint; refuse none where it is needed, and one of another task.
-
-        Raises:
-            UserError: If a command would run on random weights, or on weights of another task.
-        """
-        command = self.config.subcommand
-        config = self.config[command]
+        command = next((argument for argument in args if argument in COMMANDS), None)
+        trained_class = self._use_checkpoint(command, args) if command else ""
+        self.config = parser.parse_args(args)
+        config = self.config[self.config.subcommand]
         if self._checkpoint is None:
             if command != "fit":
                 raise UserError(
@@ -153,53 +139,80 @@ class TrainingCLI(LightningCLI):
             if config.get("ckpt_path"):
                 raise UserError(f"{config.ckpt_path}: a checkpoint to go on from is given as --ckpt_path, in no config")
         elif config.get("model"):
-            wanted, trained = (name.rsplit(".", 1)[-1] for name in (config.model.class_path, self._trained_class))
+            wanted, trained = (name.rsplit(".", 1)[-1] for name in (config.model.class_path, trained_class))
             if trained and wanted != trained:
                 raise UserError(f"{self._checkpoint}: a checkpoint of {trained}, but the config asks for {wanted}")
-        super()._parse_ckpt_path()
 
-    def _use_checkpoint(self, command: str, args: list[str]) -> None:
-        # Only the command line counts: what a config names may be the checkpoint of another run.
+    def _use_checkpoint(self, command: str, args: list[str]) -> str:
+        """Make the data settings of the checkpoint that the command line names its defaults; return its task's class.
+
+        Only the command line counts: what a config names may be the checkpoint of another run.
+        """
         peek = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
         peek.add_argument("--ckpt_path")
         peek.add_argument("--data")
         given = peek.parse_known_args(args)[0]
-        path = given.ckpt_path
-        if path is None:
-            return
-        checkpoint = read_checkpoint(path)
-        self._checkpoint = Path(path).absolute()
-        self._trained_class = checkpoint["hyper_parameters"].get("_class_path", "")
+        if given.ckpt_path is None:
+            return ""
+        checkpoint = read_checkpoint(given.ckpt_path)
+        self._checkpoint = Path(given.ckpt_path).absolute()
         settings = data_settings(checkpoint)
         # Of other data that are asked for, the checkpoint says nothing.
-        if settings is None or (given.data and given.data.rsplit(".", 1)[-1] != settings[0].rsplit(".", 1)[-1]):
-            return
-        class_path, data = settings
-        if command in ("test", "predict"):
-            data.pop("limit", None)
-        if command != "fit" and "target_names" in data:
-            data["target_names"] = checkpoint["hyper_parameters"]["target_names"]
-        self._subcommand_parsers[command].set_defaults({"data": {"class_path": class_path, "init_args": data}})
+        if settings and (not given.data or given.data.rsplit(".", 1)[-1] == settings[0].rsplit(".", 1)[-1]):
+            class_path, data = settings
+            if command in ("test", "predict"):
+                data.pop("limit", None)
+            if command != "fit" and "target_names" in data:
+                data["target_names"] = checkpoint["hyper_parameters"]["target_names"]
+            self._parsers[command].set_defaults({"data": {"class_path": class_path, "init_args": data}})
+        return str(checkpoint["hyper_parameters"].get("_class_path", ""))
+
+    def before_instantiate_classes(self) -> None:
+        """Refuse a command line without model or data; let callbacks monitor what the task is judged by."""
+        config = self.config[self.subcommand]
+        missing = [name for name in ("model", "data") if not config.get(name)]
+        if missing:
+            raise UserError(
+                f"{self.subcommand} needs {' and '.join(missing)}; give a config, as in -c configs/genre_cnn.yaml"
+            )
+        if self.subcommand == "fit":
+            follow_task(config, import_class(config.model.class_path))
+        own_loading = config.data.init_args.get("num_workers") is None
+        quieten(str(self.subcommand), resumed=self._checkpoint is not None, own_loading=own_loading)
+
+    def instantiate_classes(self) -> None:
+        """Make datamodule, task and trainer; songs to predict are cut as the checkpoint has it."""
+        config = self.config[self.subcommand]
+        of_audio = self.subcommand == "predict" and issubclass(import_class(config.data.class_path), AudioDataModule)
+        if of_audio:
+            config.data.init_args.ckpt_path = config.get("ckpt_path")
+        super().instantiate_classes()
+        if of_audio:
+            config.data.init_args.ckpt_path = None  # what is saved of the config names no checkpoint
 
     def instantiate_trainer(self, **kwargs: Any) -> pl.Trainer:
-        """Make the trainer, with a run folder ``lightning_logs/version_N`` under an absolute root."""
-        config = self._get(self.config_init, "trainer")
-        if config["sync_batchnorm"]:
-            raise UserError(
-                "sync_batchnorm would count padding as music; leave it false: on several processes, the batch norms of "
-                "each have the statistics of its own tracks"
-            )
-        if config["logger"] is None or config["logger"] is True:
-            root = Path(config["default_root_dir"] or ".").absolute()
-            version = None
-            if self.subcommand == "fit" and self._checkpoint:
-                # A resumed run goes on in its own folder: elsewhere it would forget its best checkpoint.
-                run = self._checkpoint.parent.parent
-                if self._checkpoint.parent.name == "checkpoints" and run.parent.name == "lightning_logs":
-                    root, version = run.parent.parent, run.name
-            kwargs["default_root_dir"] = str(root)
-            kwargs["logger"] = TensorBoardLogger(str(root), version=version, default_hp_metric=False)
+        """Make the trainer; a resumed run goes on in its own folder: elsewhere it would forget its best checkpoint."""
+        config = self.config_init[self.subcommand]
+        trainer = config["trainer"]
+        if self.subcommand == "fit":
+            for name in left_out(trainer):
+                config[name] = None
+        if self.subcommand == "fit" and self._checkpoint and trainer["logger"] in (None, True):
+            run = self._checkpoint.parent.parent
+            if self._checkpoint.parent.name == "checkpoints" and run.parent.name == "lightning_logs":
+                kwargs["default_root_dir"] = str(run.parent.parent)
+                kwargs["logger"] = TensorBoardLogger(str(run.parent.parent), version=run.name, default_hp_metric=False)
         return super().instantiate_trainer(**kwargs)
+
+    def fit(self, **kwargs: Any) -> None:
+        """Train; the folder of a run that fails before its first step is removed, so that numbers are not used up."""
+        try:
+            self.trainer.fit(**kwargs)
+        except BaseException:
+            folder = getattr(self.trainer.logger, "log_dir", None)
+            if folder and self._checkpoint is None and self.trainer.is_global_zero and self.trainer.global_step == 0:
+                shutil.rmtree(folder, ignore_errors=True)
+            raise
 
     def after_fit(self) -> None:
         """Test the best checkpoint, unless the run was a mere check or there is nothing to test on."""
@@ -225,3 +238,16 @@ class TrainingCLI(LightningCLI):
             for failure in failures:
                 print(f"musiclab: error: {failure}", file=sys.stderr)
             raise SystemExit(1)
+
+
+def load_config(text: str) -> Any:
+    """Return what a text in YAML says, with the class paths of today."""
+    for earlier, now in MOVED.items():
+        text = text.replace(earlier, now)
+    return load_yaml(text)
+
+
+def import_class(path: str) -> Any:
+    """Return the class of a path that the parser has checked."""
+    module, name = path.rsplit(".", 1)
+    return getattr(import_module(module), name)

@@ -10,7 +10,6 @@ import shutil
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from filelock import FileLock
@@ -102,23 +101,6 @@ def make_corpus(
 def default_corpus() -> Path:
     """Return the demo corpus with default arguments in the cache folder; the first call makes it."""
     return make_corpus(cache_folder() / f"demo-corpus-v{VERSION}")
-
-
-def demo_data(out: str, **kwargs: Any) -> None:
-    """Make a demo corpus of synthesised music, laid out as the lab's data set.
-
-    Takes one to two minutes on two cores with the default sizes.
-
-    Args:
-        out: folder to make.
-        kwargs: see :func:`make_corpus`.
-    """
-    folder = make_corpus(out, **kwargs)
-    print(
-        f"The demo corpus is in {folder}: genres in {GENRE_FOLDER}, emotions in {EMOTION_FOLDER}, and the "
-        f"same tracks beat-synchronised in the folders that end in {BEAT_SUFFIX}. To train on it:\n"
-        f"musiclab fit -c configs/genre_cnn.yaml --data.root {folder / GENRE_FOLDER}"
-    )
 
 
 def _check_sizes(sizes: dict[str, int]) -> None:

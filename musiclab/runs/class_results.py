@@ -6,17 +6,18 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from pytorch_lightning import LightningModule, Trainer
+from pytorch_lightning import Trainer
 
-from musiclab.runs.results import ResultWriter, Rows, print_predictions
-from musiclab.runs.tensorboard import overlay_curves, show_figure
 from musiclab.files import write_csv, write_text
+from musiclab.runs.predictions import Rows, write_class_predictions
+from musiclab.runs.result_files import ResultFiles, print_predictions
+from musiclab.runs.tensorboard import show_figure
 
 LIKELIEST = 3
 """Genres per track that are printed."""
 
 
-class GenreResults(ResultWriter):
+class ClassResults(ResultFiles):
     """Writes what tests and predictions of genres give into the run's folder.
 
     ``test`` leaves ``test_metrics.json``, ``classification_report.txt``, ``confusion_matrix.csv`` and ``.png`` and
@@ -27,15 +28,11 @@ class GenreResults(ResultWriter):
         genres: Names of the classes, in the order of the outputs.
     """
 
+    quantities = ("loss", "accuracy")
     test_summary = ("test_accuracy", "test_f1_macro")
 
     def __init__(self, genres: Sequence[str]) -> None:
-        super().__init__()
         self.genres = list(genres)
-
-    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Lay training and validation curves over each other in TensorBoard."""
-        overlay_curves(trainer, ["loss", "accuracy"])
 
     def show_validation(self, rows: Rows, step: int, trainer: Trainer) -> None:
         """Show the confusion matrix."""
@@ -46,7 +43,7 @@ class GenreResults(ResultWriter):
     def write_predictions(self, folder: Path, rows: Rows, trainer: Trainer) -> None:
         """Write the predictions, and print the likeliest genres of each track if they are few."""
         path = folder / "predictions.csv"
-        write_genre_predictions(path, self.genres, rows)
+        write_class_predictions(path, self.genres, rows)
         print_predictions(path, rows, self._likeliest)
 
     def _confusion(self, rows: Rows) -> npt.NDArray[np.int64]:
@@ -85,21 +82,9 @@ class GenreResults(ResultWriter):
             ["truth \\ prediction", *self.genres],
             ([name, *row] for name, row in zip(self.genres, matrix.tolist(), strict=True)),
         )
-        write_genre_predictions(folder / "predictions.csv", self.genres, rows)
+        write_class_predictions(folder / "predictions.csv", self.genres, rows)
         figure = confusion_figure(matrix, self.genres)
         save_figure(figure, folder / "confusion_matrix.png")
         show_figure(trainer, "test_confusion_matrix", figure, trainer.global_step)
         print(report)
         print(f"Test results: {folder}")
-
-
-def write_genre_predictions(path: Path, genres: Sequence[str], rows: Rows) -> None:
-    """Write id, truth (empty where it is not known), prediction and one probability per genre for each track."""
-    write_csv(
-        path,
-        ["id", "truth", "prediction", *genres],
-        (
-            [identifier, genres[target] if target >= 0 else "", genres[row.argmax()], *(f"{p:.6f}" for p in row)]
-            for identifier, target, row in zip(*rows, strict=True)
-        ),
-    )

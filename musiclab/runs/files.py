@@ -11,7 +11,7 @@ import numpy.typing as npt
 import yaml
 
 from musiclab.errors import UserError
-from musiclab.commands.submit import PREDICTION, TRUTH
+from musiclab.runs.predictions import PREDICTION, TRUTH
 
 RECORD_TYPES: dict[str, type | tuple[type, ...]] = {
     "status": str,

@@ -1,46 +1,32 @@
-"""What the writers of results share: the rows of all batches and processes, and where to write."""
+"""What tests and predictions give: the rows of all batches and processes, and having them written."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.trainer.states import TrainerFn
 
-from musiclab.runs.tensorboard import compare_run
-from musiclab.batch import StepOutput
+from musiclab.batch import OutputKind, StepOutput
 from musiclab.data.ids import id_order
+from musiclab.runs.class_results import ClassResults
 from musiclab.runs.gathering import gather
+from musiclab.runs.predictions import Rows
+from musiclab.runs.result_files import ResultFiles
+from musiclab.runs.tensorboard import compare_run, overlay_curves
+from musiclab.runs.value_results import ValueResults
+from musiclab.tasks import SpectrogramTask
 
-SHOWN = 50
-"""Up to so many predictions are printed as well as written."""
-
-
-class Rows(NamedTuple):
-    """Targets and predictions of all tracks, in the order of their ids, numbers first."""
-
-    ids: list[str]
-    targets: npt.NDArray[Any]
-    predictions: npt.NDArray[np.float64]
+FILES: dict[OutputKind, type[ClassResults | ValueResults]] = {"classes": ClassResults, "values": ValueResults}
+"""What writes the results of each kind of outputs."""
 
 
 class ResultWriter(Callback):
-    """Collects what the steps of a task return and has it written, by one process, into the run's folder.
-
-    Of the validations of a training, those of the best epoch are shown when it ends.
-    """
-
-    test_summary: Sequence[str] = ()
-    """Metrics of a test that runs are compared by."""
+    """Collects what the steps of a task return and has it written, by one process, into the run's folder."""
 
     def __init__(self) -> None:
         self._outputs: list[StepOutput] = []
-        self._best: tuple[Rows, int] | None = None
-
-    def show_validation(self, rows: Rows, step: int, trainer: Trainer) -> None:
-        """Show what the validation after ``step`` steps gave, that of the best epoch."""
 
     def write_test(self, folder: Path, rows: Rows, metrics: dict[str, float], trainer: Trainer) -> None:
         """Write what a test gave."""
@@ -76,22 +62,6 @@ class ResultWriter(Callback):
         """Keep the rows of a batch."""
         self._outputs.append(outputs)
 
-    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Keep the rows of a validation if none was better so far."""
-        if trainer.state.fn == TrainerFn.FITTING and not trainer.sanity_checking and is_best(trainer):
-            self._best = gather_rows(self._outputs), trainer.global_step
-
-    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Show the validation of the best epoch, and compare the run with others."""
-        if not trainer.is_global_zero:
-            return
-        if self._best is not None:  # none, where a resumed run has found no better epoch
-            self.show_validation(*self._best, trainer)
-        checkpoints = trainer.checkpoint_callback
-        monitor, score = getattr(checkpoints, "monitor", None), getattr(checkpoints, "best_model_score", None)
-        best = {f"best_{monitor}": float(score)} if monitor and score is not None else {}
-        compare_run(trainer, pl_module, best, self.test_summary)
-
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Have the results of a test written."""
         rows = gather_rows(self._outputs)
@@ -108,6 +78,55 @@ class ResultWriter(Callback):
             self.write_predictions(Path(folder), rows, trainer)
 
 
+class TaskResults(ResultWriter):
+    """Writes and shows what a task gives, as its kind of outputs asks for.
+
+    Of the validations of a training, those of the best epoch are shown when it ends. Lightning modules that are no
+    tasks of musiclab get no files.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._files: ResultFiles | None = None
+        self._best: tuple[Rows, int] | None = None
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Take the files of the task's kind."""
+        if isinstance(pl_module, SpectrogramTask):
+            self._files = FILES[pl_module.output_kind](pl_module.target_names)
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Lay training and validation curves over each other in TensorBoard."""
+        if self._files is not None:
+            overlay_curves(trainer, self._files.quantities)
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Keep the rows of a validation if none was better so far."""
+        if trainer.state.fn == TrainerFn.FITTING and not trainer.sanity_checking and is_best(trainer):
+            self._best = gather_rows(self._outputs), trainer.global_step
+
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Show the validation of the best epoch, and compare the run with others."""
+        if not trainer.is_global_zero or self._files is None:
+            return
+        if self._best is not None and self._files is not None:  # a resumed run may have found no better epoch
+            self._files.show_validation(*self._best, trainer)
+        checkpoints = trainer.checkpoint_callback
+        monitor, score = getattr(checkpoints, "monitor", None), getattr(checkpoints, "best_model_score", None)
+        best = {f"best_{monitor}": float(score)} if monitor and score is not None else {}
+        compare_run(trainer, pl_module, best, self._files.test_summary)
+
+    def write_test(self, folder: Path, rows: Rows, metrics: dict[str, float], trainer: Trainer) -> None:
+        """Write all files of a test and print its report."""
+        if self._files is not None:
+            self._files.write_test(folder, rows, metrics, trainer)
+
+    def write_predictions(self, folder: Path, rows: Rows, trainer: Trainer) -> None:
+        """Write the predictions, and print them if the tracks are few."""
+        if self._files is not None:
+            self._files.write_predictions(folder, rows, trainer)
+
+
 def is_best(trainer: Trainer) -> bool:
     """Tell whether the epoch just validated is the best so far, as the first ModelCheckpoint is about to find."""
     checkpoints = trainer.checkpoint_callback
@@ -116,22 +135,6 @@ def is_best(trainer: Trainer) -> bool:
     if value is None or best is None:
         return True
     return bool(value > best if getattr(checkpoints, "mode", "min") == "max" else value < best)
-
-
-def print_predictions(path: Path, rows: Rows, describe: Callable[[npt.NDArray[np.float64]], Sequence[str]]) -> None:
-    """Print where the predictions are, and before that a line for each track, if they are not too many.
-
-    Args:
-        path: The file that they were written to.
-        rows: The tracks.
-        describe: Returns the cells of a line from a track's predictions.
-    """
-    if len(rows.ids) <= SHOWN:
-        lines = [[identifier, *describe(row)] for identifier, row in zip(rows.ids, rows.predictions, strict=True)]
-        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-        for line in lines:
-            print("  ".join(f"{cell:{width}}" for cell, width in zip(line, widths, strict=True)).rstrip())
-    print(f"Predictions for {len(rows.ids)} {'track' if len(rows.ids) == 1 else 'tracks'}: {path}")
 
 
 def gather_rows(outputs: Sequence[StepOutput]) -> Rows:

@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 from pytorch_lightning import LightningModule, Trainer
 
-from musiclab.runs.results import ResultWriter, Rows
-from musiclab.commands.submit import HEADER, SUFFIX, solution_axes, write_solution
+from musiclab.runs.predictions import Rows
+from musiclab.runs.results import ResultWriter
+from musiclab.runs.solution import HEADER, SUFFIX, solution_axes, write_solution
 
 
 class SolutionWriter(ResultWriter):

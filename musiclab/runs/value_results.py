@@ -7,15 +7,16 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
-from pytorch_lightning import LightningModule, Trainer
+from pytorch_lightning import Trainer
 
-from musiclab.runs.results import ResultWriter, Rows, print_predictions
-from musiclab.runs.tensorboard import overlay_curves, show_figure
-from musiclab.files import write_csv, write_text
+from musiclab.files import write_text
+from musiclab.runs.predictions import Rows, write_value_predictions
+from musiclab.runs.result_files import ResultFiles, print_predictions
+from musiclab.runs.tensorboard import show_figure
 from musiclab.tasks.metrics import spearman
 
 
-class EmotionResults(ResultWriter):
+class ValueResults(ResultFiles):
     """Writes what tests and predictions of emotional axes give into the run's folder.
 
     ``test`` leaves ``test_metrics.json``, ``predictions.csv`` and ``scatter.png``, prints a table and shows the
@@ -26,14 +27,10 @@ class EmotionResults(ResultWriter):
     """
 
     def __init__(self, axes: Sequence[str]) -> None:
-        super().__init__()
         self.axes = list(axes)
+        per_axis = [f"{quantity}_{axis}" for quantity in ("loss", "spearman") for axis in self.axes]
+        self.quantities = ["loss", "spearman", *per_axis]
         self.test_summary = ("test_spearman", "test_mse", *(f"test_spearman_{axis}" for axis in self.axes))
-
-    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Lay training and validation curves over each other in TensorBoard."""
-        names = [f"{quantity}_{axis}" for quantity in ("loss", "spearman") for axis in self.axes]
-        overlay_curves(trainer, ["loss", "spearman", *names])
 
     def show_validation(self, rows: Rows, step: int, trainer: Trainer) -> None:
         """Show the scatter plots."""
@@ -46,7 +43,7 @@ class EmotionResults(ResultWriter):
     def write_predictions(self, folder: Path, rows: Rows, trainer: Trainer) -> None:
         """Write the predictions, and print them if the tracks are few."""
         path = folder / "predictions.csv"
-        write_emotion_predictions(path, self.axes, rows)
+        write_value_predictions(path, self.axes, rows)
         print_predictions(path, rows, self._values)
 
     def _values(self, row: npt.NDArray[np.float64]) -> list[str]:
@@ -58,7 +55,7 @@ class EmotionResults(ResultWriter):
         from musiclab.figures import save_figure, scatter_figure
 
         write_text(folder / "test_metrics.json", json.dumps(metrics, indent=2, sort_keys=True) + "\n")
-        write_emotion_predictions(folder / "predictions.csv", self.axes, rows)
+        write_value_predictions(folder / "predictions.csv", self.axes, rows)
         correlations = [metrics[f"test_spearman_{axis}"] for axis in self.axes]
         figure = scatter_figure(rows.targets, rows.predictions, self.axes, correlations)
         save_figure(figure, folder / "scatter.png")
@@ -68,19 +65,3 @@ class EmotionResults(ResultWriter):
         for name, suffix in [*((axis, f"_{axis}") for axis in self.axes), ("all", "")]:
             print(f"{name:{width}}  {metrics[f'test_spearman{suffix}']:8.4f}  {metrics[f'test_mse{suffix}']:.4f}")
         print(f"Test results of {len(rows.ids)} tracks: {folder}")
-
-
-def write_emotion_predictions(path: Path, axes: Sequence[str], rows: Rows) -> None:
-    """Write id, and truth (empty where it is not known) and prediction on each axis, for each track."""
-    write_csv(
-        path,
-        ["id", *(f"{kind}_{axis}" for axis in axes for kind in ("truth", "prediction"))],
-        (
-            [identifier, *(text for pair in zip(truths, values, strict=True) for text in map(_number, pair))]
-            for identifier, truths, values in zip(*rows, strict=True)
-        ),
-    )
-
-
-def _number(value: float) -> str:
-    return "" if np.isnan(value) else f"{value:.6f}"

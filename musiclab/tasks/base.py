@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
 from musiclab.augmentations import Augmentation
-from musiclab.batch import Batch
+from musiclab.batch import Batch, OutputKind
 from musiclab.errors import UserError
 from musiclab.models import LSTM, Backbone
 from musiclab.spectrogram import FRAME_SECONDS
@@ -44,7 +44,16 @@ class SpectrogramTask(LightningModule):
         frozen_epochs: For how many epochs the pretrained backbone stays as it is; ``all`` for good.
         compile: Train with the backbone compiled by ``torch.compile``; may pay in long runs on GPUs, after
             first steps that take up to minutes. Validation, tests and predictions are never compiled.
+
+    Attributes:
+        output_kind: What the outputs are, by which results are written.
+        monitor: Metric of the validation that the best epoch is chosen by.
+        monitor_mode: ``max`` or ``min``.
     """
+
+    output_kind: ClassVar[OutputKind]
+    monitor: ClassVar[str] = "val_loss"
+    monitor_mode: ClassVar[str] = "min"
 
     def __init__(
         self,

@@ -4,7 +4,6 @@ from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
-from pytorch_lightning.callbacks import Callback
 from torch import Tensor
 from torchmetrics import MeanMetric, MetricCollection
 from torchmetrics.classification import (
@@ -17,7 +16,6 @@ from torchmetrics.wrappers import ClasswiseWrapper
 
 from musiclab.batch import Batch, StepOutput
 from musiclab.errors import UserError
-from musiclab.runs.class_results import GenreResults
 from musiclab.tasks.base import SpectrogramTask
 
 
@@ -32,6 +30,10 @@ class ClassificationTask(SpectrogramTask):
             genres inversely to their number of training tracks, n / (genres * n_genre); null for equal weights.
         kwargs: See :class:`musiclab.tasks.base.SpectrogramTask`.
     """
+
+    output_kind = "classes"
+    monitor = "val_accuracy"
+    monitor_mode = "max"
 
     def __init__(
         self,
@@ -71,10 +73,6 @@ class ClassificationTask(SpectrogramTask):
             targets = self._datamodule().train_targets()
             counts = torch.bincount(targets, minlength=len(self.target_names)).clamp(min=1)
             self.class_weights.copy_(counts.sum() / (len(counts) * counts))
-
-    def configure_callbacks(self) -> list[Callback]:
-        """Return the callback that writes what tests and predictions give."""
-        return [*super().configure_callbacks(), GenreResults(self.target_names)]
 
     def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
         """Return the cross-entropy of logits ``(batch, genres)`` with classes ``(batch,)`` or shares of each genre."""

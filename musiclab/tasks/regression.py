@@ -3,13 +3,11 @@
 from typing import Any, cast
 
 import torch
-from pytorch_lightning.callbacks import Callback
 from torch import Tensor, nn
 from torchmetrics import MeanMetric
 
 from musiclab.batch import Batch, StepOutput
 from musiclab.losses import AxisLoss, RegressionLoss
-from musiclab.runs.value_results import EmotionResults
 from musiclab.tasks.base import SpectrogramTask
 from musiclab.tasks.metrics import WholeSet, regression_scores
 
@@ -29,6 +27,10 @@ class RegressionTask(SpectrogramTask):
         kwargs: See :class:`musiclab.tasks.base.SpectrogramTask`.
     """
 
+    output_kind = "values"
+    monitor = "val_spearman"
+    monitor_mode = "max"
+
     def __init__(self, loss: AxisLoss | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.loss = loss or RegressionLoss()
@@ -47,10 +49,6 @@ class RegressionTask(SpectrogramTask):
         if stage == "fit" and targets is not None:
             self.target_mean.copy_(targets().mean(dim=0))
             self.target_std.copy_(targets().std(dim=0))
-
-    def configure_callbacks(self) -> list[Callback]:
-        """Return the callback that writes what tests and predictions give."""
-        return [*super().configure_callbacks(), EmotionResults(self.target_names)]
 
     def outputs(self, normalised: Tensor, lengths: Tensor) -> Tensor:
         """Return the values ``(batch, axes)`` for normalised spectrograms."""

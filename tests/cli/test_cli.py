@@ -352,7 +352,7 @@ def test_help_lists_all_commands(capsys):
     assert exit_info.value.code == 0
     text = capsys.readouterr().out
     for command in ("fit", "validate", "test", "predict", "demo-data", "check", "latents", "activations", "submit"):
-        assert f"    {command} " in text
+        assert f"  {command} " in text
 
 
 def test_help_of_fit_imports_nothing_slow_but_what_lightning_does():
@@ -384,7 +384,7 @@ def test_an_interruption_by_the_keyboard_is_no_traceback(monkeypatch, capfd):
     def interrupt(name, arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("musiclab.cli.dispatch.run_tool", interrupt)
+    monkeypatch.setattr("musiclab.cli.dispatch.run_command", interrupt)
     with pytest.raises(SystemExit) as exit_info:
         main(["check", "somewhere"])
     assert exit_info.value.code == 130

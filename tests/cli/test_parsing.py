@@ -3,11 +3,11 @@
 import pytest
 from jsonargparse import auto_cli
 
-from musiclab.cli.parsing import ToolParser
+from musiclab.cli.parsing import CommandParser
 
 
 def given(function, lists, args):
-    class Parser(ToolParser):
+    class Parser(CommandParser):
         pass
 
     Parser.lists = lists

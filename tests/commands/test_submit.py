@@ -9,8 +9,8 @@ import pytest
 from command_line import error_of
 
 from musiclab.cli import main
-from musiclab.commands.submit import HEADER, solution_axes, write_solution
 from musiclab.errors import UserError
+from musiclab.runs.solution import HEADER, solution_axes, write_solution
 
 TRACKS = {"100": 0.25, "9": 0.5, "10": 0.125}
 
@@ -102,16 +102,16 @@ VALENCE = "id,truth_valence,prediction_valence\n"
         ("", "empty"),
         (b"\x93NUMPY\x01\x00\xff\xfe", "not a csv file"),
         (VALENCE, "no tracks"),
-        (GENRE, "'id,truth,prediction,Blues,Jazz'"),
+        (GENRE, "not the predictions of an emotion model"),
         (VALENCE.replace("id", "Id"), "'Id,truth_valence,prediction_valence'"),
         ("id,prediction_valence,prediction_valence\n9,1,1\n", "prediction_valence stands twice"),
         (f"{VALENCE}9,,1\n9,,1\n", "line 3: track 9 stands there twice"),
         (f"{VALENCE}9,,1\n10,1\n", "line 3 has 2 fields where the header has 3"),
         (f"{VALENCE},,1\n", "line 2: '' is no track name"),
-        (f"{VALENCE}9,,nan\n", "line 2: track 9: prediction_valence is 'nan'"),
-        (f"{VALENCE}9,,-inf\n", "line 2: track 9: prediction_valence is '-inf'"),
+        (f"{VALENCE}9,,nan\n", "track 9: prediction_valence is nan, not a finite number"),
+        (f"{VALENCE}9,,-inf\n", "track 9: prediction_valence is -inf, not a finite number"),
         (f"{VALENCE}9,,high\n", "line 2: track 9: prediction_valence is 'high'"),
-        (f"{VALENCE}9,,\n", "line 2: track 9: prediction_valence is ''"),
+        (f"{VALENCE}9,,\n", "track 9: prediction_valence is nan, not a finite number"),
         (f"{VALENCE}9,,1\n", "lacks track 10, 100, which all.csv has"),
     ],
 )

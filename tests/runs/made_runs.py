@@ -4,12 +4,13 @@ import csv
 from types import SimpleNamespace
 
 import torch
-from pytorch_lightning import Trainer
 from pytorch_lightning.loggers import CSVLogger
 from torch.utils.data import DataLoader
 
+from musiclab import Trainer
 from musiclab.batch import Batch
 from musiclab.models import CNN
+from musiclab.runs.results import FILES, TaskResults
 from musiclab.tasks import ClassificationTask
 
 GENRES = ["Blues", "Jazz", "Rock"]
@@ -40,6 +41,13 @@ def make_trainer(folder, **arguments):
     settings = {"logger": CSVLogger(folder), "accelerator": "cpu", "default_root_dir": folder}
     settings |= {"enable_checkpointing": False, "enable_progress_bar": False, "enable_model_summary": False}
     return Trainer(**settings | arguments)
+
+
+def make_results(kind, names):
+    """The writer of results of a task with such outputs."""
+    writer = TaskResults()
+    writer._files = FILES[kind](names)
+    return writer
 
 
 def run_stage(writer, stage, folder, rows, model=None, **trainer):

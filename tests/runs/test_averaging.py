@@ -5,8 +5,8 @@ import torch
 from pytorch_lightning import Callback
 from pytorch_lightning.callbacks import ModelCheckpoint
 
-from runs.made_runs import make_loader, make_task, make_trainer
 from musiclab.runs.averaging import EMAWeights
+from runs.made_runs import make_loader, make_task, make_trainer
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 

@@ -8,8 +8,7 @@ import torch
 from pytorch_lightning.loggers import TensorBoardLogger
 from sklearn.metrics import classification_report, confusion_matrix
 
-from runs.made_runs import GENRES, make_loader, make_task, make_trainer, read_table, run_stage
-from musiclab.runs.class_results import GenreResults
+from runs.made_runs import GENRES, make_loader, make_results, make_task, make_trainer, read_table, run_stage
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -20,7 +19,7 @@ METRICS = {"test_loss": torch.tensor(0.5), "test_f1_Rock": torch.tensor(0.0)}
 
 
 def run(stage, folder, targets=TARGETS):
-    run_stage(GenreResults(GENRES), stage, folder, (IDS, targets, PREDICTIONS), callback_metrics=METRICS)
+    run_stage(make_results("classes", GENRES), stage, folder, (IDS, targets, PREDICTIONS), callback_metrics=METRICS)
     return folder
 
 

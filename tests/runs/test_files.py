@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from commands.report.making import make_config, make_record
 
 from musiclab.errors import UserError
 from musiclab.runs.files import (
@@ -14,7 +15,6 @@ from musiclab.runs.files import (
     read_record,
     read_yaml,
 )
-from commands.report.making import make_config, make_record
 
 RECORD = make_record("genre", ["Jazz"], 3, {"value": 0.5, "epoch": 2}, make_config())
 

@@ -10,11 +10,10 @@ from pytorch_lightning import Callback
 from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.loggers import CSVLogger
 
-from runs.made_runs import GENRES, make_loader, make_task, make_trainer
 from musiclab import __version__
 from musiclab.runs.averaging import EMAWeights
-from musiclab.runs.record import RunRecord
-from musiclab.runs.record import describe_data
+from musiclab.runs.record import RunRecord, describe_data
+from runs.made_runs import GENRES, make_loader, make_task, make_trainer
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 

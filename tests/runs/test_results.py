@@ -8,9 +8,8 @@ import pytest
 import torch
 from pytorch_lightning.trainer.states import TrainerFn
 
+from musiclab.runs.results import ResultWriter, TaskResults, gather_rows, is_best
 from runs.made_runs import run_stage
-from musiclab.runs.results import ResultWriter, gather_rows
-from musiclab.runs.results import is_best
 
 ROWS = (["10", "a", "9"], torch.tensor([[0.0], [1.0], [2.0]]), torch.tensor([[0.5], [0.25], [0.125]]))
 STAGES = pytest.mark.parametrize("stage", ["test", "predict"])
@@ -102,7 +101,7 @@ def training(metrics, step, mode="max"):
 
 
 def test_the_validation_of_the_best_epoch_is_kept(tmp_path):
-    recorder = Recorder()
+    recorder = TaskResults()
     for step, score in enumerate([0.4, 0.6, 0.5, float("nan")]):
         rows = (ROWS[0], ROWS[1], ROWS[2] + step)
         run_stage(recorder, "validation", tmp_path, rows, **training({"val_score": torch.tensor(score)}, step))
@@ -126,6 +125,6 @@ def test_without_a_monitor_the_last_epoch_counts():
 
 @pytest.mark.parametrize("change", [{"sanity_checking": True}, {"state": SimpleNamespace(fn=TrainerFn.VALIDATING)}])
 def test_validations_outside_of_training_are_not_kept(change, tmp_path):
-    recorder = Recorder()
+    recorder = TaskResults()
     run_stage(recorder, "validation", tmp_path, ROWS, **training({}, 0) | change)
     assert recorder._best is None

@@ -6,9 +6,9 @@ import sys
 
 import numpy as np
 import pytest
+from commands.report.making import AXES, GENRES, make_run
 
 from musiclab.runs.run import read_run
-from commands.report.making import AXES, GENRES, make_run
 
 
 def test_a_run_with_its_record(tmp_path):

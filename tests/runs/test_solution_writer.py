@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from runs.made_runs import GENRES, make_trainer, read_table, run_stage
-from musiclab.runs.solution_writer import SolutionWriter
 from musiclab.data.datamodules import EmotionDataModule
 from musiclab.errors import UserError
 from musiclab.models import CNN
+from musiclab.runs.solution_writer import SolutionWriter
 from musiclab.tasks import RegressionTask
+from runs.made_runs import GENRES, make_trainer, read_table, run_stage
 
 IDS = ["30", "b7", "9"]
 SHUFFLED = ["danceability", "arousal", "valence", "energy"]

@@ -10,8 +10,8 @@ from pytorch_lightning.loggers import TensorBoardLogger
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
-from musiclab.runs.tensorboard import overlay_curves, show_figure
 from musiclab.cli import main
+from musiclab.runs.tensorboard import overlay_curves, show_figure
 
 
 def read_events(folder):

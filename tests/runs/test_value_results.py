@@ -7,8 +7,7 @@ import pytest
 import torch
 from matplotlib.image import imread
 
-from runs.made_runs import run_stage
-from musiclab.runs.value_results import EmotionResults
+from runs.made_runs import make_results, run_stage
 
 AXES = ["valence", "danceability"]
 IDS = ["30", "b7", "9", "100"]
@@ -28,7 +27,7 @@ all             0.2750  0.0673
 
 def run(stage, folder, axes=AXES, truths=TRUTHS, predictions=PREDICTIONS):
     metrics = {name: torch.tensor(value, dtype=torch.float64) for name, value in METRICS.items()}
-    run_stage(EmotionResults(axes), stage, folder, (IDS, truths, predictions), callback_metrics=metrics)
+    run_stage(make_results("values", axes), stage, folder, (IDS, truths, predictions), callback_metrics=metrics)
     return folder
 
 

@@ -3,11 +3,11 @@
 from functools import partial
 
 import torch
-from pytorch_lightning import Trainer
 from pytorch_lightning.loggers import CSVLogger
 from torch import nn
 from torch.utils.data import DataLoader
 
+from musiclab import Trainer
 from musiclab.batch import Batch
 from musiclab.models import CNN, LSTM
 from musiclab.tasks import ClassificationTask

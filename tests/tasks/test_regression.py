@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from pytorch_lightning import LightningDataModule, Trainer
+from pytorch_lightning import LightningDataModule
 from pytorch_lightning.loggers import CSVLogger
 from scipy.stats import spearmanr
 from sklearn.metrics import mean_squared_error
 from torch.utils.data import DataLoader
 
+from musiclab import Trainer
 from musiclab.augmentations import MaskFeatures
 from musiclab.batch import Batch
 from musiclab.errors import UserError

@@ -1,0 +1,61 @@
+"""Lightning's Trainer with what every run of musiclab leaves behind."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+from pytorch_lightning.callbacks import Callback
+from pytorch_lightning.loggers import Logger, TensorBoardLogger
+
+from musiclab.errors import UserError
+from musiclab.runs.allocator import keep_freed_memory
+from musiclab.runs.record import RunRecord
+from musiclab.runs.results import TaskResults
+
+
+class Trainer(pl.Trainer):
+    """Lightning's Trainer for musiclab's tasks and datamodules, as the command line uses it.
+
+    A run goes to ``lightning_logs/version_N`` below the root: curves for TensorBoard, ``run.json``, and the result
+    files of tests and predictions. Our datamodules share tracks out to processes themselves.
+
+    Args:
+        logger: See Lightning; None or true for TensorBoard's.
+        callbacks: See Lightning; what is None is left out.
+        default_root_dir: Folder of ``lightning_logs``; None for the current one.
+        use_distributed_sampler: Leave it false: Lightning's samplers would give some tracks twice.
+        sync_batchnorm: Refused, since it would count padding.
+        kwargs: See Lightning's Trainer.
+
+    Raises:
+        UserError: If batch norms are to be synchronised.
+    """
+
+    def __init__(
+        self,
+        *,
+        logger: Logger | Iterable[Logger] | bool | None = None,
+        callbacks: Sequence[Callback | None] | Callback | None = None,
+        default_root_dir: str | Path | None = None,
+        use_distributed_sampler: bool = False,
+        sync_batchnorm: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        if sync_batchnorm:
+            raise UserError(
+                "sync_batchnorm would count padding as music; leave it false: on several processes, the batch norms of "
+                "each have the statistics of its own tracks"
+            )
+        keep_freed_memory()
+        root = Path(default_root_dir or ".").absolute()
+        if logger is None or logger is True:
+            logger = TensorBoardLogger(str(root), default_hp_metric=False)
+        given = [callbacks] if isinstance(callbacks, Callback) else callbacks or []
+        super().__init__(
+            logger=logger,
+            callbacks=[*(callback for callback in given if callback is not None), RunRecord(), TaskResults()],
+            default_root_dir=str(root),
+            use_distributed_sampler=use_distributed_sampler,
+            **kwargs,
+        )
