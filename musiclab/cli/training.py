@@ -3,9 +3,9 @@
 import argparse
 import shutil
 import sys
-from importlib import import_module
 from pathlib import Path
-from typing import Any
+from pydoc import locate
+from typing import Any, cast
 
 import pytorch_lightning as pl
 import yaml
@@ -176,14 +176,16 @@ class TrainingCLI(LightningCLI):
                 f"{self.subcommand} needs {' and '.join(missing)}; give a config, as in -c configs/genre_cnn.yaml"
             )
         if self.subcommand == "fit":
-            follow_task(config, import_class(config.model.class_path))
+            follow_task(config, cast(type[SpectrogramTask], locate(config.model.class_path)))
         own_loading = config.data.init_args.get("num_workers") is None
         quieten(str(self.subcommand), resumed=self._checkpoint is not None, own_loading=own_loading)
 
     def instantiate_classes(self) -> None:
         """Make datamodule, task and trainer; songs to predict are cut as the checkpoint has it."""
         config = self.config[self.subcommand]
-        of_audio = self.subcommand == "predict" and issubclass(import_class(config.data.class_path), AudioDataModule)
+        of_audio = self.subcommand == "predict" and issubclass(
+            cast(type, locate(config.data.class_path)), AudioDataModule
+        )
         if of_audio:
             config.data.init_args.ckpt_path = config.get("ckpt_path")
         super().instantiate_classes()
@@ -245,9 +247,3 @@ def load_config(text: str) -> Any:
     for earlier, now in MOVED.items():
         text = text.replace(earlier, now)
     return load_yaml(text)
-
-
-def import_class(path: str) -> Any:
-    """Return the class of a path that the parser has checked."""
-    module, name = path.rsplit(".", 1)
-    return getattr(import_module(module), name)

@@ -93,18 +93,18 @@ def length_figure(lengths: Mapping[str, npt.NDArray[np.int64]], title: str, seco
     return figure
 
 
-def axis_figure(values: npt.NDArray[np.floating], name: str) -> Figure:
+def axis_figure(values: npt.NDArray[np.floating], name: str, median: float) -> Figure:
     """Draw how the values on an emotional axis are distributed, in 20 bins.
 
     Args:
         values: ``(tracks,)``; the bins are of 0..1 if all values are, else of their range.
         name: Name of the axis.
+        median: Of the values.
     """
     figure = new_figure(SMALL, 2.7)
     axes = figure.add_subplot()
     low, high = _range(values)
     axes.hist(values, bins=20, range=(low, high), color=COLOURS[0], edgecolor="white", linewidth=0.5)
-    median = float(np.median(values))
     axes.axvline(median, color=COLOURS[5], linestyle="--", linewidth=1.5)
     axes.set_title(f"{name}: median {median:.3g}", fontsize=10)
     axes.set_xlim(low, high)

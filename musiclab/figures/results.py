@@ -10,13 +10,14 @@ from musiclab.figures.style import COLOURS, new_figure
 
 
 def confusion_figure(
-    matrix: npt.NDArray[np.int64], names: Sequence[str], cell: float = 0.55, bar: bool = True
+    matrix: npt.NDArray[np.int64], names: Sequence[str], accuracy: float, cell: float = 0.55, bar: bool = True
 ) -> Figure:
     """Draw a confusion matrix ``(truth, prediction)``: counts as text, shares of each row as colour.
 
     Args:
         matrix: Numbers of tracks.
         names: Of the genres.
+        accuracy: Of the same tracks.
         cell: Size of a cell in inches.
         bar: Whether to explain the colours by a bar.
     """
@@ -32,7 +33,6 @@ def confusion_figure(
     axes.set_yticks(range(count), names)
     axes.set_xlabel("prediction")
     axes.set_ylabel("truth")
-    accuracy = np.trace(matrix) / max(matrix.sum(), 1)
     axes.set_title(f"{matrix.sum()} tracks, accuracy {accuracy:.3f}")
     if bar:
         figure.colorbar(image, ax=axes, shrink=0.7, label="share of the genre's tracks")

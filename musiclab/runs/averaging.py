@@ -1,7 +1,5 @@
 """Averages of the weights."""
 
-from typing import Any
-
 import torch
 from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import WeightAveraging
@@ -22,15 +20,15 @@ class EMAWeights(WeightAveraging):
     """
 
     def __init__(self, decay: float = 0.99) -> None:
-        super().__init__(multi_avg_fn=self._average)
+        super().__init__(avg_fn=self._average)
         self.decay = decay
 
-    def _average(self, averages: Any, weights: Any, steps: Tensor | int) -> None:
-        stays = min(self.decay, (1 + int(steps)) / (10 + int(steps)))
-        if averages[0].is_floating_point():
-            torch._foreach_lerp_(averages, weights, 1 - stays)
-        else:  # counters
-            torch._foreach_copy_(averages, weights)
+    def _average(self, average: Tensor, weights: Tensor, steps: Tensor | int) -> Tensor:
+        if not average.is_floating_point():  # a counter
+            return weights
+        count = torch.as_tensor(steps, device=average.device).double()  # as a number it would wait for the device
+        stays = ((1 + count) / (10 + count)).clamp(max=self.decay)
+        return torch.lerp(average, weights, (1 - stays).to(average.dtype))
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Forget the averages; when training ends, they are in the model."""

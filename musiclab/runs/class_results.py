@@ -38,7 +38,10 @@ class ClassResults(ResultFiles):
         """Show the confusion matrix."""
         from musiclab.figures import confusion_figure
 
-        show_figure(trainer, "val_confusion_matrix", confusion_figure(self._confusion(rows), self.genres), step)
+        accuracy = float((rows.predictions.argmax(axis=1) == rows.targets).mean())
+        show_figure(
+            trainer, "val_confusion_matrix", confusion_figure(self._confusion(rows), self.genres, accuracy), step
+        )
 
     def write_predictions(self, folder: Path, rows: Rows, trainer: Trainer) -> None:
         """Write the predictions, and print the likeliest genres of each track if they are few."""
@@ -83,7 +86,7 @@ class ClassResults(ResultFiles):
             ([name, *row] for name, row in zip(self.genres, matrix.tolist(), strict=True)),
         )
         write_class_predictions(folder / "predictions.csv", self.genres, rows)
-        figure = confusion_figure(matrix, self.genres)
+        figure = confusion_figure(matrix, self.genres, metrics["test_accuracy"])
         save_figure(figure, folder / "confusion_matrix.png")
         show_figure(trainer, "test_confusion_matrix", figure, trainer.global_step)
         print(report)

@@ -60,7 +60,8 @@ def compare_run(trainer: Trainer, task: LightningModule, best: Mapping[str, floa
     for logger in tensorboard_loggers(trainer):
         for name, value in best.items():
             logger.experiment.add_scalar(name, value, trainer.global_step)
-        # Only the names of these metrics count; the values shown are those of the scalars of that name.
+        # Only the names of these metrics count; the values shown are those of the scalars of that name. PyTorch's
+        # public way, add_hparams, would make a run of its own, and Lightning's would log the values.
         for summary in hparams(settings, dict.fromkeys([*best, *later], 0.0)):  # type: ignore[no-untyped-call]
             logger.experiment._get_file_writer().add_summary(summary)
 

@@ -18,7 +18,7 @@ from musiclab.errors import UserError
 from musiclab.models import LSTM, Backbone
 from musiclab.spectrogram import FRAME_SECONDS
 from musiclab.tasks.compilation import Embed, compile_backbone
-from musiclab.tasks.optimisation import Optimisation, check_clipping, gradient_norm, settle
+from musiclab.tasks.optimisation import Optimisation, check_clipping, gradient_norm, settle, takes_total_steps
 from musiclab.tasks.transfer import FrozenBackbone, FrozenEpochs, load_backbone
 
 INPUT_HPARAMS = ("features", "beat_synced", "seconds")
@@ -204,15 +204,14 @@ class SpectrogramTask(LightningModule):
         check_clipping(optimizer, self.trainer)
         if make_scheduler is None:
             return optimizer
-        steps = self.trainer.estimated_stepping_batches
+        steps: dict[str, Any] = {}
+        if takes_total_steps(make_scheduler, self.hparams.get("lr_scheduler")):
+            steps["total_steps"] = self.trainer.estimated_stepping_batches
         try:
-            scheduler = make_scheduler(optimizer, total_steps=steps)  # type: ignore[call-arg]
-            interval = "step"
-        except TypeError:  # a scheduler without total_steps
-            scheduler = make_scheduler(optimizer)
-            interval = "epoch"
+            scheduler = make_scheduler(optimizer, **steps)
         except ValueError as error:
             raise UserError(f"lr_scheduler: {error}; does the run have an end (--trainer.max_epochs)?") from None
+        interval = "step" if steps else "epoch"
         config: dict[str, Any] = {"scheduler": scheduler, "interval": interval}
         if isinstance(scheduler, ReduceLROnPlateau):
             config["monitor"] = scheduler.monitor

@@ -113,7 +113,7 @@ class ClassificationTask(SpectrogramTask):
 
     def on_test_epoch_end(self) -> None:
         """Log the metrics of the whole test set."""
-        self.log_dict({"test_loss": self.test_loss.compute(), **self.test_metrics.compute()})
+        self.log_dict({"test_loss": self.test_loss.compute(), **self.test_metrics.compute()}, sync_dist=True)
         self.test_loss.reset()
         self.test_metrics.reset()
 

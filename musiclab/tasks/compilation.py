@@ -40,7 +40,7 @@ def compile_backbone(backbone: Backbone, device: torch.device) -> Embed:
             f"model.compile: torch.compile does not work here ({reason}); install {needed}, or set "
             "--model.compile false"
         ) from None
-    torch._dynamo.config.cache_size_limit = VARIANTS
+    torch._dynamo.config.cache_size_limit = VARIANTS  # there is no other way to say so
     compiled: Embed = torch.compile(backbone.forward)
     return compiled
 

@@ -49,10 +49,10 @@ class MultitaskRegressionTask(RegressionTask):
         """Log the metrics of the training set, the weight of each axis and its learned param."""
         super().on_train_epoch_end()
         weights = zip(self.target_names, self.weighting.weights(), strict=True)
-        self.log_dict({f"weight_{axis}": weight for axis, weight in weights})
+        self.log_dict({f"weight_{axis}": weight for axis, weight in weights}, sync_dist=True)
         if isinstance(self.weighting, LearnedWeights):
             params = zip(self.target_names, self.weighting.params.detach(), strict=True)
-            self.log_dict({f"param_{axis}": param for axis, param in params})
+            self.log_dict({f"param_{axis}": param for axis, param in params}, sync_dist=True)
 
 
 class AxisHeads(nn.Module):

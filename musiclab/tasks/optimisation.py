@@ -1,7 +1,9 @@
 """What makes the optimizer, and what has to be known of one that runs fused."""
 
-from collections.abc import Iterable
-from typing import Any, NamedTuple, Self
+from collections.abc import Callable, Iterable, Mapping
+from inspect import signature
+from pydoc import locate
+from typing import Any, NamedTuple, Self, cast
 
 import pytorch_lightning as pl
 import torch
@@ -23,6 +25,17 @@ class Optimisation(NamedTuple):
         # The command line's factories hold on to its parser and, through it, to the data; weight averaging, which
         # copies the task, must not copy those.
         return self
+
+
+def takes_total_steps(make_scheduler: LRSchedulerCallable, hyperparameter: Mapping[str, Any] | None) -> bool:
+    """Tell whether a scheduler is to be told the number of steps of the run.
+
+    Args:
+        make_scheduler: Makes it. What the command line hands over does not tell its arguments.
+        hyperparameter: Names its class, if the command line has made ``make_scheduler``.
+    """
+    maker = locate(hyperparameter["class_path"]) if hyperparameter else make_scheduler
+    return "total_steps" in signature(cast(Callable[..., Any], maker)).parameters
 
 
 def check_clipping(optimizer: Optimizer, trainer: pl.Trainer) -> None:
@@ -73,5 +86,8 @@ def gradient_norm(parameters: Iterable[nn.Parameter], optimizer: Optimizer, prec
 
 
 def _unscales(optimizer: Optimizer) -> bool:
-    """Whether the optimizer's step divides gradients by the loss scale itself, as PyTorch and Lightning ask it."""
+    """Whether the optimizer's step divides gradients by the loss scale itself.
+
+    PyTorch's loss scaler and Lightning's clipping ask it by this private name, and by no other.
+    """
     return getattr(optimizer, "_step_supports_amp_scaling", False)

@@ -77,7 +77,7 @@ class RegressionTask(SpectrogramTask):
         """Log the metrics of the training set, in training mode and with its augmentations."""
         predictions, targets = self.train_set.compute()
         self.train_set.reset()
-        self.log_dict(regression_scores(predictions, targets, self.target_names, "train"))
+        self.log_dict(regression_scores(predictions, targets, self.target_names, "train"), sync_dist=True)
 
     def on_validation_epoch_start(self) -> None:
         """Forget what an interrupted validation left."""
@@ -93,8 +93,8 @@ class RegressionTask(SpectrogramTask):
         """Log losses and metrics of the whole validation set."""
         scores = self._scores(self.val_set, "val")
         shown = {name: scores.pop(name) for name in ("val_loss", "val_spearman")}
-        self.log_dict(shown, prog_bar=True)
-        self.log_dict(scores)
+        self.log_dict(shown, prog_bar=True, sync_dist=True)  # the same on all processes already
+        self.log_dict(scores, sync_dist=True)
 
     def on_test_epoch_start(self) -> None:
         """Forget what an interrupted test left."""
@@ -108,7 +108,7 @@ class RegressionTask(SpectrogramTask):
 
     def on_test_epoch_end(self) -> None:
         """Log losses and metrics of the whole test set."""
-        self.log_dict(self._scores(self.test_set, "test"))
+        self.log_dict(self._scores(self.test_set, "test"), sync_dist=True)
 
     def predict_step(self, batch: Batch, batch_idx: int) -> StepOutput:
         """Return the predictions of a batch."""

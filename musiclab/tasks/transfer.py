@@ -7,7 +7,6 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import BaseFinetuning
 from torch import nn
-from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import Optimizer
 
 from musiclab.checkpoint import read_checkpoint
@@ -100,7 +99,7 @@ class FrozenBackbone(BaseFinetuning):
         """Unfreeze after a resumption too, where no epoch is begun; keep frozen batch norms in evaluation mode."""
         self.finetune_function(pl_module, trainer.current_epoch, trainer.optimizers[0])
         for module in pl_module.backbone.modules():  # type: ignore[union-attr]
-            if isinstance(module, _BatchNorm):
+            if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d):
                 module.train(not self._is_frozen(trainer.current_epoch))
 
     def on_before_optimizer_step(

@@ -79,7 +79,7 @@ def test_lengths_of_any_spread_can_be_read(columns, seconds):
     ],
 )
 def test_values_are_counted_in_20_bins_of_their_range(values, limits):
-    figure = axis_figure(np.array(values, float), "danceability")
+    figure = axis_figure(np.array(values, float), "danceability", float(np.median(values)))
     (axes,) = figure.axes
     assert axes.get_xlim() == limits
     assert len(axes.patches) == 20

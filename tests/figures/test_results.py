@@ -10,7 +10,7 @@ from musiclab.figures import confusion_figure, f1_figure, png_bytes, save_figure
 
 
 def test_a_confusion_matrix_of_a_genre_without_tracks():
-    figure = confusion_figure(np.array([[3, 1], [0, 0]]), ["Jazz", "Rock"])
+    figure = confusion_figure(np.array([[3, 1], [0, 0]]), ["Jazz", "Rock"], 0.75)
     axes = figure.axes[0]
     assert [text.get_text() for text in axes.texts] == ["3", "1", "0", "0"]
     np.testing.assert_allclose(axes.images[0].get_array(), [[0.75, 0.25], [0, 0]])
@@ -51,7 +51,7 @@ def test_a_scatter_survives_predictions_that_are_not_finite():
 
 def test_a_small_confusion_matrix_needs_no_colour_bar():
     matrix, names = np.array([[3, 1], [0, 2]]), ["Jazz", "Rock"]
-    wide, narrow = confusion_figure(matrix, names), confusion_figure(matrix, names, 0.36, bar=False)
+    wide, narrow = confusion_figure(matrix, names, 0.5), confusion_figure(matrix, names, 0.5, 0.36, bar=False)
     assert (len(wide.axes), len(narrow.axes)) == (2, 1)
     assert narrow.get_figwidth() < wide.get_figwidth()
     assert [text.get_text() for text in narrow.axes[0].texts] == ["3", "1", "0", "2"]
@@ -77,7 +77,7 @@ def test_nothing_is_cut_off(names):
     points = np.random.default_rng(0).uniform(size=(2, 30, 1))
     for figure in (
         f1_figure(names, scores),
-        confusion_figure(matrix, names, 0.36, bar=False),
+        confusion_figure(matrix, names, 0.5, 0.36, bar=False),
         scatter_figure(*points, ["danceability"], [-0.123], 2.9),
     ):
         png_bytes(figure)

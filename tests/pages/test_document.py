@@ -8,7 +8,7 @@ from musiclab.pages.document import Code, Document, Heading, Link, Picture, Pict
 
 
 def make_document():
-    png = png_bytes(confusion_figure(np.eye(2, dtype=int), ["Jazz", "Rock"]))
+    png = png_bytes(confusion_figure(np.eye(2, dtype=int), ["Jazz", "Rock"], 1.0))
     return Document(
         "Runs & <results>",
         [

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 IDS = ["30", "9", "b7", "100", "a1", "10"]
 TARGETS = torch.tensor([0, 0, 1, 1, 1, 0])
 PREDICTIONS = torch.tensor([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.0, 1.0, 0.0]]).repeat(2, 1)
-METRICS = {"test_loss": torch.tensor(0.5), "test_f1_Rock": torch.tensor(0.0)}
+METRICS = {"test_loss": torch.tensor(0.5), "test_accuracy": torch.tensor(0.5), "test_f1_Rock": torch.tensor(0.0)}
 
 
 def run(stage, folder, targets=TARGETS):
@@ -36,7 +36,11 @@ def test_a_test_writes_all_files(folder):
         "confusion_matrix.png",
         "predictions.csv",
     }
-    assert json.loads((folder / "test_metrics.json").read_text()) == {"test_f1_Rock": 0.0, "test_loss": 0.5}
+    assert json.loads((folder / "test_metrics.json").read_text()) == {
+        "test_accuracy": 0.5,
+        "test_f1_Rock": 0.0,
+        "test_loss": 0.5,
+    }
     assert (folder / "confusion_matrix.png").read_bytes().startswith(b"\x89PNG")
 
 

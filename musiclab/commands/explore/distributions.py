@@ -52,7 +52,11 @@ def emotion_blocks(survey: Survey) -> list[Block]:
         return []
     values = dict(zip(labels.axes, np.array(labels.values).T, strict=True))
     distributions = [
-        _picture(f"axis_{number}", axis_figure(column, axis), f"Tracks by {axis}; the dashed line is the median.")
+        _picture(
+            f"axis_{number}",
+            axis_figure(column, axis, float(np.median(column))),
+            f"Tracks by {axis}; the dashed line is the median.",
+        )
         for number, (axis, column) in enumerate(values.items(), start=1)
     ]
     rows = [[axis, *(f"{value:.3g}" for value in _spread(column))] for axis, column in values.items()]

@@ -94,7 +94,7 @@ def test_drawings(run: Run, names: Mapping[Path, str]) -> list[Drawing]:
     if not run.metrics:
         return []
     if run.confusion is not None:
-        matrix = (run.confusion.matrix, run.confusion.names, 0.36, False)
+        matrix = (run.confusion.matrix, run.confusion.names, run.metrics["test_accuracy"], 0.36, False)
         return [
             Drawing(
                 f"{_slug(name)}_confusion",
