@@ -30,8 +30,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parents[1]
 BOUNDS = {
-    "tests": (20, 110),
-    "data": (40, 90),
+    "tests": (20, 130),
+    "data": (40, 120),
     "configured": (80, 170),
     "share": (40, 80),
     "ranks": (15, 30),
