@@ -7,6 +7,8 @@ import time
 from pathlib import Path
 
 import bench_gpu
+import gpu_fits
+import gpu_norms
 import gpu_parts
 import pytest
 import torch
@@ -30,8 +32,8 @@ def run(tmp_path, *words):
 @NO_GPU
 @pytest.mark.filterwarnings("ignore")
 def test_all_parts_but_compiled_in_one_process(tmp_path, monkeypatch):
-    monkeypatch.setattr(gpu_parts, "NETWORKS", ("lstm",))
-    monkeypatch.setattr(gpu_parts, "WAYS", {"as it is": (), "bf16": gpu_parts.WAYS["bf16-mixed"]})
+    monkeypatch.setattr(gpu_fits, "NETWORKS", ("lstm",))
+    monkeypatch.setattr(gpu_fits, "WAYS", {"bf16-mixed": gpu_fits.WAYS["bf16-mixed"]})
     monkeypatch.chdir(tmp_path)
     out = tmp_path / "table.txt"
     with (tmp_path / "console").open("w") as console:
@@ -43,7 +45,7 @@ def test_all_parts_but_compiled_in_one_process(tmp_path, monkeypatch):
     table = out.read_text()
     assert table == (tmp_path / "console").read_text()
     assert "failed" not in table
-    assert table.count("\nLSTM") == 2 + 2 + 4 + 1  # epochs, both ways; shares of steps; the notebook's
+    assert table.count("\nLSTM") == 1 + 1 + 4 + 1  # epochs of both lengths; shares of steps; the notebook's
 
 
 @NO_GPU
@@ -87,7 +89,7 @@ def test_rows_go_on_after_a_failure_and_end_in_time(tmp_path):
 def test_a_gpu_is_busy_while_any_of_its_streams_is():
     spans = [("kernel", 0, 10), ("kernel", 5, 10), ("gpu_memcpy", 30, 5), ("cuda_runtime", 40, 100), ("kernel", 31, 1)]
     events = [{"cat": kind, "ts": start, "dur": length} for kind, start, length in spans]
-    assert gpu_parts.busy_seconds([*events, {"name": "no span"}]) == (4, pytest.approx(20e-6))
+    assert gpu_fits.busy_seconds([*events, {"name": "no span"}]) == (4, pytest.approx(20e-6))
 
 
 @pytest.mark.parametrize("lengths", [[9, 9, 9], [9, 5, 1]])
@@ -105,7 +107,7 @@ def test_the_gradient_left_to_autograd_is_the_hand_written_one(lengths):
 
 def test_the_plain_layers_do_not_see_padding_but_in_the_statistics():
     torch.manual_seed(0)
-    network = gpu_parts.use_plain_layers(CNN(12, channels=(4, 6), pools=(2, 3), dropout=0)).eval()
+    network = gpu_norms.use_plain_layers(CNN(12, channels=(4, 6), pools=(2, 3), dropout=0)).eval()
     track = torch.randn(1, 5, 12)
     padded = torch.nn.functional.pad(track, (0, 0, 0, 4), value=7.0)
     with torch.no_grad():
