@@ -131,6 +131,7 @@ def run_part(arguments: argparse.Namespace) -> None:
     setup = gpu_parts.Setup.dry(arguments.place) if arguments.dry_run else gpu_parts.Setup(arguments.place)
     gpu_parts.PARTS[arguments.part](setup, rows)
     rows.close()
+    sys.stdout.flush()
     os._exit(0)  # processes that compile or load need not be waited for; whoever started this one ends them
 
 

@@ -93,7 +93,7 @@ def time_fits(setup: Setup, rows: Rows, full: bool) -> None:
     widths = {
         "epoch, s": 9,
         "spread": 8,
-        "": 9,
+        "speed": 9,
         "ms a step": 10,
         "first, s": 10,
         "validation, s": 14,
