@@ -4,7 +4,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo reproduce test test-all lint format bench clean
+.PHONY: help setup demo reproduce test test-all lint format bench bench-gpu clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -49,10 +49,17 @@ format: setup ## put the code into shape
 bench: setup ## measure against the plain way, side by side (BENCH=--quick for a small run)
 	$(BIN)/python tests/benchmarks/bench_training.py $(BENCH)
 	$(BIN)/python tests/benchmarks/bench_steps.py $(BENCH)
+	$(BIN)/python tests/benchmarks/bench_pooled_norm.py $(BENCH)
 	$(BIN)/python tests/benchmarks/bench_loading.py $(BENCH)
 	$(BIN)/python tests/benchmarks/bench_scale.py $(BENCH)
 	$(BIN)/python tests/benchmarks/bench_extract.py $(BENCH)
 	$(BIN)/python tests/benchmarks/bench_soft_rank.py $(BENCH)
+
+bench-gpu: ## measure on a GPU, in 8 minutes; without .venv it needs no setup (WHEELS=DIR for packages that are missing)
+	@set -e; python=$(BIN)/python; [ -x $$python ] || python=$(PYTHON); \
+	site=$$(mktemp -d); trap 'rm -rf "$$site"' EXIT; \
+	$(if $(WHEELS),$$python -m pip install --quiet --no-index --no-deps --target "$$site" "$(WHEELS)"/*.whl;) \
+	PYTHONPATH="$$site$${PYTHONPATH:+:$$PYTHONPATH}" $$python tests/benchmarks/bench_gpu.py $(BENCH)
 
 clean: ## remove .venv and what tools leave behind; runs and data stay
 	rm -rf .venv build *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
