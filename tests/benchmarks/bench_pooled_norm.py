@@ -23,9 +23,9 @@ from bench_training import BEATS, FULL, Case, draw_lengths
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from musiclab.allocator import keep_freed_memory
 from musiclab.models import pooled_norm
 from musiclab.models.pooled_norm import PooledBatchNorm2d
+from musiclab.runs.allocator import keep_freed_memory
 
 MELS = 128
 WAYS = ("hand-written", "autograd")

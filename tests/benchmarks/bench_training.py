@@ -109,7 +109,7 @@ def train(way: str, network: str, case: Case, root: Path, steps: int | None) -> 
     import notebook
     import timing
 
-    from musiclab import training  # noqa: F401  (imports are measured apart)
+    from musiclab.cli import training  # noqa: F401  (imports are measured apart)
     from musiclab.cli import main
 
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
