@@ -50,7 +50,6 @@ NOT_YET_MADE: set[str] = set()
 EXCEPTIONS = {
     "cli.dispatch",
     "commands.activations.activations",
-    "data.datamodules.folder",
     "processes",
     "runs.files",
     "runs.run",

@@ -17,6 +17,7 @@ from musiclab.checkpoint import data_settings, read_checkpoint
 from musiclab.cli.parsing import OneLineErrors
 from musiclab.data.datamodules import SpectrogramDataModule
 from musiclab.errors import UserError
+from musiclab.inference.restoring import fill_root
 from musiclab.runs.allocator import keep_freed_memory
 from musiclab.runs.averaging import EMAWeights  # noqa: F401  (makes its short name known to the parser)
 from musiclab.runs.gathering import gather
@@ -135,6 +136,14 @@ class TrainingCLI(LightningCLI):
             raise UserError(
                 f"{self.subcommand} needs {' and '.join(missing)}; give a config, as in -c configs/genre_cnn.yaml"
             )
+
+    def instantiate_classes(self) -> None:
+        """Make data, model and trainer, on the demo corpus if root is null: as null it is written and kept."""
+        data = self.config[self.subcommand].data
+        null = fill_root(data.class_path, data.init_args)
+        super().instantiate_classes()
+        if null:
+            data.init_args["root"] = self.datamodule.hparams["root"] = None
 
     def _parse_ckpt_path(self) -> None:
         """Take the model from the checkpoint; refuse none where it is needed, and one of another task.

@@ -119,9 +119,9 @@ def test_parts_are_disjoint_and_complete_and_those_of_the_seed(emotion_root, opt
 @pytest.mark.parametrize("folds", [None, 4])
 @pytest.mark.parametrize("options", [{"val_fraction": 0.4}, {"limit": 20}, {"axes": "energy"}])
 def test_the_test_part_is_that_of_the_seed_alone(emotion_root, options, folds):
-    plain = EmotionDataModule(root=emotion_root, folds=folds).test_part().ids
+    plain = EmotionDataModule(root=emotion_root, folds=folds).parts.test().ids
     module = prepared(emotion_root, "fit", "test", folds=folds, **options)
-    assert module.test_part().ids == plain
+    assert module.parts.test().ids == plain
     train, validation, test = parts(module)
     assert test <= set(plain)
     assert not (train | validation) & set(plain)
