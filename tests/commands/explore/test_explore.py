@@ -242,7 +242,7 @@ def test_a_folder_that_is_no_data_set_is_refused(tmp_path, capfd):
 
 
 def test_values_of_tracks_that_are_not_shown_are_not_read(genre_root, tmp_path, monkeypatch):
-    from musiclab.report import tracks
+    from musiclab.commands.explore import tracks
 
     seen = []
     monkeypatch.setattr(
