@@ -300,9 +300,9 @@ def test_a_missing_label_file_is_named(root, axes, stage):
 
 
 @pytest.mark.skipif(not REAL.is_dir(), reason="shared/data is not beside the repository")
-def test_real_data_has_916_tracks_with_labels_and_375_without():
+def test_real_data_has_991_tracks_with_labels_and_300_without():
     module = prepared(REAL, "fit", "test", "predict")
     assert module.target_names == AXES
-    assert list(map(len, parts(module))) == [658, 74, 184]
-    assert len(set().union(*parts(module))) == 916
-    assert len(set(ids(module.predict_dataloader()))) == 375
+    assert list(map(len, parts(module))) == [712, 80, 199]
+    assert len(set().union(*parts(module))) == 991
+    assert len(set(ids(module.predict_dataloader()))) == 300
