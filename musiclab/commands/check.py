@@ -9,7 +9,7 @@ import numpy as np
 
 from musiclab.data.arrays import ArrayHeader, read_array
 from musiclab.data.labels import GenreLabels
-from musiclab.data.survey import ArrayFile, Labels, labels_of, survey_dataset
+from musiclab.data.survey import ArrayFile, Labels, survey_dataset
 from musiclab.errors import UserError
 from musiclab.spectrogram import NUM_MELS
 
@@ -65,7 +65,7 @@ def inspect_dataset(root: Path) -> Report:
     survey = survey_dataset(root, read_values)
     summary: list[str] = []
     for folder, arrays in survey.arrays.items():
-        labels = labels_of(folder, survey.labels)
+        labels = survey.labels[folder]
         summary.append(_describe_arrays(folder, list(arrays.values()), ranges))
         summary += [line for part, found in labels.items() for line in _describe_labels(part, found)]
         if not labels:

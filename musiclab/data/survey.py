@@ -28,12 +28,6 @@ from musiclab.data.labels import (
 from musiclab.errors import UserError, raise_first
 
 FOLDERS = ("train", "test")
-PARTS = ("train", "validation", "test")
-"""Parts that a label file may name the tracks of; those of validation lie in train/."""
-
-NAMED = 5
-"""So many tracks are named where a problem concerns several."""
-
 Labels = GenreLabels | EmotionLabels
 Problems = defaultdict[str, list[str]]
 """What is wrong, a line each, by kind."""
@@ -59,20 +53,20 @@ class Survey:
 
     Attributes:
         root: The folder.
-        labels: Those of each part that has a label file.
+        labels: Those of each part that has a label file, by the folder that its tracks lie in.
         arrays: Those of ``train`` and of ``test`` that can be used, by id.
         problems: What is wrong.
     """
 
     root: Path
-    labels: dict[str, Labels]
+    labels: dict[str, dict[str, Labels]]
     arrays: dict[str, dict[str, ArrayFile]]
     problems: Problems
 
     @property
     def axes(self) -> list[str] | None:
         """Names of the emotional axes, None for a data set of genres."""
-        train = self.labels.get("train")
+        train = self.labels["train"]["train"]
         return train.axes if isinstance(train, EmotionLabels) else None
 
     @cached_property
@@ -80,7 +74,7 @@ class Survey:
         """``train``, with the labels of validation tracks, and ``test`` if there is anything of it."""
         parts = {}
         for folder, arrays in self.arrays.items():
-            labels = _join(list(labels_of(folder, self.labels).values()), self.axes)
+            labels = _join(list(self.labels[folder].values()), self.axes)
             if labels or arrays:
                 parts[folder] = Part(labels, arrays)
         return parts
@@ -122,12 +116,12 @@ def survey_dataset(root: Path, read: Callable[[Path], ArrayHeader] = read_header
     arrays = {}
     for folder in FOLDERS:
         files, arrays[folder] = survey_arrays(root / folder, problems, read)
-        _compare(root / folder, labels_of(folder, labels), files, problems)
+        _compare(root / folder, labels[folder], files, problems)
     rows = Counter(array.header.rows for found in arrays.values() for array in found.values())
     if len(rows) > 1:
         counts = " and ".join(f"{count} with {number}" for number, count in sorted(rows.items()))
         problems["Rows"].append(f"{root}: arrays of different rows: {counts}; a data set needs one kind")
-    _compare_parts(root, labels, problems)
+    _compare_parts(root, labels["train"] | labels["test"], problems)
     return Survey(root, labels, arrays, defaultdict(list, {kind: found for kind, found in problems.items() if found}))
 
 
@@ -146,17 +140,6 @@ def survey_arrays(
     return files, arrays
 
 
-def labels_of(folder: str, labels: Mapping[str, Labels]) -> dict[str, Labels]:
-    """Return the labels of the parts whose tracks lie in a folder."""
-    return {part: found for part, found in labels.items() if (part == "test") == (folder == "test")}
-
-
-def name_some(ids: list[str]) -> str:
-    """Return the first few ids, and how many more there are."""
-    more = f" and {len(ids) - NAMED} more" if len(ids) > NAMED else ""
-    return ", ".join(ids[:NAMED]) + more
-
-
 def _join(labels: list[Labels], axes: list[str] | None) -> Labels | None:
     """Return labels of one kind together, values in the order of the axes; None if there are none."""
     if not labels:
@@ -172,16 +155,17 @@ def _join(labels: list[Labels], axes: list[str] | None) -> Labels | None:
     return EmotionLabels(ids, axes, values)
 
 
-def _read_labels(root: Path, problems: Problems) -> dict[str, Labels]:
-    """Return the labels of each part that has a label file or must have one to train on."""
-    labels: dict[str, Labels] = {}
-    for part in PARTS:
+def _read_labels(root: Path, problems: Problems) -> dict[str, dict[str, Labels]]:
+    """Return the labels of each part that has a label file or must have one to train on, by folder."""
+    labels: dict[str, dict[str, Labels]] = {folder: {} for folder in FOLDERS}
+    for folder, part in (("train", "train"), ("train", "validation"), ("test", "test")):
         path = root / f"{part}_labels.txt"
         if part == "train" or path.exists():
             table = read_table(path)
-            labels[part], wrong = parse_emotions(table, path) if is_emotion(table) else parse_genres(table, path)
+            found, wrong = parse_emotions(table, path) if is_emotion(table) else parse_genres(table, path)
+            labels[folder][part] = found
             problems["Label files"] += wrong
-        elif part == "test" and isinstance(labels["train"], GenreLabels):  # those of emotions may be withheld
+        elif part == "test" and isinstance(labels["train"]["train"], GenreLabels):  # those of emotions may be withheld
             problems["Missing files"].append(f"{path}: no such label file; genre data sets have one")
     return labels
 

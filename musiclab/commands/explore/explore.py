@@ -8,7 +8,7 @@ from typing import Literal
 from musiclab.commands.explore.distributions import emotion_blocks, genre_blocks, length_blocks
 from musiclab.commands.explore.tracks import Beats, Track, read_drawn, read_named, track_blocks, tracks_table
 from musiclab.data.labels import LAB_CLASS_MAP, EmotionLabels, GenreLabels, merge_genres
-from musiclab.data.survey import Part, Survey, name_some, survey_arrays, survey_dataset
+from musiclab.data.survey import Part, Survey, survey_arrays, survey_dataset
 from musiclab.errors import UserError
 from musiclab.pages.document import Block, Code, Document, Heading, Table, Text
 from musiclab.spectrogram import FRAME_SECONDS, NUM_MELS
@@ -89,10 +89,9 @@ def _survey_beats(survey: Survey, beat_root: str | None, seconds: float | None) 
         )
     for name, part in survey.parts.items():
         without = [identifier for identifier in part.arrays if identifier not in beats[name]]
-        if without:
-            survey.problems["Missing files"].append(
-                f"{folder / name}: no array that can be used for tracks of {survey.root}: {name_some(without)}"
-            )
+        survey.problems["Missing files"] += [
+            f"{folder / name}: no array of track {i} that can be used" for i in without
+        ]
     return beats
 
 
