@@ -1,6 +1,6 @@
 """What travels from the data to the tasks, and from the tasks to those who write results."""
 
-from typing import Literal, NamedTuple, TypedDict
+from typing import Literal, NamedTuple, Protocol, TypedDict, runtime_checkable
 
 from torch import Tensor
 
@@ -34,3 +34,17 @@ class StepOutput(TypedDict):
     ids: list[str]
     targets: Tensor
     predictions: Tensor
+
+
+@runtime_checkable
+class TrainingData(Protocol):
+    """What a datamodule that is set up to ``fit`` tells a task of the tracks to train on."""
+
+    def feature_statistics(self) -> tuple[Tensor, Tensor]:
+        """Return mean and standard deviation of each feature over all frames, ``(features,)`` float32."""
+
+    def track_frames(self) -> int:
+        """Return the median length in frames."""
+
+    def train_targets(self) -> Tensor:
+        """Return the target of each track, as in a batch."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from musiclab.batch import OutputKind
 from musiclab.errors import UserError
 
 MACHINE_SETTINGS = ("cache", "num_workers", "pin_memory", "on_device")
@@ -45,3 +46,9 @@ def data_settings(checkpoint: Mapping[str, Any]) -> tuple[str, dict[str, Any]] |
     for name in ("_instantiator", *MACHINE_SETTINGS):
         settings.pop(name, None)
     return class_path, settings
+
+
+def output_kind(checkpoint: Mapping[str, Any]) -> OutputKind:
+    """Return what the outputs of a checkpoint's task are; those that do not say so have class weights if classes."""
+    kind: OutputKind | None = checkpoint.get("output_kind")
+    return kind or ("classes" if "class_weights" in checkpoint["state_dict"] else "values")

@@ -8,7 +8,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from musiclab.checkpoint import read_checkpoint
+from musiclab.checkpoint import output_kind, read_checkpoint
 from musiclab.errors import UserError
 
 pytestmark = pytest.mark.filterwarnings("error")  # one line is all that the user sees
@@ -106,3 +106,16 @@ def test_code_in_a_checkpoint_is_not_run(path, save):
     save({"hyper_parameters": {"target_names": ["Rock"]}, "trap": Trap(sprung)}, path)
     refused(path)
     assert not sprung.exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        ({"output_kind": "values", "state_dict": {"class_weights": torch.ones(2)}}, "values"),
+        ({"output_kind": "classes", "state_dict": {}}, "classes"),
+        ({"state_dict": {"class_weights": torch.ones(2)}}, "classes"),
+        ({"state_dict": {"target_mean": torch.ones(2)}}, "values"),
+    ],
+)
+def test_the_kind_of_outputs_is_said_or_seen_by_class_weights(content, kind):
+    assert output_kind(content) == kind

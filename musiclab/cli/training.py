@@ -23,6 +23,7 @@ from musiclab.cli.hints import quieten
 from musiclab.cli.parsing import OneLineErrors
 from musiclab.data.datamodules import AudioDataModule, SpectrogramDataModule
 from musiclab.errors import UserError
+from musiclab.inference.restoring import fill_root
 from musiclab.runs.averaging import EMAWeights  # noqa: F401  (as above)
 from musiclab.runs.gathering import gather
 from musiclab.runs.solution_writer import SolutionWriter
@@ -181,16 +182,20 @@ class TrainingCLI(LightningCLI):
         quieten(str(self.subcommand), resumed=self._checkpoint is not None, own_loading=own_loading)
 
     def instantiate_classes(self) -> None:
-        """Make datamodule, task and trainer; songs to predict are cut as the checkpoint has it."""
+        """Make datamodule, task and trainer; a null root is the demo corpus, and songs are cut as the checkpoint has it."""
         config = self.config[self.subcommand]
         of_audio = self.subcommand == "predict" and issubclass(
             cast(type, locate(config.data.class_path)), AudioDataModule
         )
         if of_audio:
             config.data.init_args.ckpt_path = config.get("ckpt_path")
+        of_demo = fill_root(config.data.class_path, config.data.init_args)
         super().instantiate_classes()
+        # What is saved of the settings names no checkpoint, and no folder of this machine's own corpus.
         if of_audio:
-            config.data.init_args.ckpt_path = None  # what is saved of the config names no checkpoint
+            config.data.init_args.ckpt_path = None
+        if of_demo:
+            config.data.init_args["root"] = self.datamodule.hparams["root"] = None
 
     def instantiate_trainer(self, **kwargs: Any) -> pl.Trainer:
         """Make the trainer; a resumed run goes on in its own folder: elsewhere it would forget its best checkpoint."""

@@ -1,8 +1,14 @@
-"""What a data set folder holds, as label files and the headers of arrays tell: no values are read.
+"""What a data set folder holds and everything that is wrong with it, as label files and arrays tell.
 
-So a folder of any size is surveyed in seconds and in little memory; ``musiclab check`` reads the values too.
+By default no more than the headers of arrays is read, so that a folder of any size is surveyed in seconds and in little
+memory; ``musiclab check`` reads the values too.
 """
 
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import combinations
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,18 +16,21 @@ from tqdm import tqdm
 
 from musiclab.data.arrays import ArrayHeader, read_header, scan_arrays
 from musiclab.data.labels import (
+    LAB_CLASS_MAP,
     EmotionLabels,
     GenreLabels,
     is_emotion,
-    read_emotion_labels,
-    read_genre_labels,
+    merge_genres,
+    parse_emotions,
+    parse_genres,
     read_table,
 )
 from musiclab.errors import UserError, raise_first
 
-PARTS = ("train", "test")
-NAMED = 5
-"""So many tracks are named where a problem concerns several."""
+FOLDERS = ("train", "test")
+Labels = GenreLabels | EmotionLabels
+Problems = defaultdict[str, list[str]]
+"""What is wrong, a line each, by kind."""
 
 
 class ArrayFile(NamedTuple):
@@ -32,105 +41,163 @@ class ArrayFile(NamedTuple):
 
 
 class Part(NamedTuple):
-    """Labels of a part, None where there are none, and its arrays by id."""
+    """Labels of a folder, None where there are none, and its arrays by id."""
 
-    labels: GenreLabels | EmotionLabels | None
+    labels: Labels | None
     arrays: dict[str, ArrayFile]
 
 
-class Survey(NamedTuple):
+@dataclass(frozen=True)
+class Survey:
     """A data set folder.
 
     Attributes:
         root: The folder.
-        axes: Names of the emotional axes, None for a data set of genres.
-        parts: ``train``, and ``test`` if there is such a folder.
-        problems: What is wrong, a line each.
+        labels: Those of each part that has a label file, by the folder that its tracks lie in.
+        arrays: Those of ``train`` and of ``test`` that can be used, by id.
+        problems: What is wrong.
     """
 
     root: Path
-    axes: list[str] | None
-    parts: dict[str, Part]
-    problems: list[str]
+    labels: dict[str, dict[str, Labels]]
+    arrays: dict[str, dict[str, ArrayFile]]
+    problems: Problems
+
+    @property
+    def axes(self) -> list[str] | None:
+        """Names of the emotional axes, None for a data set of genres."""
+        train = self.labels["train"]["train"]
+        return train.axes if isinstance(train, EmotionLabels) else None
+
+    @cached_property
+    def parts(self) -> dict[str, Part]:
+        """``train``, with the labels of validation tracks, and ``test`` if there is anything of it."""
+        parts = {}
+        for folder, arrays in self.arrays.items():
+            labels = _join(list(self.labels[folder].values()), self.axes)
+            if labels or arrays:
+                parts[folder] = Part(labels, arrays)
+        return parts
 
     def find(self, identifier: str) -> tuple[str, ArrayFile] | None:
-        """Return the part and the array of a track, train first; None if there is none."""
-        for name, part in self.parts.items():
-            if identifier in part.arrays:
-                return name, part.arrays[identifier]
-        return None
+        """Return the folder and the array of a track, train first; None if there is none."""
+        found = [(name, arrays[identifier]) for name, arrays in self.arrays.items() if identifier in arrays]
+        return found[0] if found else None
+
+    def all_problems(self) -> list[str]:
+        """Return what is wrong, of all kinds."""
+        return [problem for found in self.problems.values() for problem in found]
+
+    def require_use(self) -> None:
+        """Make sure that there is something to show.
+
+        Raises:
+            UserError: If a label file is wrong or no array can be used.
+        """
+        raise_first(self.problems["Label files"] + self.problems["Axes"])
+        if not any(self.arrays.values()):
+            raise_first(self.all_problems())
 
 
-def survey_dataset(root: Path) -> Survey:
-    """Read the label files and the headers of all arrays of a data set folder.
+def survey_dataset(root: Path, read: Callable[[Path], ArrayHeader] = read_header) -> Survey:
+    """Read the label files and all arrays of a data set folder.
+
+    Args:
+        root: The folder.
+        read: Reads an array, as far as it is to be read, and raises a UserError if it cannot be used.
 
     Raises:
-        UserError: If there is no such folder, a label file is missing or wrong, or no array can be used. A missing
-            test part or single arrays that cannot be used are problems of the survey.
+        UserError: If there is no such folder; all else that is wrong is a problem of the survey.
     """
     if not root.is_dir():
         raise UserError(f"{root}: no such folder; give the path of a data set")
-    emotion = is_emotion(read_table(root / "train_labels.txt"))
-    problems: list[str] = []
-    parts: dict[str, Part] = {}
-    axes: list[str] | None = None
-    for name in PARTS:
-        path = root / f"{name}_labels.txt"
-        labels: GenreLabels | EmotionLabels | None = None
-        if name == "train" or path.exists():
-            labels = _read(path, emotion, axes)
-        elif not emotion:  # the labels of an emotion test set are withheld
-            problems.append(f"{path}: no such label file; genre data sets have one")
-        if isinstance(labels, EmotionLabels):
-            axes = labels.axes
-        arrays = survey_arrays(root / name, problems)
-        if arrays or labels is not None:
-            parts[name] = Part(labels, arrays)
-        if labels is not None:
-            problems += _compare(root / name, labels.ids, arrays)
-    if not any(part.arrays for part in parts.values()):
-        raise_first(problems)
-    return Survey(root, axes, parts, problems)
-
-
-def _read(path: Path, emotion: bool, axes: list[str] | None) -> GenreLabels | EmotionLabels:
-    """Return the labels of a file; those of ``train/`` with the tracks that the data set gives to validate on."""
-    validation = path.with_name("validation_labels.txt")
-    given = path.name == "train_labels.txt" and validation.exists()
-    if emotion:
-        values = read_emotion_labels(path, axes)
-        more = read_emotion_labels(validation, values.axes) if given else EmotionLabels([], [], [])
-        return EmotionLabels(values.ids + more.ids, values.axes, values.values + more.values)
-    genres = read_genre_labels(path)
-    others = read_genre_labels(validation) if given else GenreLabels([], [])
-    return GenreLabels(genres.ids + others.ids, genres.genres + others.genres)
-
-
-def survey_arrays(folder: Path, problems: list[str]) -> dict[str, ArrayFile]:
-    """Return the arrays of a folder by id, and add to ``problems`` what is wrong with others."""
-    files, wrong = scan_arrays(folder)
-    problems += wrong
+    problems: Problems = defaultdict(list)
+    labels = _read_labels(root, problems)
     arrays = {}
-    for identifier, path in tqdm(files.items(), desc=f"Surveying {folder.name}", unit="track", delay=1):
+    for folder in FOLDERS:
+        files, arrays[folder] = survey_arrays(root / folder, problems, read)
+        _compare(root / folder, labels[folder], files, problems)
+    rows = Counter(array.header.rows for found in arrays.values() for array in found.values())
+    if len(rows) > 1:
+        counts = " and ".join(f"{count} with {number}" for number, count in sorted(rows.items()))
+        problems["Rows"].append(f"{root}: arrays of different rows: {counts}; a data set needs one kind")
+    _compare_parts(root, labels["train"] | labels["test"], problems)
+    return Survey(root, labels, arrays, defaultdict(list, {kind: found for kind, found in problems.items() if found}))
+
+
+def survey_arrays(
+    folder: Path, problems: Problems, read: Callable[[Path], ArrayHeader] = read_header
+) -> tuple[dict[str, Path], dict[str, ArrayFile]]:
+    """Return the array files of a folder by id, and those that can be used; add what is wrong to ``problems``."""
+    files, wrong = scan_arrays(folder)
+    problems["Folders and file names"] += wrong
+    arrays = {}
+    for identifier, path in tqdm(files.items(), desc=f"Reading {folder.name}", unit="track", delay=1):
         try:
-            arrays[identifier] = ArrayFile(path, read_header(path))
+            arrays[identifier] = ArrayFile(path, read(path))
         except UserError as error:
-            problems.append(str(error))
-    return arrays
+            problems["Arrays"].append(str(error))
+    return files, arrays
 
 
-def _compare(folder: Path, ids: list[str], arrays: dict[str, ArrayFile]) -> list[str]:
-    labels = f"{folder.name}_labels.txt"
-    missing = [identifier for identifier in ids if identifier not in arrays]
-    unknown = sorted(arrays.keys() - set(ids))
-    return [
-        f"{folder}: {what} {labels}: {name_some(found)}"
-        for found, what in ((missing, "no array that can be used for tracks of"), (unknown, "tracks that are not in"))
-        if found
-    ]
+def _join(labels: list[Labels], axes: list[str] | None) -> Labels | None:
+    """Return labels of one kind together, values in the order of the axes; None if there are none."""
+    if not labels:
+        return None
+    ids = [identifier for found in labels for identifier in found.ids]
+    if axes is None:
+        return GenreLabels(ids, [genre for found in labels if isinstance(found, GenreLabels) for genre in found.genres])
+    values = []
+    for found in labels:
+        if isinstance(found, EmotionLabels):
+            columns = [found.axes.index(axis) for axis in axes]
+            values += [[row[column] for column in columns] for row in found.values]
+    return EmotionLabels(ids, axes, values)
 
 
-def name_some(ids: list[str]) -> str:
-    """Return the first few ids, and how many more there are."""
-    more = f" and {len(ids) - NAMED} more" if len(ids) > NAMED else ""
-    return ", ".join(ids[:NAMED]) + more
+def _read_labels(root: Path, problems: Problems) -> dict[str, dict[str, Labels]]:
+    """Return the labels of each part that has a label file or must have one to train on, by folder."""
+    labels: dict[str, dict[str, Labels]] = {folder: {} for folder in FOLDERS}
+    for folder, part in (("train", "train"), ("train", "validation"), ("test", "test")):
+        path = root / f"{part}_labels.txt"
+        if part == "train" or path.exists():
+            table = read_table(path)
+            found, wrong = parse_emotions(table, path) if is_emotion(table) else parse_genres(table, path)
+            labels[folder][part] = found
+            problems["Label files"] += wrong
+        elif part == "test" and isinstance(labels["train"]["train"], GenreLabels):  # those of emotions may be withheld
+            problems["Missing files"].append(f"{path}: no such label file; genre data sets have one")
+    return labels
+
+
+def _compare(folder: Path, labels: Mapping[str, Labels], files: Mapping[str, Path], problems: Problems) -> None:
+    """Compare the files of a folder with the label files of its parts."""
+    if not labels or not all(found.ids for found in labels.values()):
+        return  # what is wrong is the label file
+    for part, found in labels.items():
+        missing = sorted(set(found.ids) - files.keys())
+        problems["Missing files"] += [f"{folder}: no file for track {i} of {part}_labels.txt" for i in missing]
+    listed = {identifier for found in labels.values() for identifier in found.ids}
+    named = " or ".join(f"{part}_labels.txt" for part in labels)
+    problems["Files without a label"] += [f"{path}: not in {named}" for i, path in files.items() if i not in listed]
+
+
+def _compare_parts(root: Path, labels: Mapping[str, Labels], problems: Problems) -> None:
+    """Look for tracks that stand in two parts, and for labels that those of training do not have."""
+    sound = {part: found for part, found in labels.items() if found.ids}
+    for (one, first), (other, second) in combinations(sound.items(), 2):
+        both = sorted(set(first.ids) & set(second.ids))
+        problems["Tracks in two parts"] += [f"{root}: track {i} is both in {one} and in {other}" for i in both]
+    train = sound.pop("train", None)
+    for part, found in sound.items() if train is not None else ():
+        path = root / f"{part}_labels.txt"
+        if isinstance(train, GenreLabels) and isinstance(found, GenreLabels):
+            # A genre that only this part has is fine if the lab's map merges it into one that training has.
+            trained = {*train.genres, *merge_genres(train, LAB_CLASS_MAP).genres}
+            unknown = sorted(genre for genre in set(found.genres) if not {genre, LAB_CLASS_MAP.get(genre)} & trained)
+            problems["Genres"] += [f"{path}: genre {genre} does not occur in train_labels.txt" for genre in unknown]
+        elif isinstance(train, EmotionLabels) and isinstance(found, EmotionLabels):
+            absent = [axis for axis in train.axes if axis not in found.axes]
+            problems["Axes"] += [f"{path}: no column {axis}, which train_labels.txt has" for axis in absent]
+        else:
+            problems["Label files"].append(f"{path}: not the kind of labels that train_labels.txt has")

@@ -98,9 +98,14 @@ def make_corpus(
     return out
 
 
-def default_corpus() -> Path:
-    """Return the demo corpus with default arguments in the cache folder; the first call makes it."""
-    return make_corpus(cache_folder() / f"demo-corpus-v{VERSION}")
+def demo_folder(name: str, beat_synced: bool = False) -> Path:
+    """Return a data set folder of the demo corpus in the cache folder; the first call makes the corpus.
+
+    Args:
+        name: ``fma_genre_spectrograms`` or ``multitask_dataset``.
+        beat_synced: Whether a column of the arrays is to be a beat.
+    """
+    return make_corpus(cache_folder() / f"demo-corpus-v{VERSION}") / (name + (BEAT_SUFFIX if beat_synced else ""))
 
 
 def _check_sizes(sizes: dict[str, int]) -> None:

@@ -2,13 +2,16 @@
 
 import warnings
 from argparse import ArgumentError
+from collections.abc import MutableMapping
 from pathlib import Path
+from pydoc import locate
 from typing import Any
 
 from pytorch_lightning.cli import instantiate_module
 
 from musiclab.checkpoint import data_settings, read_checkpoint
-from musiclab.data.datamodules import FolderDataModule
+from musiclab.data.datamodules import FolderDataModule, SpectrogramDataModule
+from musiclab.demo import demo_folder
 from musiclab.errors import UserError
 from musiclab.tasks import SpectrogramTask
 
@@ -63,9 +66,26 @@ def restore_data(path: str | Path, **changes: Any) -> FolderDataModule:
     arguments.pop("limit", None)
     if "target_names" in arguments:
         arguments["target_names"] = read_checkpoint(path)["hyper_parameters"]["target_names"]
-    arguments = {**arguments, **changes, "_class_path": class_path}
+    arguments = {**arguments, **changes}
+    fill_root(class_path, arguments)
+    arguments["_class_path"] = class_path
     data: FolderDataModule = _instantiate(FolderDataModule, arguments, path)
     return data
+
+
+def fill_root(class_path: str, arguments: MutableMapping[str, Any]) -> bool:
+    """Have a null ``root`` among a datamodule's arguments be the demo corpus; tell whether it was null.
+
+    Args:
+        class_path: Class of the datamodule, which says which folder of the corpus it is for.
+        arguments: Those of its constructor.
+    """
+    kind = locate(class_path)
+    folder = kind.folder_name if isinstance(kind, type) and issubclass(kind, SpectrogramDataModule) else None
+    if folder is None or "root" not in arguments or arguments["root"] is not None:
+        return False
+    arguments["root"] = str(demo_folder(folder, arguments.get("beat_synced", False)))
+    return True
 
 
 def _instantiate(kind: type[Any], arguments: dict[str, Any], path: str | Path) -> Any:

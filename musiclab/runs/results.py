@@ -9,7 +9,7 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.trainer.states import TrainerFn
 
 from musiclab.batch import OutputKind, StepOutput
-from musiclab.data.ids import id_order
+from musiclab.data.audio.windows import mean_over_windows
 from musiclab.runs.class_results import ClassResults
 from musiclab.runs.gathering import gather
 from musiclab.runs.predictions import Rows
@@ -151,10 +151,5 @@ def gather_rows(outputs: Sequence[StepOutput]) -> Rows:
     if not parts:
         return Rows([], np.empty(0), np.empty((0, 0)))
     ids = [identifier for part in parts for identifier in part[0]]
-    order = sorted(range(len(ids)), key=lambda index: id_order(ids[index]))
-    ids = [ids[index] for index in order]
-    targets, predictions = (np.concatenate([part[field] for part in parts])[order] for field in (1, 2))
-    first = [index for index, identifier in enumerate(ids) if index == 0 or identifier != ids[index - 1]]
-    counts = np.diff([*first, len(ids)])
-    means = np.add.reduceat(predictions, first) / counts[:, None]
-    return Rows([ids[index] for index in first], targets[first], means)
+    targets, predictions = (np.concatenate([part[field] for part in parts]) for field in (1, 2))
+    return Rows(*mean_over_windows(ids, targets, predictions))

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 from pytorch_lightning import LightningModule, Trainer
 
+from musiclab.data.datamodules import FolderDataModule
 from musiclab.runs.predictions import Rows
 from musiclab.runs.results import ResultWriter
 from musiclab.runs.solution import HEADER, SUFFIX, solution_axes, write_solution
@@ -34,10 +35,10 @@ class SolutionWriter(ResultWriter):
         """Write the solution, or say why not if the model has some of the axes."""
         wanted = solution_axes(self.header)
         missing = [axis for axis in wanted if axis not in self._model_axes]
-        part = getattr(trainer.datamodule, "predict_part", None)  # type: ignore[attr-defined]
-        if len(missing) == len(wanted) or part is None:
+        data = trainer.datamodule  # type: ignore[attr-defined]
+        if len(missing) == len(wanted) or not isinstance(data, FolderDataModule):
             return
-        tracks = len(part().ids)
+        tracks = len(data.predict_part().ids)
         if missing:
             print(
                 f"No solution.txt: the model does not predict {', '.join(missing)}; `musiclab submit` joins the "

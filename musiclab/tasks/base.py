@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
+from lightning_utilities.core.rank_zero import rank_zero_info
 from pytorch_lightning import LightningModule
 from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.cli import LRSchedulerCallable, OptimizerCallable, ReduceLROnPlateau
@@ -13,7 +14,7 @@ from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
 from musiclab.augmentations import Augmentation
-from musiclab.batch import Batch, OutputKind
+from musiclab.batch import Batch, OutputKind, TrainingData
 from musiclab.errors import UserError
 from musiclab.models import LSTM, Backbone
 from musiclab.spectrogram import FRAME_SECONDS
@@ -46,7 +47,7 @@ class SpectrogramTask(LightningModule):
             first steps that take up to minutes. Validation, tests and predictions are never compiled.
 
     Attributes:
-        output_kind: What the outputs are, by which results are written.
+        output_kind: What the outputs are, said by each kind of task; kept in the checkpoint.
         monitor: Metric of the validation that the best epoch is chosen by.
         monitor_mode: ``max`` or ``min``.
     """
@@ -100,13 +101,30 @@ class SpectrogramTask(LightningModule):
         self.feature_std: Tensor
 
     def setup(self, stage: str) -> None:
-        """Fit the normalisation on the training part, if the datamodule offers its statistics; note its length."""
-        statistics = getattr(self._datamodule(), "feature_statistics", None)
-        track_frames = getattr(self._datamodule(), "track_frames", None)
-        if stage == "fit" and track_frames is not None:
-            self._track_frames = track_frames()
-        if stage == "fit" and statistics is not None and self.pretrained is None:
-            mean, std = statistics()
+        """Fit what is learnt from the training part as a whole before a training.
+
+        Raises:
+            UserError: If the datamodule does not tell it.
+        """
+        if stage != "fit":
+            return
+        data = self.trainer.datamodule  # type: ignore[attr-defined]
+        if isinstance(data, TrainingData):
+            self.fit_to(data)
+        elif data is not None:
+            lacking = next(name for name in vars(TrainingData) if name[0] != "_" and not hasattr(data, name))
+            raise UserError(
+                f"{type(data).__name__} has no method {lacking}, by which a training learns what its data are like; "
+                "offer all that musiclab.batch.TrainingData names, or give data loaders and no datamodule"
+            )
+        elif self.pretrained is None:
+            rank_zero_info("Nothing is normalised: there are data loaders, but no datamodule that knows the data")
+
+    def fit_to(self, data: TrainingData) -> None:
+        """Fit the normalisation on the training part, and note the length of its tracks."""
+        self._track_frames = data.track_frames()
+        if self.pretrained is None:
+            mean, std = data.feature_statistics()
             self.feature_mean.copy_(mean)
             # A feature that never changes says nothing; it becomes zero instead of being blown up.
             self.feature_std.copy_(torch.where(std > 1e-4, std, torch.ones_like(std)))
@@ -218,10 +236,11 @@ class SpectrogramTask(LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": config}  # type: ignore[return-value]
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep the median length of the training tracks, in frames, and the number of processes.
+        """Keep the kind of the outputs, the median length of the training tracks, in frames, and how many processes.
 
         Songs are best cut to that length, and who goes on with the run on another machine may need that number.
         """
+        checkpoint["output_kind"] = self.output_kind
         checkpoint["track_frames"] = self._track_frames
         checkpoint["world_size"] = self._world_size
 
@@ -252,9 +271,6 @@ class SpectrogramTask(LightningModule):
         tracks = batch_size * before
         use = f"use --data.batch_size {tracks // now}" if tracks % now == 0 else f"{now} cannot share them out evenly"
         return f"; it had {tracks} tracks a step, {batch_size} for each process ({before}): {use}"
-
-    def _datamodule(self) -> Any:
-        return getattr(self.trainer, "datamodule", None)
 
 
 def _is_plain(value: Any) -> bool:

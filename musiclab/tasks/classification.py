@@ -1,6 +1,6 @@
 """Genre recognition."""
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
@@ -14,7 +14,7 @@ from torchmetrics.classification import (
 )
 from torchmetrics.wrappers import ClasswiseWrapper
 
-from musiclab.batch import Batch, StepOutput
+from musiclab.batch import Batch, OutputKind, StepOutput, TrainingData
 from musiclab.errors import UserError
 from musiclab.tasks.base import SpectrogramTask
 
@@ -31,7 +31,7 @@ class ClassificationTask(SpectrogramTask):
         kwargs: See :class:`musiclab.tasks.base.SpectrogramTask`.
     """
 
-    output_kind = "classes"
+    output_kind: ClassVar[OutputKind] = "classes"
     monitor = "val_accuracy"
     monitor_mode = "max"
 
@@ -65,13 +65,16 @@ class ClassificationTask(SpectrogramTask):
         self.test_metrics = _report_metrics(self.target_names)
 
     def setup(self, stage: str) -> None:
-        """Fit the normalisation and balanced class weights on the training part."""
+        """Fit what is learnt from the training part as a whole before a training."""
+        if stage == "fit" and self.balanced and self.trainer.datamodule is None:  # type: ignore[attr-defined]
+            raise UserError("class_weights: balanced needs a datamodule that knows the training targets")
         super().setup(stage)
-        if stage == "fit" and self.balanced:
-            if self._datamodule() is None:
-                raise UserError("class_weights: balanced needs a datamodule that knows the training targets")
-            targets = self._datamodule().train_targets()
-            counts = torch.bincount(targets, minlength=len(self.target_names)).clamp(min=1)
+
+    def fit_to(self, data: TrainingData) -> None:
+        """Fit the normalisation and balanced class weights on the training part."""
+        super().fit_to(data)
+        if self.balanced:
+            counts = torch.bincount(data.train_targets(), minlength=len(self.target_names)).clamp(min=1)
             self.class_weights.copy_(counts.sum() / (len(counts) * counts))
 
     def loss(self, logits: Tensor, targets: Tensor) -> Tensor:

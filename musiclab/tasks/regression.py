@@ -1,12 +1,12 @@
 """Emotional dimensions as values on one or several axes."""
 
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import torch
 from torch import Tensor, nn
 from torchmetrics import MeanMetric
 
-from musiclab.batch import Batch, StepOutput
+from musiclab.batch import Batch, OutputKind, StepOutput, TrainingData
 from musiclab.losses import AxisLoss, RegressionLoss
 from musiclab.tasks.base import SpectrogramTask
 from musiclab.tasks.metrics import WholeSet, regression_scores
@@ -27,7 +27,7 @@ class RegressionTask(SpectrogramTask):
         kwargs: See :class:`musiclab.tasks.base.SpectrogramTask`.
     """
 
-    output_kind = "values"
+    output_kind: ClassVar[OutputKind] = "values"
     monitor = "val_spearman"
     monitor_mode = "max"
 
@@ -42,13 +42,12 @@ class RegressionTask(SpectrogramTask):
         self.train_axis_loss = nn.ModuleList(MeanMetric() for _ in self.target_names)
         self.train_set, self.val_set, self.test_set = WholeSet(), WholeSet(), WholeSet()
 
-    def setup(self, stage: str) -> None:
+    def fit_to(self, data: TrainingData) -> None:
         """Fit the normalisation, and the scale of the outputs, on the training part."""
-        super().setup(stage)
-        targets = getattr(self._datamodule(), "train_targets", None)
-        if stage == "fit" and targets is not None:
-            self.target_mean.copy_(targets().mean(dim=0))
-            self.target_std.copy_(targets().std(dim=0))
+        super().fit_to(data)
+        targets = data.train_targets()
+        self.target_mean.copy_(targets.mean(dim=0))
+        self.target_std.copy_(targets.std(dim=0))
 
     def outputs(self, normalised: Tensor, lengths: Tensor) -> Tensor:
         """Return the values ``(batch, axes)`` for normalised spectrograms."""

@@ -150,7 +150,7 @@ def load_preloaded(root: Path, cache: Path) -> Result:
 
     # As many tracks are held out as by the other way, which reads them when it prepares too.
     part = GenreDataModule(root=root, cache=cache)
-    held_out = math.ceil(part.val_fraction * len(part.train_part().ids))
+    held_out = math.ceil(part.draw.val_fraction * len(part.parts.train().ids))
     sampler = MemorySampler()
     sampler.start()
     start = time.process_time()

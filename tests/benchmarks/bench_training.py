@@ -109,8 +109,10 @@ def train(way: str, network: str, case: Case, root: Path, steps: int | None) -> 
     import notebook
     import timing
 
-    from musiclab.cli import training  # noqa: F401  (imports are measured apart)
-    from musiclab.cli import main
+    from musiclab.cli import (
+        main,
+        training,  # noqa: F401  (imports are measured apart)
+    )
 
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     sampler = MemorySampler()

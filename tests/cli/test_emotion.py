@@ -268,4 +268,4 @@ def test_real_tracks_from_genre_to_solution(tmp_path):
     emotions = [root / "multitask_dataset", tmp_path / "emotion", pretrained, "--data.limit=80"]
     main(fit_args("emotion_transfer.yaml", *emotions))
     main(evaluate_args("predict", run_folder(tmp_path / "emotion") / "checkpoints" / "best.ckpt", tmp_path / "emotion"))
-    assert len((run_folder(tmp_path / "emotion", 1) / "solution.txt").read_text().splitlines()) == 376
+    assert len((run_folder(tmp_path / "emotion", 1) / "solution.txt").read_text().splitlines()) == 301

@@ -198,7 +198,6 @@ def test_most_shortens_the_lists_and_not_the_counts(root, capsys):
         ("test", b"\xff\xfeI\x00d\x00", r"test_labels\.txt: not UTF-8"),
         ("train", b"", r"train_labels\.txt: the label file is empty"),
         ("train", b"Track\tStyle\n100\tRock\n", r"train_labels\.txt: the header is"),
-        ("test", None, r"test_labels\.txt: no such label file"),
         ("train", None, r"train_labels\.txt: no such label file"),
     ],
 )
@@ -211,6 +210,14 @@ def test_label_file_that_cannot_be_read_is_one_problem(root, part, content, text
     assert problems.keys() == {"Label files"}
     assert len(problems["Label files"]) == 1
     assert re.search(text, problems["Label files"][0])
+
+
+def test_a_genre_folder_without_test_labels_is_one_problem(root):
+    path = root / "test_labels.txt"
+    path.unlink()
+    assert inspect_dataset(root).problems == {
+        "Missing files": [f"{path}: no such label file; genre data sets have one"]
+    }
 
 
 def test_bad_values_of_an_emotion_folder_are_listed(emotion_root):

@@ -137,16 +137,16 @@ def test_nothing_is_done_by_other_processes(genre_root, kept):
 )
 def test_the_gpu_is_chosen_where_there_is_room(genre_root, free, caplog, size, on_device, fit, said):
     module = prepared(GenreDataModule, genre_root)
-    frames = sum(int(dataset.lengths.sum()) for dataset in module._datasets.values())
+    frames = sum(int(dataset.lengths.sum()) for dataset in module.loading.datasets.values())
     free(size if size > 1e6 else int(size * frames * 128 * 2))
     with caplog.at_level(logging.INFO):
-        assert fit_on(GPU, list(module._datasets.values()), on_device) is fit
+        assert fit_on(GPU, list(module.loading.datasets.values()), on_device) is fit
     assert said in caplog.text
     assert caplog.text.count("Batches are made") == 1
 
 
 def test_sizes_are_said_in_gigabytes(genre_root, free, caplog, monkeypatch):
-    (dataset, *_) = prepared(GenreDataModule, genre_root)._datasets.values()
+    (dataset, *_) = prepared(GenreDataModule, genre_root).loading.datasets.values()
     monkeypatch.setattr(dataset.store, "lengths", dataset.store.lengths * 0 + 300_000)
     free(4_000_000_000)
     with caplog.at_level(logging.INFO):
@@ -160,7 +160,7 @@ def test_sizes_are_said_in_gigabytes(genre_root, free, caplog, monkeypatch):
 
 
 def test_without_a_gpu_nothing_is_said_and_asking_for_one_is_refused(genre_root, caplog):
-    datasets = list(prepared(GenreDataModule, genre_root)._datasets.values())
+    datasets = list(prepared(GenreDataModule, genre_root).loading.datasets.values())
     with caplog.at_level(logging.INFO):
         assert not fit_on(CPU, datasets, None)
     assert "Batches" not in caplog.text

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from musiclab.demo import corpus as demo
-from musiclab.demo import genres
+from musiclab.demo import demo_folder, genres
 from musiclab.errors import UserError
 
 SIZES = {"genre_train": 14, "genre_test": 3, "emotion_train": 3, "emotion_test": 2}
@@ -186,10 +186,13 @@ def test_an_interrupted_run_leaves_nothing(tmp_path, monkeypatch):
 
 
 @pytest.mark.usefixtures("silent_tracks")
-def test_default_corpus_is_in_the_cache(tmp_path, monkeypatch):
+def test_the_corpus_that_stands_for_a_null_root_is_in_the_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("MUSICLAB_CACHE", str(tmp_path))
     monkeypatch.setattr(demo, "_plan", lambda seed, sizes: [])
-    assert demo.default_corpus() == tmp_path / "demo-corpus-v1"
+    folder = demo_folder("multitask_dataset")
+    assert folder == tmp_path / "demo-corpus-v1" / "multitask_dataset"
+    assert folder.is_dir()
+    assert demo_folder("multitask_dataset", beat_synced=True) == folder.with_name("multitask_dataset_beat")
 
 
 @pytest.mark.usefixtures("silent_tracks")

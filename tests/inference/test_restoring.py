@@ -58,15 +58,15 @@ def test_restoring_says_nothing(checkpoint, recwarn, capfd):
 def test_data_have_the_settings_of_the_training_but_for_limit_and_machine(checkpoint, genre_root):
     data = restore_data(checkpoint)
     assert type(data) is GenreDataModule
-    assert (data.root, data.batch_size, data.target_names) == (genre_root, 8, GENRES)
-    assert data.limit is None
+    assert (data.root, data.loading.batch_size, data.target_names) == (genre_root, 8, GENRES)
+    assert data.draw.limit is None
     assert "num_workers" not in trained_data(checkpoint)[1]
 
 
 def test_settings_can_be_changed_and_targets_stay_in_the_order_of_the_model(checkpoint, tmp_path):
     root = make_genre_folder(tmp_path / "other", test=2)
     data = restore_data(checkpoint, root=root, features="chroma", limit=1)
-    assert (data.root, data.num_features, data.limit, data.target_names) == (root, 12, 1, GENRES)
+    assert (data.root, data.num_features, data.draw.limit, data.target_names) == (root, 12, 1, GENRES)
 
 
 def test_a_checkpoint_of_a_task_made_in_python_says_neither_task_nor_data(checkpoint, tmp_path):

@@ -1,12 +1,13 @@
 """The solution file that a prediction leaves: complete and exact, or not there."""
 
 from types import SimpleNamespace
+from unittest.mock import create_autospec
 
 import numpy as np
 import pytest
 import torch
 
-from musiclab.data.datamodules import EmotionDataModule
+from musiclab.data.datamodules import EmotionDataModule, FolderDataModule
 from musiclab.errors import UserError
 from musiclab.models import CNN
 from musiclab.runs.solution_writer import SolutionWriter
@@ -20,7 +21,8 @@ VALUES = torch.tensor([[0.1, 9.0, 0.2, 0.3], [0.4, 9.0, 0.5, 0.6], [0.7, 9.0, 0.
 
 def predict(folder, axes, values, tracks=IDS, **options):
     """What the folder holds after a prediction of the tracks ``IDS``, where ``tracks`` are to be predicted."""
-    datamodule = SimpleNamespace(predict_part=lambda: SimpleNamespace(ids=tracks))
+    datamodule = create_autospec(FolderDataModule, instance=True)
+    datamodule.predict_part.return_value.ids = tracks
     rows = (IDS, torch.full_like(values, torch.nan), values)
     model = SimpleNamespace(target_names=axes)
     run_stage(SolutionWriter(**options), "predict", folder, rows, model, datamodule=datamodule)

@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader
 
 from musiclab import Trainer
 from musiclab.augmentations import MaskFeatures
-from musiclab.batch import Batch
+from musiclab.batch import Batch, TrainingData
 from musiclab.errors import UserError
 from musiclab.losses import FixedWeights, LearnedWeights, PublishedLoss, RegressionLoss
 from musiclab.models import LSTM
@@ -50,12 +50,18 @@ def make_batches(tracks=23, size=5, axes=3, low=0.0, high=1.0):
     ]
 
 
-class Data(LightningDataModule):
+class Data(LightningDataModule, TrainingData):
     """Batches as they are, with their targets known as those of a datamodule are."""
 
     def __init__(self, batches):
         super().__init__()
         self.batches = batches
+
+    def feature_statistics(self):
+        return torch.zeros(6), torch.ones(6)
+
+    def track_frames(self):
+        return 9
 
     def train_targets(self):
         return torch.cat([batch.targets for batch in self.batches])

@@ -61,7 +61,7 @@ def activations(
         raise UserError(
             f"{path}: trained with data.test_fraction 0, so that there is no first test track; give --track"
         )
-    batch = load_track(source, track or source.test_part().ids[0])
+    batch = load_track(source, track or source.parts.test().ids[0])
     (identifier,) = batch.ids
     observation = observe(task, batch)
     clip = Clip(batch.spectrograms[0].numpy(), source.features, None if source.beat_synced else source.seconds)
@@ -94,12 +94,12 @@ def load_track(data: FolderDataModule, identifier: str) -> Batch:
             f"{data.root}: no track {identifier!r} in test/ or train/{hint}; give the id of one with --track"
         )
     array = read_array(found[0])
-    if data.columns.stop > len(array):
+    if data.loading.columns.stop > len(array):
         raise UserError(
-            f"{found[0]}: the model's features, {data.features}, need {data.columns.stop} rows, but it has "
+            f"{found[0]}: the model's features, {data.features}, need {data.loading.columns.stop} rows, but it has "
             f"{len(array)} (no chroma); give a data set with chroma, or a model of mel features"
         )
-    frames = array.T[:, data.columns].astype(data.store_dtype)
+    frames = array.T[:, data.loading.columns].astype(data.loading.store_dtype)
     return collate([Track(frames, torch.tensor(-1), identifier)])
 
 

@@ -8,7 +8,7 @@ from typing import Literal
 from musiclab.commands.explore.distributions import emotion_blocks, genre_blocks, length_blocks
 from musiclab.commands.explore.tracks import Beats, Track, read_drawn, read_named, track_blocks, tracks_table
 from musiclab.data.labels import LAB_CLASS_MAP, EmotionLabels, GenreLabels, merge_genres
-from musiclab.data.survey import Part, Survey, name_some, survey_arrays, survey_dataset
+from musiclab.data.survey import Part, Survey, survey_arrays, survey_dataset
 from musiclab.errors import UserError
 from musiclab.pages.document import Block, Code, Document, Heading, Table, Text
 from musiclab.spectrogram import FRAME_SECONDS, NUM_MELS
@@ -45,6 +45,7 @@ def explore(
         raise UserError(f"seconds is {seconds}; give the duration of a frame in s, as in 0.234, or null for beats")
     folder, target = Path(root).expanduser(), Path(out).expanduser()
     survey = survey_dataset(folder)
+    survey.require_use()
     beats = _survey_beats(survey, beat_root, seconds)
     target.mkdir(parents=True, exist_ok=True)
     merging: Mapping[str, str | None] | None = LAB_CLASS_MAP if class_map == "lab" else class_map
@@ -64,8 +65,8 @@ def explore(
     )
     document.save_pictures(target)
     document.save_html(target / "index.html", embed=False)
-    if survey.problems:
-        count = len(survey.problems)
+    count = len(survey.all_problems())
+    if count:
         said = f"{count} {'problem' if count == 1 else 'problems'}, listed at the end of the page"
         print(f"{said}; musiclab check {folder} finds all there are")
     print(f"To be looked at in a browser: {target / 'index.html'}")
@@ -81,17 +82,16 @@ def _survey_beats(survey: Survey, beat_root: str | None, seconds: float | None) 
         raise UserError(f"{folder}: beat_root is the data set itself; give the folder of its beat-synchronised arrays")
     if seconds is None:
         raise UserError("seconds is null, so that root holds a column a beat; give no beat_root then")
-    beats = {name: survey_arrays(folder / name, survey.problems) for name in survey.parts}
+    beats = {name: survey_arrays(folder / name, survey.problems)[1] for name in survey.parts}
     if not any(beats[name].keys() & part.arrays.keys() for name, part in survey.parts.items()):
         raise UserError(
             f"{folder}: has no array of any track of {survey.root}; give the same tracks, beat-synchronised"
         )
     for name, part in survey.parts.items():
         without = [identifier for identifier in part.arrays if identifier not in beats[name]]
-        if without:
-            survey.problems.append(
-                f"{folder / name}: no array that can be used for tracks of {survey.root}: {name_some(without)}"
-            )
+        survey.problems["Missing files"] += [
+            f"{folder / name}: no array of track {i} that can be used" for i in without
+        ]
     return beats
 
 
@@ -146,10 +146,11 @@ def _tracks(shown: list[Track], seconds: float | None, beat_root: str | None) ->
 
 
 def _problems(survey: Survey) -> list[Block]:
-    if not survey.problems:
+    problems = survey.all_problems()
+    if not problems:
         return []
-    more = len(survey.problems) - MOST
-    lines = survey.problems[:MOST] + ([f"and {more} more"] if more > 0 else [])
+    more = len(problems) - MOST
+    lines = problems[:MOST] + ([f"and {more} more"] if more > 0 else [])
     return [
         Heading("Problems"),
         Text("What label files and headers of arrays tell. The values are read, too, by:"),

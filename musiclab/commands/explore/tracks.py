@@ -80,7 +80,7 @@ def read_drawn(survey: Survey, beats: Beats, groups: Mapping[str, str], seed: in
         try:
             tracks.append(_read(survey, beats, identifier))
         except UserError as error:
-            survey.problems.append(str(error))
+            survey.problems["Arrays"].append(str(error))
     return tracks
 
 

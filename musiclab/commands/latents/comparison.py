@@ -130,10 +130,10 @@ def _frames(data: FolderDataModule) -> str:
 
 def _check_not_trained_on(path: Path, own: FolderDataModule, first: FolderDataModule, first_path: Path) -> None:
     """Refuse test tracks of the first model that another one was trained on: they would look told apart too well."""
-    test = first.test_part()
+    test = first.parts.test()
     if test.folder == "test":
         return
-    trained = set(own.train_part().ids) & set(test.ids)
+    trained = set(own.parts.train().ids) & set(test.ids)
     if trained:
         raise UserError(
             f"{path}: trained or validated on {len(trained)} of the {len(test.ids)} tracks that {first_path} is tested "

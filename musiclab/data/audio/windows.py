@@ -3,10 +3,14 @@
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
 
 from musiclab.data.audio.decoding import AudioError, load_audio
 from musiclab.data.audio.extraction import Clip, Form, clip_spectrograms
+from musiclab.data.ids import id_order
 from musiclab.spectrogram import Spectrogram
 
 LEFTOVER = 0.1
@@ -64,3 +68,20 @@ def window_spectrograms(
 
     results = Parallel(n_jobs=jobs, return_as="generator")(delayed(window_spectrogram)(w, form) for w in windows)
     yield from zip(windows, results, strict=True)
+
+
+def mean_over_windows(
+    ids: Sequence[str], targets: npt.NDArray[Any], predictions: npt.NDArray[np.float64]
+) -> tuple[list[str], npt.NDArray[Any], npt.NDArray[np.float64]]:
+    """Return one row for each song, or track, in the order of their ids, numbers first.
+
+    Args:
+        ids: Song of each window, at least one.
+        targets: Of each window, the same for all of a song.
+        predictions: Of each window, ``(windows, outputs)``; those of a song become their mean.
+    """
+    order = sorted(range(len(ids)), key=lambda index: id_order(ids[index]))
+    ids = [ids[index] for index in order]
+    first = [index for index, identifier in enumerate(ids) if index == 0 or identifier != ids[index - 1]]
+    means = np.add.reduceat(predictions[order], first) / np.diff([*first, len(ids)])[:, None]
+    return [ids[index] for index in first], targets[order][first], means

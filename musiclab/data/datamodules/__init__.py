@@ -5,13 +5,5 @@ from musiclab.data.datamodules.base import SpectrogramDataModule
 from musiclab.data.datamodules.emotion import EmotionDataModule
 from musiclab.data.datamodules.folder import FolderDataModule
 from musiclab.data.datamodules.genre import GenreDataModule
-from musiclab.data.datamodules.tracks import Part
 
-__all__ = [
-    "AudioDataModule",
-    "EmotionDataModule",
-    "FolderDataModule",
-    "GenreDataModule",
-    "Part",
-    "SpectrogramDataModule",
-]
+__all__ = ["AudioDataModule", "EmotionDataModule", "FolderDataModule", "GenreDataModule", "SpectrogramDataModule"]

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from importlib import import_module
 from itertools import islice
 from typing import Any
 
@@ -10,14 +9,14 @@ from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset
 
 from musiclab.batch import Batch
-from musiclab.checkpoint import data_settings, read_checkpoint
+from musiclab.checkpoint import output_kind, read_checkpoint
 from musiclab.data.audio.decoding import MIN_SECONDS, AudioError
 from musiclab.data.audio.extraction import Form
 from musiclab.data.audio.files import Ids, find_audio, name_tracks
 from musiclab.data.audio.windows import Window, cut, window_spectrograms
 from musiclab.data.datamodules.base import SpectrogramDataModule
-from musiclab.data.datamodules.folder import FolderDataModule
 from musiclab.data.dataset import Track, collate
+from musiclab.data.targets import unknown_targets
 from musiclab.errors import UserError
 from musiclab.spectrogram import FEATURE_ROWS, FRAME_SECONDS, Spectrogram
 
@@ -78,7 +77,7 @@ class AudioDataModule(SpectrogramDataModule):
                 f"{ckpt_path}: was trained on frames of {self.seconds:g} s, but frames of audio files have "
                 f"{FRAME_SECONDS:.4g} s; train on arrays that `musiclab extract` or `build-genres` makes"
             )
-        self.target = unknown_target(ckpt_path, checkpoint)
+        (self.target,) = unknown_targets(output_kind(checkpoint), 1, len(self.target_names))
         self.window = window or training_window(checkpoint)
         self.batch_size = batch_size
         self.jobs = jobs
@@ -201,20 +200,3 @@ def training_window(checkpoint: Mapping[str, Any]) -> float:
         return BEAT_WINDOW
     # Half a frame less, and rounding cannot make it one frame more; no clip may be shorter than a second.
     return max(MIN_SECONDS, (frames - 0.5) * FRAME_SECONDS)
-
-
-def unknown_target(path: str, checkpoint: Mapping[str, Any]) -> Tensor:
-    """Return what stands for the target of a track that has none, as a model's datamodule has it.
-
-    Raises:
-        UserError: If the checkpoint does not say of which datamodule it is.
-    """
-    settings = data_settings(checkpoint)
-    if settings is None:
-        raise UserError(
-            f"{path}: does not say what data it was trained on; give a checkpoint that `musiclab fit` wrote"
-        )
-    module, name = settings[0].rsplit(".", 1)
-    datamodule: type[FolderDataModule] = getattr(import_module(module), name)
-    targets = datamodule.unknown_targets(1, len(checkpoint["hyper_parameters"]["target_names"]))
-    return targets[0]

@@ -1,7 +1,8 @@
 """What every datamodule says of its tracks."""
 
 from collections.abc import Sequence
-from typing import Literal
+from pathlib import Path
+from typing import ClassVar, Literal
 
 from pytorch_lightning import LightningDataModule
 
@@ -9,22 +10,30 @@ Features = Literal["mel", "chroma", "fused"]
 
 
 class SpectrogramDataModule(LightningDataModule):
-    """What tasks and the command line know of any datamodule.
+    """What tasks, the command line and the record of a run know of any datamodule.
 
     Attributes:
+        folder_name: Folder of the lab's, and so of the demo corpus, that holds such tracks; None if there is none.
         features: ``mel``, ``chroma`` or ``fused``.
         num_features: Values per frame.
         beat_synced: Whether a frame is a beat.
         seconds: Duration of a frame in seconds, for frames that are no beats.
         target_names: Genres or axes, in the order of the model's outputs.
+        root: Data set folder; None for tracks of anywhere else.
         has_test: Whether there are labelled tracks to test on.
         failures: Tracks of which nothing could be used, with the reason, as far as they are known by now.
     """
 
+    folder_name: ClassVar[str | None] = None
     features: Features
     num_features: int
     beat_synced: bool
     seconds: float
     target_names: list[str]
-    has_test = True
+    root: Path | None = None
+    has_test: bool = True
     failures: Sequence[str] = ()
+
+    def track_counts(self) -> dict[str, int]:
+        """Return the number of tracks of each part that has been set up, as far as it is known."""
+        return {}

@@ -57,7 +57,7 @@ def test_models_of_single_axes_are_shown_all_of_them(energy_cnn, emotion_cnn, em
     comparison = compare_models([energy_cnn, emotion_cnn], ALL)
     assert comparison.target_names == ["energy", "valence", "danceability"]
     data = restore_data(emotion_cnn)
-    part = data.test_part()
+    part = data.parts.test()
     known = dict(zip(part.ids, part.targets.tolist(), strict=True))
     for model in comparison.models:
         for identifier, values in zip(model.embeddings.ids, model.embeddings.targets.tolist(), strict=True):
@@ -69,7 +69,7 @@ def test_a_model_of_another_kind_joins_in_on_the_tracks_of_the_first(emotion_cnn
     comparison = compare_models([emotion_cnn, genre_cnn], ALL)
     first, second = (model.embeddings for model in comparison.models)
     assert first.ids == second.ids
-    assert first.ids == sorted(restore_data(emotion_cnn).test_part().ids, key=int)
+    assert first.ids == sorted(restore_data(emotion_cnn).parts.test().ids, key=int)
     np.testing.assert_array_equal(first.targets, second.targets)
     assert compare_models([genre_cnn, emotion_cnn], ALL).target_names == GENRES
 

@@ -6,7 +6,7 @@ import pytest
 from data.audio.sounds import clicks, swell, write
 from musiclab.data.audio.decoding import AudioError
 from musiclab.data.audio.extraction import Clip, clip_spectrograms
-from musiclab.data.audio.windows import Window, cut, window_spectrogram, window_spectrograms
+from musiclab.data.audio.windows import Window, cut, mean_over_windows, window_spectrogram, window_spectrograms
 
 
 @pytest.mark.parametrize(
@@ -59,3 +59,19 @@ def test_windows_come_in_order_with_what_is_wrong_with_some(jobs, tmp_path):
     assert "silent" in str(second)
     assert str(third) == f"{song}: no beat was found"
     assert isinstance(window_spectrogram(Window(song, Clip(99.0, 2.0)), "full"), AudioError)
+
+
+def test_a_song_has_the_mean_over_its_windows():
+    ids = ["b", "10", "b", "9", "b", "10"]
+    targets = np.array([5, 1, 5, 0, 5, 1])
+    predictions = np.array([[0.1, 0.9], [1, 0], [0.2, 0.8], [0.3, 0.7], [0.6, 0.4], [0, 1]])
+    songs, of_songs, means = mean_over_windows(ids, targets, predictions)
+    assert songs == ["9", "10", "b"]
+    assert of_songs.tolist() == [0, 1, 5]
+    np.testing.assert_array_equal(means, [[0.3, 0.7], [0.5, 0.5], np.add.reduce(predictions[[0, 2, 4]]) / 3])
+
+
+def test_tracks_of_one_row_are_left_as_they_are():
+    predictions = np.random.default_rng(0).uniform(size=(3, 4))
+    _, _, means = mean_over_windows(["2", "0", "1"], np.zeros(3), predictions)
+    np.testing.assert_array_equal(means, predictions[[1, 2, 0]])

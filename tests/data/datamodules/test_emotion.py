@@ -119,9 +119,9 @@ def test_parts_are_disjoint_and_complete_and_those_of_the_seed(emotion_root, opt
 @pytest.mark.parametrize("folds", [None, 4])
 @pytest.mark.parametrize("options", [{"val_fraction": 0.4}, {"limit": 20}, {"axes": "energy"}])
 def test_the_test_part_is_that_of_the_seed_alone(emotion_root, options, folds):
-    plain = EmotionDataModule(root=emotion_root, folds=folds).test_part().ids
+    plain = EmotionDataModule(root=emotion_root, folds=folds).parts.test().ids
     module = prepared(emotion_root, "fit", "test", folds=folds, **options)
-    assert module.test_part().ids == plain
+    assert module.parts.test().ids == plain
     train, validation, test = parts(module)
     assert test <= set(plain)
     assert not (train | validation) & set(plain)
@@ -300,9 +300,9 @@ def test_a_missing_label_file_is_named(root, axes, stage):
 
 
 @pytest.mark.skipif(not REAL.is_dir(), reason="shared/data is not beside the repository")
-def test_real_data_has_916_tracks_with_labels_and_375_without():
+def test_real_data_has_991_tracks_with_labels_and_300_without():
     module = prepared(REAL, "fit", "test", "predict")
     assert module.target_names == AXES
-    assert list(map(len, parts(module))) == [658, 74, 184]
-    assert len(set().union(*parts(module))) == 916
-    assert len(set(ids(module.predict_dataloader()))) == 375
+    assert list(map(len, parts(module))) == [712, 80, 199]
+    assert len(set().union(*parts(module))) == 991
+    assert len(set(ids(module.predict_dataloader()))) == 300

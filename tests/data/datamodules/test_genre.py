@@ -234,6 +234,11 @@ def test_root_that_is_missing_is_refused(tmp_path):
         GenreDataModule(root=tmp_path / "nowhere")
 
 
+def test_no_root_is_refused():
+    with pytest.raises(UserError, match=r'root is null; .*\.demo_folder\("fma_genre_spectrograms", beat_synced=True\)'):
+        GenreDataModule(beat_synced=True)
+
+
 def test_root_without_labels_is_refused(tmp_path):
     with pytest.raises(UserError, match=r"train_labels\.txt: no such label file"):
         GenreDataModule(root=tmp_path)
@@ -256,7 +261,7 @@ def test_limit_that_leaves_no_track_is_refused(genre_root):
 def test_beat_synced_tracks_are_batched_by_length(genre_root, options, by_length):
     module = prepared(genre_root, batch_size=4, **options)
     lengths = [batch.lengths for batch in module.train_dataloader()]
-    assert module.by_length is by_length
+    assert module.loading.by_length is by_length
     assert all((length.diff() >= 0).all() for length in lengths) is by_length
 
 

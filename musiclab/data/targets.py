@@ -1,0 +1,170 @@
+"""What label files say of tracks, as the targets of a model."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+import torch
+from torch import Tensor
+
+from musiclab.batch import OutputKind
+from musiclab.data.labels import (
+    GenreLabels,
+    is_emotion,
+    merge_genres,
+    read_emotion_labels,
+    read_genre_labels,
+    read_table,
+)
+from musiclab.errors import UserError
+
+
+class Labelled(NamedTuple):
+    """Tracks of a label file: ids, a target for each, and a class for each to stratify by, if any."""
+
+    ids: list[str]
+    targets: Tensor
+    classes: list[str] | None
+
+
+class Targets(Protocol):
+    """Targets of one kind.
+
+    Attributes:
+        kind: Classes or values.
+        names: Genres or axes, in the order of the model's outputs.
+    """
+
+    kind: OutputKind
+    names: list[str]
+
+    def read(self, path: Path) -> Labelled:
+        """Return the tracks of a label file.
+
+        Raises:
+            UserError: If the file is missing or wrong.
+        """
+
+    def known(self, path: Path) -> Mapping[str, Tensor]:
+        """Return the target of each track of a label file, as far as there is one and it is of this kind."""
+
+
+def unknown_targets(kind: OutputKind, tracks: int, targets: int) -> Tensor:
+    """Return what stands for the targets of so many tracks without labels: -1 for a class, NaN for each value."""
+    return torch.full((tracks,), -1) if kind == "classes" else torch.full((tracks, targets), torch.nan)
+
+
+class GenreTargets(Targets):
+    """The number of each track's genre, among those of a model.
+
+    Args:
+        path: Label file whose genres the model's are, sorted, unless ``names`` are given.
+        class_map: New name of each genre, null to drop its tracks.
+        names: Genres in the order of the model's outputs.
+    """
+
+    kind: OutputKind = "classes"
+
+    def __init__(self, path: Path, class_map: Mapping[str, str | None] | None, names: list[str] | None) -> None:
+        self.class_map = class_map
+        self.names = names or sorted(set(self._read(path).genres))
+
+    def read(self, path: Path) -> Labelled:
+        """Return the tracks of a label file.
+
+        Raises:
+            UserError: If the file is missing or wrong, no track is left, or one has a genre that is none of the
+                model's.
+        """
+        labels = self._read(path)
+        unknown = sorted(set(labels.genres) - set(self.names))
+        if unknown:
+            raise UserError(
+                f"{path}: genre {', '.join(unknown)} is none of the model's "
+                f"({', '.join(self.names)}); correct the labels or map it with --data.class_map"
+            )
+        numbers = [self.names.index(genre) for genre in labels.genres]
+        return Labelled(labels.ids, torch.tensor(numbers), labels.genres)
+
+    def known(self, path: Path) -> Mapping[str, Tensor]:
+        """Return the target of each track that has one of the model's genres."""
+        if not path.exists() or is_emotion(read_table(path)):
+            return {}
+        labels = merge_genres(read_genre_labels(path), self.class_map)
+        pairs = zip(*labels, strict=True)
+        return {identifier: torch.tensor(self.names.index(genre)) for identifier, genre in pairs if genre in self.names}
+
+    def _read(self, path: Path) -> GenreLabels:
+        labels = merge_genres(read_genre_labels(path), self.class_map)
+        if not labels.ids:
+            raise UserError(f"{path}: class_map drops every track; use --data.class_map null to keep all genres")
+        return labels
+
+
+class EmotionTargets(Targets):
+    """The values of each track on some axes.
+
+    Args:
+        path: Label file with the axes.
+        axes: Name or names of its columns; None for all.
+        value_range: Lowest and highest value that a label can have.
+
+    Raises:
+        UserError: If an axis is named twice, or there are none.
+    """
+
+    kind: OutputKind = "values"
+
+    def __init__(self, path: Path, axes: str | list[str] | None, value_range: tuple[float, float]) -> None:
+        names = [axes] if isinstance(axes, str) else read_emotion_labels(path).axes if axes is None else list(axes)
+        if not names or len(set(names)) < len(names):
+            raise UserError(f"axes are {', '.join(names) or 'none'}; name each axis once, as in --data.axes valence")
+        if not value_range[0] < value_range[1]:
+            raise UserError(f"value_range is {list(value_range)}; give the lowest and the highest value, as in [1,9]")
+        self.names = names
+        self.value_range = value_range
+
+    def read(self, path: Path) -> Labelled:
+        """Return the tracks of a label file.
+
+        Raises:
+            UserError: If the file is missing or wrong, or a value is out of range.
+        """
+        ids, _, values = read_emotion_labels(path, self.names)
+        low, high = self.value_range
+        for identifier, row in zip(ids, values, strict=True):
+            for axis, value in zip(self.names, row, strict=True):
+                if not low <= value <= high:
+                    raise UserError(
+                        f"{path}: track {identifier}: {axis} is {value}, outside the range {low:g} to "
+                        f"{high:g}; correct it, or declare another range, as in --data.value_range [1,9]"
+                    )
+        return Labelled(ids, torch.tensor(values), None)
+
+    def known(self, path: Path) -> Mapping[str, Tensor]:
+        """Return the values of each track, of a file with all the axes."""
+        table = read_table(path)
+        if not is_emotion(table) or not set(self.names) <= set(table.columns):
+            return {}
+        labelled = self.read(path)
+        return dict(zip(labelled.ids, labelled.targets, strict=True))
+
+    def check_spread(self, values: Tensor, part: str, path: Path) -> None:
+        """Refuse a part in which all tracks have the same value on an axis.
+
+        Args:
+            values: Of the tracks of the part, ``(tracks, axes)``.
+            part: Its name.
+            path: Its label file.
+
+        Raises:
+            UserError: Naming the axis.
+        """
+        for axis, column in zip(self.names, values.T, strict=True):
+            if column.min() == column.max():
+                tracks = "the only track" if len(column) == 1 else f"all {len(column)} tracks"
+                raise UserError(
+                    f"{path}: {axis} is {column[0]:g} for {tracks} of the {part} part, so that "
+                    "Spearman's correlation is undefined; label more tracks, hold out more (val_fraction, "
+                    "test_fraction), raise limit or leave the axis out (--data.axes)"
+                )
