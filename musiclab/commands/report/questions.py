@@ -10,8 +10,7 @@ from musiclab.commands.report.groups import AXES, Group, is_single, spread
 from musiclab.commands.report.published import Figure
 from musiclab.commands.report.settings import SEED, simplify
 from musiclab.commands.report.tables import differs_text, heading_of, score_text, without_empty
-from musiclab.pages.document import Block, Heading, Link, Table, Text
-from musiclab.pages.folding import SideBySide
+from musiclab.pages.document import Block, Heading, Link, SideBySide, Table, Text
 
 OTHER_DATA = "Ours, on other data, so that these figures and the published ones do not compare. "
 SAME_DATA = {

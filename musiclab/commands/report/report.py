@@ -27,9 +27,7 @@ from musiclab.commands.report.tables import (
     score_text,
     scores_of,
 )
-from musiclab.errors import UserError
-from musiclab.pages.document import Block, Document, Heading, Pictures, Table, Text
-from musiclab.pages.folding import Details
+from musiclab.pages.document import Block, Details, Document, Heading, Pictures, Table, Text, output_folder
 from musiclab.runs.run import Run, read_run
 
 OPEN = 16
@@ -48,20 +46,11 @@ def report(runs: list[str], *, out: str) -> None:
         out: Folder to write to. What an earlier report wrote there is replaced; nothing is deleted.
     """
     folders, left = find_folders(runs)
-    folder = Path(out).expanduser()
-    if folder.exists() and not folder.is_dir():
-        raise UserError(f"{folder}: a file; give the folder that the report is to be written to")
+    output_folder(out)  # before what takes long
     read = [read_run(path) for path in tqdm(folders, "reading", unit="run", disable=not folders)]
-    document = make_document(read, left)
-    document.save_pictures(folder)
-    document.save_markdown(folder / "report.md")
-    document.save_html(folder / "report.html", embed=True)
-    for run in read:
-        for problem in run.damaged:
-            print(f"{run.folder}: {problem}")
-    for path, reason in left:
-        print(f"{path}: left out: {reason}")
-    print(f"{document.title}: {folder / 'report.html'}, report.md")
+    notes = [f"{run.folder}: {problem}" for run in read for problem in run.damaged]
+    notes += [f"{path}: left out: {reason}" for path, reason in left]
+    make_document(read, left).write(out, notes, alone="report")
 
 
 def make_document(runs: Sequence[Run], left: Sequence[LeftOut]) -> Document:
