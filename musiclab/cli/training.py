@@ -72,6 +72,7 @@ class TrainingCLI(LightningCLI):
 
     def __init__(self, args: list[str]) -> None:
         self._parsers: dict[str, LightningArgumentParser] = {}
+        self._command_line = ["musiclab", *args]
         self._checkpoint: Path | None = None
         super().__init__(
             SpectrogramTask,
@@ -204,7 +205,10 @@ class TrainingCLI(LightningCLI):
             if self._checkpoint.parent.name == "checkpoints" and run.parent.name == "lightning_logs":
                 kwargs["default_root_dir"] = str(run.parent.parent)
                 kwargs["logger"] = TensorBoardLogger(str(run.parent.parent), version=run.name, default_hp_metric=False)
-        return super().instantiate_trainer(**kwargs)
+        made = super().instantiate_trainer(**kwargs)
+        assert isinstance(made, Trainer)
+        made.run_record.command_line = self._command_line
+        return made
 
     def fit(self, **kwargs: Any) -> None:
         """Train; the folder of a run that fails before its first step is removed, so that numbers are not used up."""
