@@ -99,7 +99,10 @@ class RunRecord(Callback):
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """Write that the run was interrupted, and by what; unless it had ended, as a training before its test."""
         if self._started is not None and self._own:
-            training = self._training(trainer.current_epoch) if trainer.state.fn == TrainerFn.FITTING else {}
+            training = {}
+            if trainer.state.fn == TrainerFn.FITTING:
+                self._note_epoch(trainer)
+                training = self._training(trainer.current_epoch)
             self._write(trainer, pl_module, "interrupted", reason=type(exception).__name__, **training)
             self._started = None
 

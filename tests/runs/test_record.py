@@ -28,7 +28,9 @@ class Probe(Callback):
     def __init__(self, folder, error=None, epoch=1):
         self.folder, self.error, self.epoch, self.seen = folder, error, epoch, []
 
-    def on_train_epoch_start(self, trainer, pl_module):
+    def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
+        if batch_idx:
+            return
         self.seen.append(read_record(self.folder))
         if self.error is not None and trainer.current_epoch == self.epoch:
             raise self.error
@@ -42,7 +44,7 @@ def fit(folder, *callbacks, epochs=3, checkpoint=None, ckpt_path=None, **trainer
     """Fit with a record and checkpoints of the highest loss, which is no end of the training."""
     best = checkpoint or ModelCheckpoint(folder, "best", monitor="val_loss", mode="max")
     last = ModelCheckpoint(folder, "last")
-    callbacks = [RunRecord(), *callbacks, best, last]
+    callbacks = [*callbacks, best, last]
     trainer = make_trainer(folder, max_epochs=epochs, enable_checkpointing=True, callbacks=callbacks, **trainer)
     trainer.fit(make_task(), make_loader(), make_loader(), ckpt_path=ckpt_path)
     return trainer
@@ -234,8 +236,8 @@ def test_a_resumed_run_keeps_the_command_line_it_was_started_with(tmp_path):
     checkpoint = ModelCheckpoint(tmp_path, "only")
     settings = {"enable_checkpointing": True, "logger": CSVLogger(tmp_path, version=0)}
     for epochs, line in ((1, ["musiclab", "fit"]), (2, ["musiclab", "fit", "--ckpt_path", "x"])):
-        callbacks = [RunRecord(line), checkpoint]
-        trainer = make_trainer(tmp_path, max_epochs=epochs, callbacks=callbacks, **settings)
+        trainer = make_trainer(tmp_path, max_epochs=epochs, callbacks=[checkpoint], **settings)
+        trainer.run_record.command_line = line
         trainer.fit(make_task(), make_loader(), ckpt_path=None if epochs == 1 else tmp_path / "only.ckpt")
     assert read_record(tmp_path)["command_line"] == ["musiclab", "fit"]
 
@@ -244,7 +246,8 @@ def test_a_resumed_run_keeps_the_command_line_it_was_started_with(tmp_path):
 def test_other_commands_leave_a_record_of_their_own(tmp_path, command):
     fit(tmp_path / "fit", epochs=1)
     path = tmp_path / "fit" / "last.ckpt"
-    trainer = make_trainer(tmp_path, callbacks=[RunRecord(["musiclab", command])], limit_test_batches=2)
+    trainer = make_trainer(tmp_path, limit_test_batches=2)
+    trainer.run_record.command_line = ["musiclab", command]
     task = make_task()
     started = []
     task.on_predict_start = task.on_test_start = task.on_validation_start = lambda: started.append(
@@ -266,7 +269,7 @@ def test_other_commands_leave_a_record_of_their_own(tmp_path, command):
 
 
 def test_a_test_that_fails_is_interrupted(tmp_path):
-    trainer = make_trainer(tmp_path, callbacks=[RunRecord()])
+    trainer = make_trainer(tmp_path)
     with pytest.raises((TypeError, AttributeError)) as error:
         trainer.test(make_task(), BAD, verbose=False)
     record = read_record(tmp_path)
