@@ -109,21 +109,14 @@ class RunRecord(Callback):
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Begin the record of a validation by itself."""
         if trainer.state.fn == TrainerFn.VALIDATING:
-            self._start_evaluation(trainer, pl_module)
+            self.on_test_start(trainer, pl_module)
 
-    def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Begin the record of a test."""
-        self._start_evaluation(trainer, pl_module)
-
-    def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Begin the record of a prediction."""
-        self._start_evaluation(trainer, pl_module)
-
-    def on_validation_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, *_: Any, **__: Any
-    ) -> None:
-        """Count the tracks."""
-        self._ids.update(getattr(batch, "ids", ()))
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """End the record of a validation by itself."""
+        if trainer.state.fn == TrainerFn.VALIDATING:
+            self.on_test_end(trainer, pl_module)
+        elif not trainer.sanity_checking:
+            self._validated = True
 
     def on_test_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, *_: Any, **__: Any
@@ -131,41 +124,16 @@ class RunRecord(Callback):
         """Count the tracks."""
         self._ids.update(getattr(batch, "ids", ()))
 
-    def on_predict_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, *_: Any, **__: Any
-    ) -> None:
-        """Count the tracks."""
-        self._ids.update(getattr(batch, "ids", ()))
-
-    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """End the record of a validation by itself."""
-        if trainer.state.fn == TrainerFn.VALIDATING:
-            self._end_evaluation(trainer, pl_module)
-        elif not trainer.sanity_checking:
-            self._validated = True
-
-    def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """End the record of a test."""
-        self._end_evaluation(trainer, pl_module)
-
-    def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """End the record of a prediction."""
-        self._end_evaluation(trainer, pl_module)
-
-    def _start(self, trainer: Trainer) -> None:
-        folder = trainer.log_dir  # all processes have to ask for it
-        mere_check = trainer.fast_dev_run  # type: ignore[attr-defined]
-        self._folder = Path(folder) if folder and trainer.loggers and not mere_check else None
-        self._started, self._own = time.monotonic(), True
-
-    def _start_evaluation(self, trainer: Trainer, task: LightningModule) -> None:
+    def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Begin the record of an evaluation."""
         self._start(trainer)
         self._ids.clear()
         self._own = read_found(self._folder).get("command", command_of(trainer)) == command_of(trainer)
         if self._own:
-            self._write(trainer, task, "running")
+            self._write(trainer, pl_module, "running")
 
-    def _end_evaluation(self, trainer: Trainer, task: LightningModule) -> None:
+    def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """End the record of an evaluation."""
         stage = command_of(trainer)
         path = trainer.ckpt_path
         given = {
@@ -175,10 +143,19 @@ class RunRecord(Callback):
             "metrics": {name: plain(value) for name, value in trainer.callback_metrics.items()},
         }
         if self._own:
-            self._write(trainer, task, "finished", **{stage: given})
+            self._write(trainer, pl_module, "finished", **{stage: given})
         elif self._folder is not None and trainer.is_global_zero:
             write_json(self._folder / FILE, {**read_found(self._folder), stage: given})
         self._started = None
+
+    on_predict_start, on_predict_end = on_test_start, on_test_end
+    on_predict_batch_end = on_validation_batch_end = on_test_batch_end
+
+    def _start(self, trainer: Trainer) -> None:
+        folder = trainer.log_dir  # all processes have to ask for it
+        mere_check = trainer.fast_dev_run  # type: ignore[attr-defined]
+        self._folder = Path(folder) if folder and trainer.loggers and not mere_check else None
+        self._started, self._own = time.monotonic(), True
 
     def _note_best(self, trainer: Trainer, epoch: int) -> None:
         """Note the best score with the number of its epoch, if it is a new one."""
