@@ -99,7 +99,7 @@ def read_record(path: Path) -> dict[str, Any]:
     record = read_json(path)
     for name, expected in (RECORD_TYPES | (TRAINING_TYPES if record.get("command") == "fit" else {})).items():
         if not isinstance(record.get(name), expected):
-            raise UserError(f"{name} is {record.get(name)!r}, which no run.json of musiclab has")
+            raise UserError(f"{name} is {record.get(name)!r}, which no run.json of this version has")
     return record
 
 

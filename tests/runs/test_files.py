@@ -53,7 +53,7 @@ def test_a_confusion_matrix_is_read(tmp_path):
         (read_json, '{"a": ', "not JSON"),
         (read_metrics, '{"test_accuracy": "good"}', "test_accuracy is 'good', not a number"),
         (read_metrics, '{"test_accuracy": true}', "test_accuracy is True, not a number"),
-        (read_record, json.dumps({**RECORD, "epochs": "3"}), "epochs is '3', which no run.json of musiclab has"),
+        (read_record, json.dumps({**RECORD, "epochs": "3"}), "epochs is '3', which no run.json of this version has"),
         (read_record, json.dumps({**RECORD, "history": None}), "history is None, which no run.json"),
         (read_record, json.dumps({**RECORD, "demo": 0}), "demo is 0, which no run.json"),
         (read_record, "{}", "command is None"),
