@@ -73,6 +73,7 @@ class TrainingCLI(LightningCLI):
 
     def __init__(self, args: list[str]) -> None:
         self._parsers: dict[str, LightningArgumentParser] = {}
+        self._command_line = ["musiclab", *args]
         self._checkpoint: Path | None = None
         super().__init__(
             SpectrogramTask,
@@ -182,7 +183,7 @@ class TrainingCLI(LightningCLI):
         quieten(str(self.subcommand), resumed=self._checkpoint is not None, own_loading=own_loading)
 
     def instantiate_classes(self) -> None:
-        """Make datamodule, task and trainer; a null root is the demo corpus, and songs are cut as the checkpoint has it."""
+        """Make datamodule, task and trainer; a null root is the demo corpus, songs are cut as the checkpoint has it."""
         config = self.config[self.subcommand]
         of_audio = self.subcommand == "predict" and issubclass(
             cast(type, locate(config.data.class_path)), AudioDataModule
@@ -209,7 +210,10 @@ class TrainingCLI(LightningCLI):
             if self._checkpoint.parent.name == "checkpoints" and run.parent.name == "lightning_logs":
                 kwargs["default_root_dir"] = str(run.parent.parent)
                 kwargs["logger"] = TensorBoardLogger(str(run.parent.parent), version=run.name, default_hp_metric=False)
-        return super().instantiate_trainer(**kwargs)
+        made = super().instantiate_trainer(**kwargs)
+        assert isinstance(made, Trainer)
+        made.run_record.command_line = self._command_line
+        return made
 
     def fit(self, **kwargs: Any) -> None:
         """Train; the folder of a run that fails before its first step is removed, so that numbers are not used up."""

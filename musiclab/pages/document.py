@@ -1,29 +1,36 @@
 """Headings, text, tables and pictures, written as one html page and as Markdown.
 
 The page needs no script and nothing from the network, and can be read on a phone: wide tables scroll, pictures shrink
-and wrap.
+and wrap. Blocks are plain data; how they look as html is said in ``page.html`` alone.
 """
 
 import base64
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from html import escape
-from importlib.resources import files
 from pathlib import Path
 from typing import Protocol, Self
 
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from musiclab.errors import UserError
 from musiclab.files import replacing, write_text
 
 NUMBER = re.compile(r"|[-+]?[\d.,]+([x%]| ?(s|min|h|MB|%)| ?[±(].*)?")
 """A cell that is a number, with or without unit and spread, or empty."""
 
+TEMPLATES = Environment(
+    loader=PackageLoader("musiclab.pages", ""),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    keep_trailing_newline=True,
+)
+
 
 class Block(Protocol):
     """A part of a document."""
-
-    def to_html(self, embed: bool) -> str:
-        """Return the block as html; pictures within the page if ``embed``, else as links to files."""
 
     def to_markdown(self) -> str:
         """Return the block as Markdown, with pictures as links to files."""
@@ -40,10 +47,6 @@ class Heading:
     def anchor(self) -> str:
         """What a link in the page calls the heading."""
         return re.sub(r"[^a-z0-9]+", "-", self.text.lower()).strip("-")
-
-    def to_html(self, embed: bool) -> str:
-        """Return the heading with an anchor."""
-        return f'<h{self.level} id="{self.anchor}">{escape(self.text)}</h{self.level}>'
 
     def to_markdown(self) -> str:
         """Return the heading."""
@@ -68,10 +71,6 @@ class Text:
 
     text: str
 
-    def to_html(self, embed: bool) -> str:
-        """Return the paragraph."""
-        return f"<p>{escape(self.text)}</p>"
-
     def to_markdown(self) -> str:
         """Return the paragraph."""
         return _plain(self.text)
@@ -82,10 +81,6 @@ class Code:
     """Commands or output, shown as they are."""
 
     text: str
-
-    def to_html(self, embed: bool) -> str:
-        """Return the lines in a box."""
-        return f"<pre>{escape(self.text)}</pre>"
 
     def to_markdown(self) -> str:
         """Return the lines, indented."""
@@ -100,30 +95,17 @@ class Table:
     rows: Sequence[Sequence[str]]
     caption: str = ""
 
-    def to_html(self, embed: bool) -> str:
-        """Return the table in a box that scrolls sideways."""
-        kinds = [' class="number"' if number else "" for number in self._numbers()]
-        caption = f"<caption>{escape(self.caption)}</caption>" if self.caption else ""
-        head = "".join(f"<th{kind}>{escape(name)}</th>" for name, kind in zip(self.header, kinds, strict=True))
-        body = "\n".join(
-            "<tr>"
-            + "".join(f"<td{kind}>{_html_cell(cell)}</td>" for cell, kind in zip(row, kinds, strict=True))
-            + "</tr>"
-            for row in self.rows
-        )
-        table = f"<table>{caption}\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table>"
-        return f'<div class="table">{table}</div>'
+    def numbers(self) -> list[bool]:
+        """Tell of each column whether it is one of numbers."""
+        columns = (cells for _, *cells in zip(self.header, *self.rows, strict=True))
+        return [any(cells) and all(NUMBER.fullmatch(cell) for cell in cells) for cells in columns]
 
     def to_markdown(self) -> str:
         """Return the table with its caption above."""
-        rule = [("---:" if number else "---") for number in self._numbers()]
+        rule = [("---:" if number else "---") for number in self.numbers()]
         rows = [map(_cell, self.header), rule, *(map(_cell, row) for row in self.rows)]
         caption = [_plain(self.caption), ""] if self.caption else []
         return "\n".join([*caption, *(f"| {' | '.join(cells)} |" for cells in rows)])
-
-    def _numbers(self) -> list[bool]:
-        columns: list[list[str]] = [[row[index] for row in self.rows] for index in range(len(self.header))]
-        return [any(cells) and all(NUMBER.fullmatch(cell) for cell in cells) for cells in columns]
 
 
 @dataclass(frozen=True)
@@ -140,15 +122,14 @@ class Picture:
     png: bytes
     caption: str
 
-    def to_html(self, embed: bool) -> str:
-        """Return the picture with its caption."""
-        source = f"data:image/png;base64,{base64.b64encode(self.png).decode()}" if embed else escape(self.file)
-        width, height = (int.from_bytes(self.png[start : start + 4]) for start in (16, 20))
-        caption = escape(self.caption)
-        return (
-            f'<figure><img src="{source}" width="{width}" height="{height}" alt="{caption}">'
-            f"<figcaption>{caption}</figcaption></figure>"
-        )
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height."""
+        return int.from_bytes(self.png[16:20]), int.from_bytes(self.png[20:24])
+
+    def source(self, embed: bool) -> str:
+        """Return where a page finds the picture: within itself, or in its file."""
+        return f"data:image/png;base64,{base64.b64encode(self.png).decode()}" if embed else self.file
 
     def to_markdown(self) -> str:
         """Return a link to the file, and the caption."""
@@ -161,13 +142,44 @@ class Pictures:
 
     pictures: Sequence[Picture]
 
-    def to_html(self, embed: bool) -> str:
-        """Return the pictures in rows."""
-        return '<div class="pictures">\n' + "\n".join(picture.to_html(embed) for picture in self.pictures) + "\n</div>"
-
     def to_markdown(self) -> str:
         """Return the pictures one below the other."""
         return "\n\n".join(picture.to_markdown() for picture in self.pictures)
+
+
+@dataclass(frozen=True)
+class Details:
+    """Blocks below a line that shows and hides them; in Markdown they are simply there.
+
+    Attributes:
+        summary: The line.
+        blocks: What it shows and hides.
+        opened: Whether they are shown at first.
+    """
+
+    summary: str
+    blocks: Sequence[Block]
+    opened: bool = False
+
+    def to_markdown(self) -> str:
+        """Return the blocks one below the other."""
+        return "\n\n".join(block.to_markdown() for block in self.blocks)
+
+
+@dataclass(frozen=True)
+class SideBySide:
+    """Columns of blocks, side by side if the page is wide enough for them, else one below the other."""
+
+    columns: Sequence[Sequence[Block]]
+
+    @property
+    def blocks(self) -> list[Block]:
+        """The blocks of all columns."""
+        return [block for column in self.columns for block in column]
+
+    def to_markdown(self) -> str:
+        """Return the columns one below the other."""
+        return "\n\n".join(block.to_markdown() for block in self.blocks)
 
 
 @dataclass(frozen=True)
@@ -177,54 +189,80 @@ class Document:
     title: str
     blocks: Sequence[Block]
 
+    @property
+    def heading(self) -> Heading:
+        """The title as a heading."""
+        return Heading(self.title, 1)
+
+    @property
+    def sections(self) -> list[Heading]:
+        """The headings that are listed at the top of the page."""
+        return [block for block in self.blocks if isinstance(block, Heading) and block.level == 2]
+
+    @property
+    def pictures(self) -> list[Picture]:
+        """All pictures."""
+        return _pictures(self.blocks)
+
     def to_html(self, embed: bool) -> str:
-        """Return the whole page; with ``embed``, it needs no other file."""
-        style = files("musiclab.pages").joinpath("page.css").read_text(encoding="utf-8")
-        sections = [block for block in self.blocks if isinstance(block, Heading) and block.level == 2]
-        links = "".join(f'<li><a href="#{section.anchor}">{escape(section.text)}</a></li>' for section in sections)
-        parts = [
-            f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{escape(self.title)}</title>',
-            '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            f"<style>\n{style}</style>\n</head>\n<body>",
-            Heading(self.title, 1).to_html(embed),
-            f"<nav><ul>{links}</ul></nav>" if len(sections) > 1 else "",
-            *(block.to_html(embed) for block in self.blocks),
-            "</body>\n</html>\n",
-        ]
-        return "\n".join(parts)
+        """Return the whole page; with ``embed``, it needs no other file, else pictures are links to files."""
+        return TEMPLATES.get_template("page.html").render(document=self, embed=embed)
 
     def to_markdown(self) -> str:
         """Return the document as Markdown, with pictures as links to their files."""
-        return "\n\n".join([Heading(self.title, 1).to_markdown(), *(b.to_markdown() for b in self.blocks)]) + "\n"
+        return "\n\n".join(block.to_markdown() for block in [self.heading, *self.blocks]) + "\n"
 
-    def pictures(self) -> Iterator[Picture]:
-        """Return all pictures."""
-        return (picture for block in self.blocks for picture in getattr(block, "pictures", []))
+    def write(self, out: str | Path, notes: Iterable[str] = (), *, alone: str | None = None) -> None:
+        """Write the page and, as files, its pictures to a folder; print the notes, and where the page is.
 
-    def save_html(self, path: Path, embed: bool) -> None:
-        """Write the page, whole or not at all."""
-        write_text(path, self.to_html(embed))
+        Each file is written whole or not at all.
 
-    def save_markdown(self, path: Path) -> None:
-        """Write the document as Markdown, whole or not at all."""
-        write_text(path, self.to_markdown())
+        Args:
+            out: Folder, made if need be; what has other names stays there.
+            notes: Lines to print.
+            alone: Name of a page that holds its pictures itself, with Markdown beside it; None for ``index.html``.
 
-    def save_pictures(self, folder: Path) -> None:
-        """Write each picture to its file below ``folder``."""
-        for picture in self.pictures():
-            path = folder / picture.file
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with replacing(path) as partial:
+        Raises:
+            UserError: If ``out`` is a file.
+        """
+        folder = output_folder(out)
+        for picture in self.pictures:
+            with replacing(folder / picture.file) as partial:
                 partial.write_bytes(picture.png)
+        page = folder / f"{alone or 'index'}.html"
+        if alone:
+            write_text(page.with_suffix(".md"), self.to_markdown())
+        write_text(page, self.to_html(embed=alone is not None))
+        for note in notes:
+            print(note)
+        beside = f", and {page.stem}.md" if alone else ""
+        print(f"{self.title}, to be looked at in a browser: {page}{beside}")
+
+
+def output_folder(out: str | Path) -> Path:
+    """Return the folder that a command is to write to, and make it.
+
+    Raises:
+        UserError: If there is a file of that name.
+    """
+    folder = Path(out).expanduser()
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"{folder}: a file; give the folder that the page is to be written to")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _pictures(blocks: Iterable[Block]) -> list[Picture]:
+    return [
+        picture
+        for block in blocks
+        for picture in [*getattr(block, "pictures", []), *_pictures(getattr(block, "blocks", []))]
+    ]
 
 
 def _plain(text: str) -> str:
     """Return text in which Markdown sees no markup."""
     return re.sub(r"([\\`*_\[\]<>#|])", r"\\\1", text)
-
-
-def _html_cell(text: str) -> str:
-    return f'<a href="#{text.anchor}">{escape(text)}</a>' if isinstance(text, Link) else escape(text)
 
 
 def _cell(text: str) -> str:

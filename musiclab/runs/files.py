@@ -11,21 +11,29 @@ import numpy.typing as npt
 import yaml
 
 from musiclab.errors import UserError
-from musiclab.runs.predictions import PREDICTION, TRUTH
 
-RECORD_TYPES: dict[str, type | tuple[type, ...]] = {
+Types = dict[str, type | tuple[type, ...]]
+
+RECORD_TYPES: Types = {
+    "command": str,
     "status": str,
+    "kind": (str, type(None)),
     "task": str,
+    "backbone": (str, type(None)),
+    "features": (str, type(None)),
+    "beat_synced": (bool, type(None)),
     "target_names": list,
     "parameters": int,
     "trainable_parameters": int,
+    "data_root": (str, type(None)),
+    "demo": bool,
+    "limit": (int, type(None)),
     "tracks": dict,
+    "seed": (int, type(None)),
     "processes": int,
-    "epochs": int,
-    "seconds": (int, float),
-    "best": (dict, type(None)),
 }
-"""What has to be in a run.json, and of which type."""
+TRAINING_TYPES: Types = {"epochs": int, "seconds": (int, float), "best": (dict, type(None)), "history": list}
+"""What has to be in a run.json, and in that of a training, and of which type."""
 
 
 class Best(NamedTuple):
@@ -42,14 +50,6 @@ class Confusion(NamedTuple):
 
     names: list[str]
     matrix: npt.NDArray[np.int64]
-
-
-class Predictions(NamedTuple):
-    """Truth and prediction of each track, ``(tracks, axes)``; genre predictions have no axes."""
-
-    axes: list[str]
-    truth: npt.NDArray[np.float64]
-    predicted: npt.NDArray[np.float64]
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
@@ -97,20 +97,19 @@ def read_metrics(path: Path) -> dict[str, float]:
 def read_record(path: Path) -> dict[str, Any]:
     """Read run.json."""
     record = read_json(path)
-    for name, expected in RECORD_TYPES.items():
+    for name, expected in (RECORD_TYPES | (TRAINING_TYPES if record.get("command") == "fit" else {})).items():
         if not isinstance(record.get(name), expected):
-            raise UserError(f"{name} is {record.get(name)!r}, which no run.json of musiclab has")
-    if record["best"] is not None:
-        try:
-            Best(**record["best"])
-        except TypeError:
-            raise UserError(f"best is {record['best']!r}, which no run.json of musiclab has") from None
+            raise UserError(f"{name} is {record.get(name)!r}, which no run.json of this version has")
     return record
 
 
 def read_confusion(path: Path) -> Confusion:
     """Read confusion_matrix.csv."""
-    header, *rows = _read_rows(path)
+    with path.open(newline="", encoding="utf-8") as stream:
+        try:
+            header, *rows = [row for row in csv.reader(stream) if row] or [[]]
+        except csv.Error as error:
+            raise UserError(f"not a csv file: {error}") from None
     names = header[1:]
     if not names or [row[0] for row in rows] != names or any(len(row) != len(header) for row in rows):
         raise UserError("not a square table with the same genres as rows and columns")
@@ -118,20 +117,6 @@ def read_confusion(path: Path) -> Confusion:
         return Confusion(names, np.array([[int(cell) for cell in row[1:]] for row in rows]))
     except ValueError as error:
         raise UserError(f"a count is no number: {error}") from None
-
-
-def read_predictions(path: Path) -> Predictions:
-    """Read predictions.csv, of genres or of emotional axes; an unknown truth is NaN."""
-    header, *rows = _read_rows(path)
-    axes = [name.removeprefix(PREDICTION) for name in header if name.startswith(PREDICTION)]
-    kinds = [[header.index(f"{kind}{axis}") for axis in axes] for kind in (TRUTH, PREDICTION)]
-    if any(len(row) != len(header) for row in rows):
-        raise UserError("not every row has as many fields as the header")
-    truth, predicted = (
-        np.array([[float(row[column] or "nan") for column in columns] for row in rows]).reshape(len(rows), len(axes))
-        for columns in kinds
-    )
-    return Predictions(axes, truth, predicted)
 
 
 def pick(tree: Any, *keys: str) -> Any:
@@ -150,14 +135,3 @@ def _mapping(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise UserError(f"holds a {type(value).__name__} where names and values were expected")
     return value
-
-
-def _read_rows(path: Path) -> list[list[str]]:
-    with path.open(newline="", encoding="utf-8") as stream:
-        try:
-            rows = [row for row in csv.reader(stream) if row]
-        except csv.Error as error:
-            raise UserError(f"not a csv file: {error}") from None
-    if not rows:
-        raise UserError("the file is empty")
-    return rows

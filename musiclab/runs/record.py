@@ -2,121 +2,216 @@
 
 import json
 import math
+import os
+import platform
 import time
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
+from pytorch_lightning.trainer.states import TrainerFn
 from torch import nn
 
 from musiclab import __version__
+from musiclab.demo.corpus import DESCRIPTION
 from musiclab.files import write_text
+from musiclab.runs.gathering import gather
+
+FILE = "run.json"
 
 STATE = "run_record"
 """Under which name a checkpoint holds what a resumed run goes on from."""
 
+HISTORY = ("train_", "val_", "weight_", "param_")
+"""How the names of what is kept of each epoch begin."""
+
 
 class RunRecord(Callback):
-    """Keeps ``run.json`` in the folder of a training: what is trained on what, how far it is, and the best so far.
+    """Keeps ``run.json`` in the folder of a run: what was done with what, how far it is, and what came of it.
 
-    It is written when the training starts, after each epoch and when it ends, whole or not at all. ``status`` is
-    ``running`` (also that of a process that was killed), ``finished`` or ``interrupted``, with the ``reason``.
-    Epochs are counted from 1. ``seconds`` are those of the training with its validations; a resumed run adds those
-    up to the checkpoint that it goes on from. ``best`` is what the first ModelCheckpoint monitors.
+    All four commands write it when they start and when they end, ``fit`` after each epoch too, whole or not at all.
+    ``status`` is ``running`` (also that of a process that was killed), ``finished`` or ``interrupted``, with the
+    ``reason``.
+
+    Of a training, ``history`` has a row for each epoch, counted from 1, with what was logged once in it; NaN and
+    infinities are the strings ``nan``, ``inf`` and ``-inf``, which JSON has no numbers for and ``float`` reads.
+    ``seconds`` are those of the training with its validations, ``best`` is what the first ModelCheckpoint monitors. A
+    resumed run goes on from the command line, history, seconds and best in its checkpoint.
+
+    What ``validate``, ``test`` or ``predict`` gave stands under that name: checkpoint (null for the weights in memory),
+    number of tracks, seconds, metrics. In the folder of another command, as of the training before, this is added to
+    the record there.
+
+    Args:
+        command_line: As typed, the program first; None for a run from Python.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, command_line: Sequence[str] | None = None) -> None:
+        self.command_line = command_line
         self._folder: Path | None = None
         self._started: float | None = None
+        self._own = True  # not one of another command, which the folder is of
         self._earlier: dict[str, Any] = {}
+        self._history: dict[int, dict[str, Any]] = {}
         self._best: dict[str, Any] | None = None
-        self._epochs = 0
+        self._ended_epoch: int | None = None  # until the next one starts
+        self._validated = False
+        self._ids: set[str] = set()
 
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Go on from the seconds and the best of a resumed run."""
-        self._earlier = checkpoint.get(STATE, {})
-        self._best = self._earlier.get("best")
+        """Go on from what a resumed run knew."""
+        if trainer.state.fn == TrainerFn.FITTING:
+            self._earlier = checkpoint.get(STATE, {})
+            self._best = self._earlier.get("best")
+            self._history = {row["epoch"]: row for row in self._earlier.get("history", [])}
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Put the seconds so far and the best so far into a checkpoint."""
-        if self._note_best(trainer, checkpoint["epoch"] + 1) and self._started is not None:
-            self._write(trainer, pl_module, "running", self._epochs)
-        checkpoint[STATE] = {"epochs": self._ended(trainer), "seconds": self._seconds(), "best": self._best}
+        """Put what a resumed run goes on from into a checkpoint."""
+        self._note_best(trainer, checkpoint["epoch"] + 1)
+        self._note_epoch(trainer)
+        checkpoint[STATE] = {**self._training(_epochs(trainer)), "command_line": self._command_line()}
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write the first record, unless there is no run folder."""
-        folder = trainer.log_dir  # all processes have to ask for it
-        mere_check = trainer.fast_dev_run  # type: ignore[attr-defined]
-        self._folder = Path(folder) if folder and trainer.loggers and not mere_check else None
-        self._started = time.monotonic()
-        self._write(trainer, pl_module, "running", self._earlier.get("epochs", 0))
+        self._start(trainer)
+        self._write(trainer, pl_module, "running", **self._training(self._earlier.get("epochs", 0)))
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Note a best that a checkpoint of weights alone was made of, of which no hook tells."""
-        self._note_best(trainer, trainer.current_epoch)
+        """Write what the epoch before gave; only now are all its values logged, and its checkpoints saved."""
+        self._note_best(trainer, trainer.current_epoch)  # of a checkpoint of weights alone no hook tells
+        self._note_epoch(trainer, last=True)
+        self._write(trainer, pl_module, "running", **self._training(_epochs(trainer)))
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Write how far the run is."""
-        epochs = self._ended(trainer)
-        self._note_best(trainer, epochs)
-        self._write(trainer, pl_module, "running", epochs)
+        """Remember that an epoch has ended."""
+        self._ended_epoch = _epochs(trainer)
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write the last record."""
         self._note_best(trainer, trainer.current_epoch)
-        self._write(trainer, pl_module, "finished", trainer.current_epoch)
+        self._note_epoch(trainer, last=True)
+        self._write(trainer, pl_module, "finished", **self._training(trainer.current_epoch))
         self._started = None
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
-        """Write that a training was interrupted, and by what; that of a test is not meant."""
-        if self._started is not None:
-            self._write(trainer, pl_module, "interrupted", trainer.current_epoch, reason=type(exception).__name__)
+        """Write that the run was interrupted, and by what; unless it had ended, as a training before its test."""
+        if self._started is not None and self._own:
+            training = {}
+            if trainer.state.fn == TrainerFn.FITTING:
+                self._note_epoch(trainer)
+                training = self._training(trainer.current_epoch)
+            self._write(trainer, pl_module, "interrupted", reason=type(exception).__name__, **training)
             self._started = None
 
-    def _note_best(self, trainer: Trainer, epoch: int) -> bool:
-        """Note the best score with the number of its epoch, if it is a new one; return whether it is."""
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Begin the record of a validation by itself."""
+        if trainer.state.fn == TrainerFn.VALIDATING:
+            self.on_test_start(trainer, pl_module)
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """End the record of a validation by itself."""
+        if trainer.state.fn == TrainerFn.VALIDATING:
+            self.on_test_end(trainer, pl_module)
+        elif not trainer.sanity_checking:
+            self._validated = True
+
+    def on_test_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, *_: Any, **__: Any
+    ) -> None:
+        """Count the tracks."""
+        self._ids.update(getattr(batch, "ids", ()))
+
+    def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Begin the record of an evaluation."""
+        self._start(trainer)
+        self._ids.clear()
+        self._own = read_found(self._folder).get("command", command_of(trainer)) == command_of(trainer)
+        if self._own:
+            self._write(trainer, pl_module, "running")
+
+    def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """End the record of an evaluation."""
+        stage = command_of(trainer)
+        path = trainer.ckpt_path
+        given = {
+            "checkpoint": None if path is None else str(Path(path).absolute()),
+            "tracks": len(set().union(*gather(self._ids))),
+            "seconds": round(self._elapsed(), 3),
+            "metrics": {name: plain(value) for name, value in trainer.callback_metrics.items()},
+        }
+        if self._own:
+            self._write(trainer, pl_module, "finished", **{stage: given})
+        elif self._folder is not None and trainer.is_global_zero:
+            write_json(self._folder / FILE, {**read_found(self._folder), stage: given})
+        self._started = None
+
+    on_predict_start, on_predict_end = on_test_start, on_test_end
+    on_predict_batch_end = on_validation_batch_end = on_test_batch_end
+
+    def _start(self, trainer: Trainer) -> None:
+        folder = trainer.log_dir  # all processes have to ask for it
+        mere_check = trainer.fast_dev_run  # type: ignore[attr-defined]
+        self._folder = Path(folder) if folder and trainer.loggers and not mere_check else None
+        self._started, self._own = time.monotonic(), True
+
+    def _note_best(self, trainer: Trainer, epoch: int) -> None:
+        """Note the best score with the number of its epoch, if it is a new one."""
         checkpoints: Any = trainer.checkpoint_callback
         score = getattr(checkpoints, "best_model_score", None)
         if score is None or not math.isfinite(score):
-            return False
+            return
         value = float(score)
-        if self._best is not None and self._best["value"] == value:
-            return False
-        names = {"monitor": str(checkpoints.monitor), "mode": str(checkpoints.mode)}
-        self._best = {**names, "value": value, "epoch": epoch}
-        return True
+        if self._best is None or self._best["value"] != value:
+            names = {"monitor": str(checkpoints.monitor), "mode": str(checkpoints.mode)}
+            self._best = {**names, "value": value, "epoch": epoch}
 
-    def _ended(self, trainer: Trainer) -> int:
-        """Return the number of epochs that have ended; the trainer's own counts those whose hooks have all run."""
-        progress: Any = trainer.fit_loop.epoch_progress.current
-        return int(progress.processed)
+    def _note_epoch(self, trainer: Trainer, last: bool = False) -> None:
+        """Note what was logged in the epoch that has just ended, if one has; ``last``: no more will be."""
+        epoch = self._ended_epoch
+        if epoch is None:
+            return
+        # What an earlier epoch logged is still among these.
+        wanted = HISTORY if self._validated else tuple(prefix for prefix in HISTORY if prefix != "val_")
+        logged = {name: plain(value) for name, value in trainer.logged_metrics.items() if name.startswith(wanted)}
+        self._history[epoch] = {"epoch": epoch, **logged}
+        if last:
+            self._ended_epoch, self._validated = None, False
 
-    def _seconds(self) -> float:
-        earlier: float = self._earlier.get("seconds", 0.0)
-        return earlier + (0.0 if self._started is None else time.monotonic() - self._started)
+    def _elapsed(self) -> float:
+        return 0.0 if self._started is None else time.monotonic() - self._started
 
-    def _write(self, trainer: Trainer, task: LightningModule, status: str, epochs: int, **more: Any) -> None:
-        self._epochs = epochs
+    def _training(self, epochs: int) -> dict[str, Any]:
+        seconds = round(self._earlier.get("seconds", 0.0) + self._elapsed(), 3)
+        history = list(self._history.values())
+        return {"epochs": epochs, "seconds": seconds, "best": self._best, "history": history}
+
+    def _command_line(self) -> list[str] | None:
+        line = self._earlier.get("command_line", self.command_line)
+        return None if line is None else list(line)
+
+    def _write(self, trainer: Trainer, task: LightningModule, status: str, **more: Any) -> None:
         if self._folder is None or not trainer.is_global_zero:
             return
         record = {
-            "musiclab": __version__,
+            "command": command_of(trainer),
+            "command_line": self._command_line(),
             "status": status,
-            **more,
             **describe_task(task),
             **describe_data(getattr(trainer, "datamodule", None)),
-            "processes": trainer.world_size,
-            "epochs": epochs,
-            "seconds": round(self._seconds(), 3),
-            "best": self._best,
+            **describe_machine(trainer),
+            **more,
         }
-        write_text(self._folder / "run.json", json.dumps(record, indent=2) + "\n")
+        write_json(self._folder / FILE, record)
 
 
 def describe_task(task: LightningModule) -> dict[str, Any]:
-    """Return the names of a task's classes, its inputs and targets, and its number of parameters."""
+    """Return the kind of a task's outputs, the names of its classes, its inputs and targets, and its parameters."""
     backbone = getattr(task, "backbone", None)
     return {
+        "kind": getattr(task, "output_kind", None),
         "task": type(task).__name__,
         "backbone": type(backbone).__name__ if isinstance(backbone, nn.Module) else None,
         "features": task.hparams.get("features"),
@@ -131,4 +226,57 @@ def describe_data(datamodule: Any) -> dict[str, Any]:
     """Return the folder of a datamodule's data, and the number of tracks of each part that was set up."""
     root = getattr(datamodule, "root", None)
     counts = getattr(datamodule, "track_counts", dict)
-    return {"data_root": None if root is None else str(Path(root).absolute()), "tracks": counts()}
+    return {
+        "data_root": None if root is None else str(Path(root).absolute()),
+        "demo": root is not None and (Path(root).absolute().parent / DESCRIPTION).is_file(),
+        "limit": getattr(datamodule, "limit", None),
+        "tracks": counts(),
+    }
+
+
+def describe_machine(trainer: Trainer) -> dict[str, Any]:
+    """Return on what a run is made: seed, devices, versions."""
+    seed, device = os.environ.get("PL_GLOBAL_SEED"), trainer.strategy.root_device
+    name = f" {torch.cuda.get_device_name(device)}" if device.type == "cuda" else ""
+    versions = {
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "lightning": version("pytorch-lightning"),
+    }
+    return {
+        "seed": None if seed is None else int(seed),
+        "device": f"{device}{name}",
+        "processes": trainer.world_size,
+        "versions": {"musiclab": __version__, **versions},
+    }
+
+
+def command_of(trainer: Trainer) -> str:
+    """Return ``fit``, ``validate``, ``test`` or ``predict``."""
+    return str(trainer.state.fn.value) if trainer.state.fn else ""
+
+
+def plain(value: Any) -> float | str:
+    """Return a value as JSON can hold it: a number, or ``nan``, ``inf`` or ``-inf``."""
+    number = float(value)
+    return number if math.isfinite(number) else str(number)
+
+
+def read_found(folder: Path | None) -> dict[str, Any]:
+    """Return the record in a folder, empty if there is none that can be read."""
+    try:
+        found = json.loads((folder / FILE).read_text(encoding="utf-8")) if folder else {}
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def write_json(path: Path, record: Mapping[str, Any]) -> None:
+    """Write a record whole or not at all."""
+    write_text(path, json.dumps(record, indent=2, allow_nan=False) + "\n")
+
+
+def _epochs(trainer: Trainer) -> int:
+    """Return the number of epochs that have ended; the trainer's own counts those whose hooks have all run."""
+    progress: Any = trainer.fit_loop.epoch_progress.current
+    return int(progress.processed)

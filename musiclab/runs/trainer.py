@@ -52,9 +52,10 @@ class Trainer(pl.Trainer):
         if logger is None or logger is True:
             logger = TensorBoardLogger(str(root), default_hp_metric=False)
         given = [callbacks] if isinstance(callbacks, Callback) else callbacks or []
+        self.run_record = RunRecord()
         super().__init__(
             logger=logger,
-            callbacks=[*(callback for callback in given if callback is not None), RunRecord(), TaskResults()],
+            callbacks=[*(callback for callback in given if callback is not None), self.run_record, TaskResults()],
             default_root_dir=str(root),
             use_distributed_sampler=use_distributed_sampler,
             **kwargs,

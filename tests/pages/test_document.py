@@ -1,10 +1,25 @@
 """Documents: the same blocks as html that a parser finds well-formed, and as Markdown."""
 
 import numpy as np
+import pytest
 from commands.report.pages import Outline
 
+from musiclab.errors import UserError
 from musiclab.figures import confusion_figure, png_bytes
-from musiclab.pages.document import Code, Document, Heading, Link, Picture, Pictures, Table, Text
+from musiclab.pages.document import (
+    Code,
+    Details,
+    Document,
+    Heading,
+    Link,
+    Picture,
+    Pictures,
+    SideBySide,
+    Table,
+    Text,
+)
+
+PICTURES = [Picture(f"pictures/{name}.png", b"\x89PNG" + bytes(20) + name.encode(), name) for name in "abc"]
 
 
 def make_document():
@@ -43,16 +58,26 @@ def test_an_embedding_page_needs_no_other_file_and_no_script():
     assert "<script" not in page
 
 
-def test_a_linking_page_names_the_picture_files_that_are_saved(tmp_path):
-    document = make_document()
-    document.save_html(tmp_path / "index.html", embed=False)
-    document.save_pictures(tmp_path)
+def test_a_linking_page_names_the_picture_files_that_are_saved(tmp_path, capsys):
+    make_document().write(tmp_path, ["one thing to be said"])
     (image,) = Outline((tmp_path / "index.html").read_text(encoding="utf-8")).all("img")
     assert (tmp_path / image["src"]).read_bytes().startswith(b"\x89PNG")
+    assert capsys.readouterr().out.splitlines() == [
+        "one thing to be said",
+        f"Runs & <results>, to be looked at in a browser: {tmp_path / 'index.html'}",
+    ]
 
 
-def test_markdown(tmp_path):
-    make_document().save_markdown(tmp_path / "report.md")
+def test_a_page_cannot_be_written_to_a_file(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="file: a file; give the folder"):
+        make_document().write(tmp_path / "file")
+
+
+def test_markdown(tmp_path, capsys):
+    make_document().write(tmp_path, alone="report")
+    assert capsys.readouterr().out.endswith(f": {tmp_path / 'report.html'}, and report.md\n")
+    assert "data:image/png" in (tmp_path / "report.html").read_text(encoding="utf-8")
     assert (tmp_path / "report.md").read_text(encoding="utf-8").split("\n\n") == [
         "# Runs & \\<results\\>",
         "## Genre: accuracy",
@@ -80,3 +105,72 @@ def test_a_cell_can_lead_to_a_heading_of_the_page():
     assert outline.texts["a"] == ["2 & up", "3"]
     assert [cell.get("class") for cell in outline.all("td")] == [None, "number"]
     assert table.to_markdown().splitlines()[-1] == "| 2 & up | 3 |"
+
+
+HOSTILE = "</p></title><script>alert(1)</script>\"' onload='x' {{ title }} {% raw %} &amp;"
+
+
+@pytest.mark.parametrize(
+    ("block", "tag"),
+    [
+        (Heading(HOSTILE), "h2"),
+        (Text(HOSTILE), "p"),
+        (Code(HOSTILE), "pre"),
+        (Table([HOSTILE], []), "th"),
+        (Table(["name"], [[HOSTILE]]), "td"),
+        (Table(["name"], [[Link(HOSTILE, "x")]]), "a"),
+        (Table(["name"], [], HOSTILE), "caption"),
+        (Details(HOSTILE, [], opened=True), "summary"),
+        (Details("more", [Text(HOSTILE)]), "p"),
+        (SideBySide([[Text(HOSTILE)]]), "p"),
+        (Pictures([Picture(HOSTILE, PICTURES[0].png, HOSTILE)]), "figcaption"),
+    ],
+)
+@pytest.mark.parametrize("embed", [True, False])
+def test_hostile_names_are_shown_as_they_are(block, tag, embed):
+    page = Document(HOSTILE, [block]).to_html(embed)
+    outline = Outline(page)
+    assert HOSTILE in outline.texts[tag]
+    assert outline.texts["title"] == outline.texts["h1"] == [HOSTILE]
+    assert "<script" not in page
+    for image in outline.all("img"):
+        assert image["alt"] == HOSTILE
+        assert embed or image["src"] == HOSTILE
+        assert set(image) == {"src", "width", "height", "alt"}
+
+
+@pytest.mark.parametrize("rows", [[["1", "2"]], [["1"], []]])
+def test_a_row_of_another_length_is_refused(rows):
+    with pytest.raises(ValueError, match="zip"):
+        Document("Rows", [Table(["a"], rows)]).to_html(embed=True)
+
+
+def make_folded():
+    folded = Details("2 <pictures>", [Text("Inside"), Pictures(PICTURES[:2])])
+    columns = SideBySide([[Text("Left")], [Table(["x"], [["1"]]), Pictures(PICTURES[2:])]])
+    return Document("Blocks", [folded, columns, Details("Open", [], opened=True)])
+
+
+def test_html_is_well_formed_and_folds_without_a_script():
+    page = make_folded().to_html(embed=True)
+    outline = Outline(page)
+    assert outline.texts["summary"] == ["2 <pictures>", "Open"]
+    assert [("open" in details) for details in outline.all("details")] == [False, True]
+    assert outline.texts["p"] == ["Inside", "Left"]
+    assert len(outline.all("img")) == 3
+    assert "<script" not in page
+
+
+def test_pictures_within_are_found_and_saved(tmp_path):
+    document = make_folded()
+    assert document.pictures == PICTURES
+    document.write(tmp_path)
+    assert sorted(path.name for path in (tmp_path / "pictures").iterdir()) == ["a.png", "b.png", "c.png"]
+
+
+def test_markdown_has_all_of_it():
+    text = make_folded().to_markdown()
+    order = [
+        text.index(part) for part in ("Inside", "pictures/a.png", "pictures/b.png", "Left", "| x |", "pictures/c.png")
+    ]
+    assert order == sorted(order)

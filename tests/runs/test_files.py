@@ -8,15 +8,15 @@ from commands.report.making import make_config, make_record
 
 from musiclab.errors import UserError
 from musiclab.runs.files import (
+    RECORD_TYPES,
     read_confusion,
     read_json,
     read_metrics,
-    read_predictions,
     read_record,
     read_yaml,
 )
 
-RECORD = make_record("genre", ["Jazz"], 3, {"value": 0.5, "epoch": 2}, make_config())
+RECORD = make_record("genre", ["Jazz"], [{"epoch": 1, "val_accuracy": 0.5}], make_config())
 
 
 def written(tmp_path, content):
@@ -35,28 +35,14 @@ def test_a_record_is_read(tmp_path):
     assert read_record(written(tmp_path, json.dumps(RECORD))) == RECORD
     without_best = {**RECORD, "best": None}
     assert read_record(written(tmp_path, json.dumps(without_best))) == without_best
+    tested = {"command": "test", **{name: RECORD[name] for name in RECORD_TYPES if name != "command"}}
+    assert read_record(written(tmp_path, json.dumps(tested))) == tested
 
 
 def test_a_confusion_matrix_is_read(tmp_path):
     confusion = read_confusion(written(tmp_path, "truth,Jazz,Rock\nJazz,3,1\nRock,0,2\n"))
     assert confusion.names == ["Jazz", "Rock"]
     np.testing.assert_array_equal(confusion.matrix, [[3, 1], [0, 2]])
-
-
-def test_predictions_are_read_with_unknown_truth(tmp_path):
-    text = "id,truth_valence,prediction_valence,truth_energy,prediction_energy\n1,0.5,0.4,,0.3\n2,0.1,0.2,0.7,0.6\n"
-    axes, truth, predicted = read_predictions(written(tmp_path, text))
-    assert axes == ["valence", "energy"]
-    np.testing.assert_array_equal(truth, [[0.5, np.nan], [0.1, 0.7]])
-    np.testing.assert_array_equal(predicted, [[0.4, 0.3], [0.2, 0.6]])
-
-
-def test_genre_predictions_and_those_of_no_track_have_their_number(tmp_path):
-    assert read_predictions(written(tmp_path, "id,truth,prediction,Jazz\n1,Jazz,Jazz,1\n2,,Jazz,1\n"))[1].shape == (
-        2,
-        0,
-    )
-    assert read_predictions(written(tmp_path, "id,truth_energy,prediction_energy\n"))[1].shape == (0, 1)
 
 
 @pytest.mark.parametrize(
@@ -67,16 +53,14 @@ def test_genre_predictions_and_those_of_no_track_have_their_number(tmp_path):
         (read_json, '{"a": ', "not JSON"),
         (read_metrics, '{"test_accuracy": "good"}', "test_accuracy is 'good', not a number"),
         (read_metrics, '{"test_accuracy": true}', "test_accuracy is True, not a number"),
-        (read_record, json.dumps({**RECORD, "epochs": "3"}), "epochs is '3', which no run.json of musiclab has"),
-        (read_record, json.dumps({**RECORD, "best": {"value": 1}}), "best is {'value': 1}, which no run.json"),
-        (read_record, "{}", "status is None"),
-        (read_confusion, "", "the file is empty"),
+        (read_record, json.dumps({**RECORD, "epochs": "3"}), "epochs is '3', which no run.json of this version has"),
+        (read_record, json.dumps({**RECORD, "history": None}), "history is None, which no run.json"),
+        (read_record, json.dumps({**RECORD, "demo": 0}), "demo is 0, which no run.json"),
+        (read_record, "{}", "command is None"),
+        (read_confusion, "", "not a square table"),
         (read_confusion, "truth,Jazz,Rock\nJazz,3,1\n", "not a square table"),
         (read_confusion, "truth,Jazz\nJazz,many\n", "a count is no number"),
-        (read_predictions, "id,prediction_energy\n1,0.5\n", "truth_energy"),
-        (read_predictions, "id,truth_energy,prediction_energy\n1,0.5\n", "not every row has as many fields"),
-        (read_predictions, "id,truth_energy,prediction_energy\n1,0.5,x\n", "could not convert"),
-        (read_predictions, b"id,\xff\xfe\n", "utf-8"),
+        (read_confusion, b"id,\xff\xfe\n", "utf-8"),
     ],
 )
 def test_damage_is_named(tmp_path, read, content, message):

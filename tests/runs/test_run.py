@@ -1,4 +1,4 @@
-"""Runs read back: what their files say, with and without run.json, whole and damaged."""
+"""Runs read back: what their files say, whole and damaged."""
 
 import json
 import subprocess
@@ -6,98 +6,66 @@ import sys
 
 import numpy as np
 import pytest
-from commands.report.making import AXES, GENRES, make_run
+from commands.report.making import AXES, make_evaluation, make_run
 
+from musiclab.errors import UserError
 from musiclab.runs.run import read_run
 
 
-def test_a_run_with_its_record(tmp_path):
+def test_a_training(tmp_path):
     folder = make_run(tmp_path / "run", "emotion", seed=3, record={"processes": 2})
     run = read_run(folder)
     record = json.loads((folder / "run.json").read_text())
-    assert (run.command, run.kind, run.task, run.backbone) == ("fit", "emotion", "MultitaskRegressionTask", "CNN")
+    assert (run.command, run.kind, run.task, run.backbone) == ("fit", "values", "MultitaskRegressionTask", "CNN")
     assert (run.features, run.beat_synced, run.target_names, run.seed) == ("mel", False, AXES, 3)
-    assert (run.epochs, run.seconds, run.status, run.finished) == (3, 64.5, "finished", True)
+    assert (run.epochs, run.seconds, run.state, run.finished) == (3, 64.5, "finished", True)
+    assert (run.data_root, run.demo, run.limit, run.processes) == ("/data/small/emotions", False, None, 2)
     assert run.best._asdict() == record["best"]
-    assert run.metrics == json.loads((folder / "test_metrics.json").read_text())
+    assert run.metrics == run.evaluations["test"].metrics == json.loads((folder / "test_metrics.json").read_text())
     assert run.tested_tracks == 25
+    assert run.model("augmentations")[0]["class_path"] == "musiclab.augmentations.RollTime"
     assert run.damaged == ()
 
 
-@pytest.mark.parametrize("kind", ["genre", "emotion"])
-def test_a_run_of_an_earlier_version_says_the_same_but_for_its_parameters(tmp_path, kind):
-    old, new = (
-        read_run(make_run(tmp_path / name, kind, record=record)) for name, record in (("o", False), ("n", None))
-    )
-    for name in ("command", "kind", "task", "backbone", "features", "target_names", "epochs", "status", "best"):
-        assert getattr(old, name) == getattr(new, name), name
-    assert old.record == {}
-    assert old.seconds == pytest.approx(30, abs=1)
-
-
-def test_genres_are_known_from_any_file_that_has_them(tmp_path):
-    folder = make_run(tmp_path / "run", record=False)
-    (folder / "hparams.yaml").unlink()
-    run = read_run(folder)
-    assert run.target_names == GENRES
-    assert run.tested_tracks == run.confusion.matrix.sum()
-
-
-def test_the_best_is_the_lowest_where_that_is_monitored(tmp_path):
-    folder = make_run(tmp_path / "run", record=False)
-    config = (folder / "config.yaml").read_text()
-    (folder / "config.yaml").write_text(config.replace("mode: max", "mode: min"))
-    run = read_run(folder)
-    assert run.best.value == run.curves["val_accuracy"].values.min()
-    (folder / "config.yaml").write_text(config.replace("val_accuracy", "val_other"))
-    assert read_run(folder).best is None
+def test_curves_are_those_of_the_history(tmp_path):
+    history = [
+        {"epoch": 1, "train_loss": 2.5, "param_x": "nan"},
+        {"epoch": 2, "train_loss": "inf", "val_loss": 1.5, "param_x": "-inf"},
+    ]
+    curves = read_run(make_run(tmp_path / "run", record={"history": history})).curves
+    assert list(curves) == ["train_loss", "param_x", "val_loss"]
+    np.testing.assert_array_equal(curves["train_loss"], [[1, 2], [2.5, np.inf]])
+    np.testing.assert_array_equal(curves["val_loss"], [[2], [1.5]])
+    np.testing.assert_array_equal(curves["param_x"].values, [np.nan, -np.inf])
+    assert read_run(make_run(tmp_path / "new", record={"history": [], "best": None})).curves == {}
 
 
 @pytest.mark.parametrize(
-    ("record", "tested", "epochs", "status"),
+    ("record", "state"),
     [
-        ({"status": "running"}, False, 2, "running, or killed"),
-        ({"status": "interrupted", "reason": "KeyboardInterrupt"}, False, 2, "interrupted (KeyboardInterrupt)"),
-        ({"status": "finished"}, False, 2, "finished"),
-        (False, True, 2, "finished"),
-        (False, False, 3, "finished"),
-        (False, False, 2, "unfinished, or stopped early"),
+        ({"status": "running"}, "running, or killed"),
+        ({"status": "interrupted", "reason": "KeyboardInterrupt"}, "interrupted (KeyboardInterrupt)"),
+        ({"status": "finished"}, "finished"),
     ],
 )
-def test_the_state_of_a_run(tmp_path, record, tested, epochs, status):
-    run = read_run(make_run(tmp_path / "run", record=record, tested=tested, epochs=epochs))
-    assert (run.status, run.finished, run.epochs) == (status, status == "finished", epochs)
+def test_the_state_of_a_run(tmp_path, record, state):
+    run = read_run(make_run(tmp_path / "run", record=record, tested=False))
+    assert (run.state, run.finished, run.tested_tracks) == (state, state == "finished", None)
 
 
-def keep(folder, *names):
-    for path in folder.iterdir():
-        if path.name not in names:
-            path.unlink()
-
-
-@pytest.mark.parametrize(
-    ("names", "command"),
-    [
-        (["config.yaml", "test_metrics.json", "predictions.csv"], "test"),
-        (["config.yaml", "predictions.csv"], "predict"),
-        (["config.yaml", "hparams.yaml"], None),
-        (["config.yaml", "run.json"], "fit"),
-    ],
-)
-def test_which_command_made_a_folder(tmp_path, names, command):
-    folder = make_run(tmp_path / "run")
-    keep(folder, *names)
-    assert read_run(folder).command == command
-    (folder / "checkpoints").mkdir()
-    assert read_run(folder).command == "fit"
+@pytest.mark.parametrize("command", ["validate", "test", "predict"])
+def test_an_evaluation_by_itself(tmp_path, command):
+    run = read_run(make_evaluation(tmp_path / "run", command, metrics={"val_loss": "nan"}))
+    assert (run.command, run.epochs, run.seconds, run.best, run.curves) == (command, 0, None, None, {})
+    checkpoint, tracks, seconds, metrics = run.evaluations[command]
+    assert (checkpoint, tracks, seconds) == ("/runs/a/best.ckpt", 25, 0.5)
+    assert np.isnan(metrics["val_loss"])
 
 
 @pytest.mark.parametrize(
     ("name", "lost"),
     [
         ("config.yaml", "config"),
-        ("hparams.yaml", "hparams"),
-        ("run.json", "record"),
         ("test_metrics.json", "metrics"),
         ("confusion_matrix.csv", "confusion"),
         ("predictions.csv", "predictions"),
@@ -115,31 +83,30 @@ def test_a_damaged_file_is_named_and_the_others_are_read(tmp_path, name, lost):
     assert (run.kind, run.command, run.target_names) == (whole.kind, whole.command, whole.target_names)
 
 
-def test_damaged_events_are_named(tmp_path):
-    folder = make_run(tmp_path / "run")
-    (events,) = folder.glob("events*")
-    events.write_bytes(events.read_bytes()[:-5])
-    run = read_run(folder)
-    assert run.damaged == (f"{events.name}: ends within a record; what stands before it is used",)
-    np.testing.assert_array_equal(run.curves["val_loss"].epochs, [1, 2, 3])
-    events.write_bytes(b"not events")
-    run = read_run(folder)
-    assert run.damaged == (f"{events.name}: holds no TensorBoard events",)
-    assert run.curves == {}
-
-
-def test_neither_genres_nor_emotions(tmp_path):
-    folder = make_run(tmp_path / "run")
-    keep(folder, "run.json")
-    record = json.loads((folder / "run.json").read_text()) | {"task": "TempoTask"}
-    (folder / "run.json").write_text(json.dumps(record))
-    assert read_run(folder).kind is None
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", "run.json: not JSON"),
+        ("{}", "run.json: command is None"),
+        ({"best": {"value": 1}}, "run.json: .*missing"),
+        ({"history": [{"epoch": 1, "val_loss": "low"}]}, "run.json: could not convert"),
+        ({"history": [{"val_loss": 1}]}, "run.json: 'epoch'"),
+        ({"test": {}}, "run.json: 'metrics'"),
+    ],
+)
+def test_a_damaged_record_is_an_error(tmp_path, content, message):
+    folder = make_run(tmp_path / "run", record=content if isinstance(content, dict) else None)
+    if isinstance(content, str):
+        (folder / "run.json").write_text(content)
+    with pytest.raises(UserError, match=message):
+        read_run(folder)
 
 
 def test_torch_is_not_imported(tmp_path):
     folder = make_run(tmp_path / "run")
     code = (
-        "import sys, musiclab.commands.report.report; from pathlib import Path; from musiclab.runs.run import read_run\n"
+        "import sys, musiclab.commands.report.report; from pathlib import Path\n"
+        "from musiclab.runs.run import read_run\n"
         f"assert read_run(Path({str(folder)!r})).curves; assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -72,11 +72,8 @@ def activations(
         _explanation(observation),
         Pictures(list(_pictures(observation, clip, f"{name}, track {identifier}", maps))),
     ]
-    folder = Path(out).expanduser() if out else output_folder(path, "activations", identifier)
     page = Document(f"What {name} sees of track {identifier}", blocks)
-    page.save_pictures(folder)
-    page.save_html(folder / "index.html", embed=False)
-    print(f"What {name} sees of track {identifier}: {folder / 'index.html'}")
+    page.write(out or output_folder(path, "activations", identifier))
 
 
 def load_track(data: FolderDataModule, identifier: str) -> Batch:

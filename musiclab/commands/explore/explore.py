@@ -10,7 +10,7 @@ from musiclab.commands.explore.tracks import Beats, Track, read_drawn, read_name
 from musiclab.data.labels import LAB_CLASS_MAP, EmotionLabels, GenreLabels, merge_genres
 from musiclab.data.survey import Part, Survey, survey_arrays, survey_dataset
 from musiclab.errors import UserError
-from musiclab.pages.document import Block, Code, Document, Heading, Table, Text
+from musiclab.pages.document import Block, Code, Document, Heading, Table, Text, output_folder
 from musiclab.spectrogram import FRAME_SECONDS, NUM_MELS
 
 MOST = 100
@@ -43,11 +43,11 @@ def explore(
     """
     if seconds is not None and not 0 < seconds < math.inf:
         raise UserError(f"seconds is {seconds}; give the duration of a frame in s, as in 0.234, or null for beats")
-    folder, target = Path(root).expanduser(), Path(out).expanduser()
+    folder = Path(root).expanduser()
     survey = survey_dataset(folder)
     survey.require_use()
     beats = _survey_beats(survey, beat_root, seconds)
-    target.mkdir(parents=True, exist_ok=True)
+    output_folder(out)  # before what takes long
     merging: Mapping[str, str | None] | None = LAB_CLASS_MAP if class_map == "lab" else class_map
     if tracks:
         shown = read_named(survey, beats, tracks)
@@ -63,13 +63,9 @@ def explore(
             *_problems(survey),
         ],
     )
-    document.save_pictures(target)
-    document.save_html(target / "index.html", embed=False)
     count = len(survey.all_problems())
-    if count:
-        said = f"{count} {'problem' if count == 1 else 'problems'}, listed at the end of the page"
-        print(f"{said}; musiclab check {folder} finds all there are")
-    print(f"To be looked at in a browser: {target / 'index.html'}")
+    said = f"{count} {'problem' if count == 1 else 'problems'}, listed at the end of the page"
+    document.write(out, [f"{said}; musiclab check {folder} finds all there are"] if count else [])
 
 
 def _survey_beats(survey: Survey, beat_root: str | None, seconds: float | None) -> Beats:

@@ -55,15 +55,11 @@ def latents(
     folder = Path(out).expanduser() if out else output_folder(paths[0], "latents")
     _write(folder, comparison.target_names, analyses, settings)
     table = scores_table(analyses)
-    print("\n".join([*([table.caption] if table.caption else []), *_lines(table)]))
-    for note in all_notes(analyses, settings):
-        print(note)
-    print(f"Latents of {settings.tracks} tracks: {folder / 'index.html'}")
+    notes = [*filter(None, [table.caption]), *_lines(table), *all_notes(analyses, settings)]
+    latents_page(analyses, comparison.target_names, settings).write(folder, notes)
 
 
 def _write(folder: Path, target_names: Sequence[str], analyses: Sequence[Analysis], settings: Settings) -> None:
-    page = latents_page(analyses, target_names, settings)
-    page.save_pictures(folder)
     names = [analysis.model.name for analysis in analyses]
     first = analyses[0].model.embeddings
     header, labels = describe_tracks(first, target_names)
@@ -75,7 +71,6 @@ def _write(folder: Path, target_names: Sequence[str], analyses: Sequence[Analysi
     embeddings = {name: analysis.model.embeddings for name, analysis in zip(names, analyses, strict=True)}
     write_projector(folder / "projector", embeddings, header, labels)
     write_text(folder / "latents.json", json.dumps(summarise(analyses, target_names, settings), indent=2) + "\n")
-    page.save_html(folder / "index.html", embed=False)
 
 
 def describe_tracks(tracks: Embeddings, target_names: Sequence[str]) -> tuple[list[str], list[list[str]]]:

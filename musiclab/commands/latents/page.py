@@ -76,7 +76,7 @@ def latents_page(analyses: Sequence[Analysis], target_names: Sequence[str], sett
         blocks += [Heading(f"Coloured by {name}"), *pictures]
     checkpoints = [[analysis.model.name, str(analysis.model.path.absolute())] for analysis in analyses]
     blocks += [Heading("Checkpoints"), Table(["model", "checkpoint"], checkpoints)]
-    return Document("Latent representations", blocks)
+    return Document(f"Latent representations of {settings.tracks} tracks", blocks)
 
 
 def largest_share(classes: npt.NDArray[np.int64]) -> float:

@@ -59,7 +59,7 @@ def curve_drawings(group: Group) -> list[Drawing]:
     """Return the learning curves of a group, all runs in one picture."""
     runs = [run for run in group.runs if run.curves]
     monitor = next((run.best.monitor for run in runs if run.best), "")
-    main = {"genre": "accuracy", "emotion": "spearman"}[group.data.kind]
+    main = {"classes": "accuracy", "values": "spearman"}[group.data.kind]
     quantities = dict.fromkeys(["loss", main, monitor.removeprefix("val_")])
     found = []
     for quantity in quantities:
@@ -81,7 +81,7 @@ def f1_drawings(group: Group) -> list[Drawing]:
     genres = group.data.targets
     names = [f"test_f1_{genre}" for genre in genres]
     tested = [run for run in group.counted if all(name in run.metrics for name in names)]
-    if group.data.kind != "genre" or not tested:
+    if group.data.kind != "classes" or not tested:
         return []
     scores = np.array([[run.metrics[name] for name in names] for run in tested])
     caption = "F1 of each genre" + (f": mean and, as dots, {len(tested)} runs" if len(tested) > 1 else "")
@@ -104,13 +104,13 @@ def test_drawings(run: Run, names: Mapping[Path, str]) -> list[Drawing]:
                 SHADES,
             )
         ]
-    if run.predictions is None or not len(run.predictions.truth):
+    if run.predictions is None:
         return []
     found = []
     for column, axis in enumerate(run.predictions.axes):
         correlation = run.metrics.get(f"test_spearman_{axis}")
         if correlation is not None:
-            truth, predicted = (part[:, [column]] for part in run.predictions[1:])
+            truth, predicted = (part[:, [column]] for part in (run.predictions.truth, run.predictions.predicted))
             caption = f"{name}: {axis} of {len(truth)} test tracks"
             arguments = (truth, predicted, [axis], [correlation], 2.9)
             found.append(Drawing(f"{_slug(name)}_{_slug(axis)}", caption, scatter_figure, arguments))
@@ -153,13 +153,12 @@ def _label(quantity: str, group: Group) -> str:
     """Return a quantity with its unit."""
     several = any(len(run.target_names) > 1 for run in group.runs)
     labels = {
+        "loss": "loss" + (", sum of the axes" if several else ""),
         "accuracy": "accuracy (share of tracks)",
         "spearman": "Spearman" + (", mean of the axes" if several else ""),
     }
-    if quantity == "loss":
-        return (
-            "cross-entropy (nats)" if group.data.kind == "genre" else "loss" + (", sum of the axes" if several else "")
-        )
+    if quantity == "loss" and group.data.kind == "classes":
+        return "cross-entropy (nats)"
     return labels.get(quantity, quantity)
 
 

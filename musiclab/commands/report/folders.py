@@ -11,10 +11,9 @@ from musiclab.errors import UserError
 
 LOGS = "lightning_logs"
 MARKS = re.compile(r"config\.yaml|hparams\.yaml|run\.json|test_metrics\.json|events\.out\.tfevents\..*")
-"""What a folder has to hold one of to be that of a run."""
+"""What the folder of a run holds one of, of whichever tool."""
 
-OURS = ("run.json", "config.yaml", "hparams.yaml", "classification_report.txt", "predictions.csv", "solution.txt")
-"""By what musiclab's runs are told from those of other tools."""
+NO_RECORD = "no run.json, which every run of musiclab has: one of an early version, or of another tool"
 
 
 class LeftOut(NamedTuple):
@@ -57,30 +56,15 @@ def _search(path: Path) -> tuple[list[Path], list[LeftOut]]:
         below[:] = sorted((name for name in below if not name.startswith(".")), key=_natural)
         if any(map(MARKS.fullmatch, files)) and (folder.parent.name == LOGS or LOGS not in below):
             below[:] = [name for name in below if name == LOGS]  # of predictions, say, that were made within
-            reason = reason_against(folder)
-            if reason is None:
+            if "run.json" in files:
                 folders.append(folder)
             else:
-                left.append(LeftOut(folder, reason))
+                left.append(LeftOut(folder, NO_RECORD))
         elif folder.parent.name == LOGS and not below and folder != path:
             left.append(LeftOut(folder, "holds no file of a run" if files else "empty"))
     if not folders and not left:
         left.append(LeftOut(path, "empty" if empty else "holds no run"))
     return folders, left
-
-
-def reason_against(folder: Path) -> str | None:
-    """Return why a folder with the files of some run is not one of musiclab's, None if it is."""
-    seen = [folder / name for name in OURS if (folder / name).is_file()]
-    if any(path.name not in ("config.yaml", "hparams.yaml") for path in seen):
-        return None
-    for path in seen:
-        try:
-            if b"musiclab." in path.read_bytes():
-                return None
-        except OSError as error:
-            return f"{path.name} cannot be read: {error.strerror}"
-    return "a run of another tool: its settings name nothing of musiclab" if seen else "a run of another tool"
 
 
 def short_names(folders: Sequence[Path]) -> dict[Path, str]:

@@ -78,13 +78,13 @@ def make_groups(runs: Sequence[Run], data: dict[Run, DataSet]) -> list[Group]:
 def model_name(run: Run) -> str:
     """Return what to call the model of a run: what it learns, unless that is genres, its backbone and features."""
     task = task_words(run)
-    model = f"{run.backbone or run.task or 'unknown model'}, {run.features or 'unknown features'}"
+    model = f"{run.backbone or run.task}, {run.features or 'unknown features'}"
     return (model if task == "genre" else f"{task} {model}") + (BEATS if run.beat_synced else "")
 
 
 def task_words(run: Run) -> str:
     """Return what a run learns: ``genre``; or ``multitask``, ``transfer`` and the axes, where they are not all."""
-    if run.kind == "genre":
+    if run.kind == "classes":
         return "genre"
     axes = run.target_names
     how = "transfer" if run.model("pretrained") else ""
@@ -114,12 +114,12 @@ def _key(run: Run) -> str:
         return str(run.folder)
     simple = simplify(run.config)
     simple.pop(SEED, None)
-    return json.dumps([simple, run.record.get("processes", 1)], default=str)
+    return json.dumps([simple, run.processes], default=str)
 
 
 def _data_order(data: DataSet) -> tuple[bool, bool, str]:
     """Genres before emotions, the lab's data before others."""
-    return data.kind != "genre", not data.is_lab, data.name
+    return data.kind != "classes", not data.is_lab, data.name
 
 
 def _model_order(run: Run) -> tuple[Any, ...]:
@@ -129,7 +129,7 @@ def _model_order(run: Run) -> tuple[Any, ...]:
 
 
 def _seed(run: Run) -> tuple[int, str]:
-    return (run.seed if isinstance(run.seed, int) else -1, str(run.folder))
+    return (-1 if run.seed is None else run.seed, str(run.folder))
 
 
 def _reference(members: Sequence[list[Run]], settings: Sequence[dict[str, Any]]) -> int:

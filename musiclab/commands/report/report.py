@@ -28,17 +28,17 @@ from musiclab.commands.report.tables import (
     scores_of,
 )
 from musiclab.errors import UserError
-from musiclab.pages.document import Block, Document, Heading, Pictures, Table, Text
-from musiclab.pages.folding import Details
+from musiclab.pages.document import Block, Details, Document, Heading, Pictures, Table, Text, output_folder
 from musiclab.runs.run import Run, read_run
 
 OPEN = 16
 """With up to so many models, their pictures are shown at first."""
 
-KINDS = {"genre": "Genre", "emotion": "Emotion"}
+KINDS = {"classes": "Genre", "values": "Emotion"}
+"""Kinds of outputs, and the title of their part of the report."""
 
 
-def report(runs: list[str], *, out: str) -> None:
+def report(runs: list[str], *, out: str, lab: str | None = None) -> None:
     """Write report.html, which needs no other file, and report.md with the pictures beside it.
 
     Of the folders of runs alone; no checkpoint is read.
@@ -46,31 +46,30 @@ def report(runs: list[str], *, out: str) -> None:
     Args:
         runs: Folders of runs, lightning_logs/version_N, or folders with such below them.
         out: Folder to write to. What an earlier report wrote there is replaced; nothing is deleted.
+        lab: Folder that the lab's own data sets lie in, as the runs name it; null if no run is on them. Only results
+            on these are said to be on the same data as the published figures.
     """
     folders, left = find_folders(runs)
-    folder = Path(out).expanduser()
-    if folder.exists() and not folder.is_dir():
-        raise UserError(f"{folder}: a file; give the folder that the report is to be written to")
-    read = [read_run(path) for path in tqdm(folders, "reading", unit="run", disable=not folders)]
-    document = make_document(read, left)
-    document.save_pictures(folder)
-    document.save_markdown(folder / "report.md")
-    document.save_html(folder / "report.html", embed=True)
-    for run in read:
-        for problem in run.damaged:
-            print(f"{run.folder}: {problem}")
-    for path, reason in left:
-        print(f"{path}: left out: {reason}")
-    print(f"{document.title}: {folder / 'report.html'}, report.md")
+    output_folder(out)  # before what takes long
+    read = []
+    for path in tqdm(folders, "reading", unit="run", disable=not folders):
+        try:
+            read.append(read_run(path))
+        except UserError as error:
+            left.append(LeftOut(path, str(error)))
+    notes = [f"{run.folder}: {problem}" for run in read for problem in run.damaged]
+    notes += [f"{path}: left out: {reason}" for path, reason in left]
+    make_document(read, left, lab).write(out, notes, alone="report")
 
 
-def make_document(runs: Sequence[Run], left: Sequence[LeftOut]) -> Document:
-    """Return the report of some runs, and of what was left out of it."""
+def make_document(runs: Sequence[Run], left: Sequence[LeftOut], lab: str | None = None) -> Document:
+    """Return the report of some runs, and of what was left out of it; see :func:`report`."""
     names = short_names([run.folder for run in runs])
-    fits = [run for run in runs if run.command == "fit" and run.kind is not None]
-    groups = make_groups(fits, assign(fits))
-    others = [run for run in runs if run.command not in ("fit", None)]
-    lost = [*left, *(LeftOut(run.folder, _why_lost(run)) for run in runs if run not in fits and run not in others)]
+    fits = [run for run in runs if run.command == "fit" and run.kind in KINDS]
+    groups = make_groups(fits, assign(fits, lab))
+    others = [run for run in runs if run.command != "fit"]
+    unknown = [run for run in runs if run.command == "fit" and run.kind not in KINDS]
+    lost = [*left, *(LeftOut(run.folder, f"neither genres nor emotions, but {run.task}") for run in unknown)]
     solutions = [names[run.folder] for run in runs if (run.folder / "solution.txt").is_file()]
     repeated = sum(len(group.counted) > 1 for group in groups)
     intro = (
@@ -78,13 +77,9 @@ def make_document(runs: Sequence[Run], left: Sequence[LeftOut]) -> Document:
         f"{__version__} on {datetime.date.today():%Y-%m-%d}. All numbers are those of the runs' own files, scores "
         "rounded to three digits. Runs that differ in their seed alone are of one model: its numbers are means over "
         "those that finished, one for each seed, and in brackets the lowest and the highest. Models of one name are "
-        "set as their reference but for what is said."
+        "set as their reference but for what is said. Seconds are those of training and validation."
     )
-    times = (
-        "Seconds are those of training and validation; for runs without run.json, which earlier versions made, those "
-        "from the first to the last logged event."
-    )
-    blocks: list[Block] = [Text(intro), Text(times)]
+    blocks: list[Block] = [Text(intro)]
     for kind, title in KINDS.items():
         ours = [group for group in groups if group.data.kind == kind]
         if ours:
@@ -106,7 +101,7 @@ def _data_blocks(title: str, groups: Sequence[Group], names: dict[Path, str]) ->
         models_table(groups),
         runs_table(groups, names),
     ]
-    scores = f1_table(groups) if data.kind == "genre" else None
+    scores = f1_table(groups) if data.kind == "classes" else None
     return blocks if scores is None else [*blocks, scores]
 
 
@@ -138,13 +133,16 @@ def _other_blocks(runs: Sequence[Run], names: dict[Path, str]) -> list[Block]:
         return []
     rows = []
     for run in runs:
-        scores = scores_of(run.kind, [run]) if run.kind else []
-        shown = [
-            f"{score.name} {score_text(run.metrics[score.metric])}" for score in scores if score.metric in run.metrics
-        ]
-        tracks = "" if run.predictions is None else str(len(run.predictions.truth))
-        rows.append([names[run.folder], str(run.command), model_name(run), tracks, "; ".join(shown)])
-    header = ["folder", "command", "model", "tracks", "result"]
+        done = run.evaluations.get(run.command)  # none where it did not end
+        results = [] if run.finished else [run.state]
+        checkpoint, tracks, _, metrics = done or ("", "", None, {})
+        for metric, name in scores_of(run.kind, [run]) if run.kind in KINDS else []:
+            logged = metric.replace("test", "val", 1) if run.command == "validate" else metric
+            if logged in metrics:
+                results.append(f"{name.removeprefix('test ')} {score_text(metrics[logged])}")
+        what = [names[run.folder], run.command, model_name(run)]
+        rows.append([*what, checkpoint or "", str(tracks), "; ".join(results)])
+    header = ["folder", "command", "model", "checkpoint", "tracks", "result"]
     return [Heading("Tests and predictions by themselves"), Table(header, rows)]
 
 
@@ -157,11 +155,3 @@ def _lost_blocks(runs: Sequence[Run], lost: Sequence[LeftOut], names: dict[Path,
     if damaged:
         blocks.append(Table(["run", "damaged file"], damaged))
     return blocks
-
-
-def _why_lost(run: Run) -> str:
-    if run.damaged:
-        return f"nothing else is left of it than what is damaged: {'; '.join(run.damaged)}"
-    if run.command is None:
-        return "unfinished: it has settings, but no epoch and no result"
-    return "neither genres nor emotions, as far as its files tell"

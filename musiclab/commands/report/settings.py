@@ -13,24 +13,12 @@ SEED = "seed_everything"
 IRRELEVANT: dict[str, Sequence[str]] = {
     "": ("ckpt_path", "weights_only", "solution"),
     "trainer": (
-        "accelerator",
-        "barebones",
-        "default_root_dir",
-        "devices",
-        "enable_autolog_hparams",
-        "enable_model_summary",
-        "enable_progress_bar",
-        "limit_predict_batches",
-        "log_every_n_steps",
-        "logger",
-        "model_registry",
-        "num_nodes",
-        "num_sanity_val_steps",
-        "profiler",
-        "strategy",
+        "accelerator", "barebones", "default_root_dir", "devices", "enable_autolog_hparams", "enable_model_summary",
+        "enable_progress_bar", "limit_predict_batches", "log_every_n_steps", "logger", "model_registry", "num_nodes",
+        "num_sanity_val_steps", "profiler", "strategy",
     ),
     "data": ("cache", "num_workers", "pin_memory", "on_device"),
-}
+}  # fmt: skip
 """Settings that say where and on what a run was made, not what was learnt; the record knows the number of processes."""
 
 

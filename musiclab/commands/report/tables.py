@@ -1,6 +1,7 @@
 """Tables of runs: each by itself, and the mean and spread of those that differ in their seeds alone."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,7 +32,7 @@ def count_text(value: float) -> str:
 
 def scores_of(kind: Kind, runs: Sequence[Run]) -> list[Score]:
     """Return the metrics of the test that some runs are judged by."""
-    if kind == "genre":
+    if kind == "classes":
         return GENRE_SCORES
     axes = list(dict.fromkeys(axis for run in runs for axis in run.target_names))
     mean = [Score("test_spearman", "test Spearman, mean")] if any(len(run.target_names) > 1 for run in runs) else []
@@ -40,7 +41,7 @@ def scores_of(kind: Kind, runs: Sequence[Run]) -> list[Score]:
 
 def summary_scores_of(kind: Kind) -> list[Score]:
     """Return the metrics of the test that a model is summed up by, with or without several axes."""
-    return GENRE_SCORES if kind == "genre" else [Score("test_spearman", "test Spearman")]
+    return GENRE_SCORES if kind == "classes" else [Score("test_spearman", "test Spearman")]
 
 
 def heading_of(group: Group) -> Heading:
@@ -58,13 +59,13 @@ def models_table(groups: Sequence[Group]) -> Table:
     for group in groups:
         counted = group.counted
         number = f"{len(counted)}" if len(counted) == len(group.runs) else f"{len(counted)} (of {len(group.runs)})"
-        means = [spread([run.metrics.get(score.metric) for run in counted], score_text) for score in scores]
+        means = [mean_text(group, score.metric) for score in scores]
         rows.append(
             [
                 Link(group.title, heading_of(group).anchor),
                 differs_text(group),
                 number,
-                next(filter(None, map(_parameters, group.runs)), ""),
+                _parameters(group.runs[0]),
                 show_best(counted),
                 *means,
             ]
@@ -89,10 +90,10 @@ def runs_table(groups: Sequence[Group], names: Mapping[Path, str]) -> Table:
         ("epochs", lambda _, run: str(run.epochs)),
         ("seconds", lambda _, run: "" if run.seconds is None else count_text(run.seconds)),
         (best, lambda _, run: show_best([run])),
-        *((score.name, _score_column(score)) for score in scores),
+        *((score.name, partial(_score, score.metric)) for score in scores),
     ]
     if not all(run.finished for run in runs):
-        columns.insert(1, ("state", lambda _, run: run.status))
+        columns.insert(1, ("state", lambda _, run: run.state))
     rows = [[show(group, run) for _, show in columns] for group, run in pairs]
     return without_empty([name for name, _ in columns], rows, "Runs")
 
@@ -117,9 +118,7 @@ def without_empty(header: Sequence[str], rows: Sequence[Sequence[str]], caption:
 
 def _parameters(run: Run) -> str:
     """Return the number of parameters, and of those that were trained where the others were frozen."""
-    if not run.record:
-        return ""
-    total, trained = run.record["parameters"], run.record["trainable_parameters"]
+    total, trained = run.parameters, run.trainable_parameters
     return count_text(total) + (f" ({count_text(trained)} trained)" if trained != total else "")
 
 
@@ -128,18 +127,19 @@ def _mean(values: Sequence[float | None]) -> str:
     return score_text(sum(known) / len(known)) if known else ""
 
 
+def mean_text(group: Group, metric: str) -> str:
+    """Return the mean and the spread of a metric of the test over the runs of a group that count."""
+    return spread([run.metrics.get(metric) for run in group.counted], score_text)
+
+
 def differs_text(group: Group) -> str:
     """Return in words what is set otherwise in a group than in others of its name."""
     words = "; ".join(group.differs)
     return f"reference: {words}" if group.base == group.number else words
 
 
-def _score_column(score: Score) -> Callable[[Group, Run], str]:
-    def show(_: Group, run: Run) -> str:
-        value = run.metrics.get(score.metric)
-        return "" if value is None else score_text(value)
-
-    return show
+def _score(metric: str, _: Group, run: Run) -> str:
+    return score_text(run.metrics[metric]) if metric in run.metrics else ""
 
 
 def _best_column(runs: Sequence[Run], epochs: bool = False) -> tuple[str, Callable[[Sequence[Run]], str]]:

@@ -226,7 +226,7 @@ def test_an_earlier_page_is_written_over_and_files_of_others_stay(genre_root, tm
         (["--beat_root", "{root}"], "beat_root is the data set itself"),
         (["--beat_root", "{out}"], "has no array of any track of"),
         (["--seconds", "0"], "seconds is 0.0; give the duration"),
-        (["--out", "{root}/train_labels.txt"], "train_labels.txt: File exists"),
+        (["--out", "{root}/train_labels.txt"], "train_labels.txt: a file; give the folder"),
     ],
 )
 def test_mistakes_are_said_in_one_line(genre_root, tmp_path, capfd, more, said):

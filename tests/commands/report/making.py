@@ -2,16 +2,13 @@
 
 import csv
 import json
-import time
 from pathlib import Path
 
 import numpy as np
 import yaml
-from torch.utils.tensorboard import SummaryWriter
 
 GENRES = ["Blues", "Jazz", "Rock"]
 AXES = ["valence", "energy", "danceability"]
-STEPS = 5  # of an epoch
 
 
 def make_config(kind="genre", seed=0, **changes):
@@ -59,7 +56,7 @@ def make_run(folder, kind="genre", seed=0, names=None, record=None, epochs=3, te
         kind: genre or emotion.
         seed: Of the run.
         names: Genres or axes.
-        record: Changes to run.json; False for a run without one.
+        record: Changes to run.json; None takes a field out.
         epochs: Number of epochs.
         tested: Whether the run ended with a test.
         config: Settings; by default those of ``make_config`` with ``changes``.
@@ -71,19 +68,34 @@ def make_run(folder, kind="genre", seed=0, names=None, record=None, epochs=3, te
     rng = np.random.default_rng([seed, kind == "genre"])
     config = make_config(kind, seed, **changes) if config is None else config
     (folder / "config.yaml").write_text("# pytorch_lightning==2.6.6\n" + yaml.safe_dump(config))
-    (folder / "hparams.yaml").write_text(yaml.safe_dump({"target_names": names, "features": "mel"}))
-    best = write_curves(folder, kind, names, rng, epochs)
-    if record is not False:
-        (folder / "run.json").write_text(json.dumps(make_record(kind, names, epochs, best, config) | (record or {})))
+    made = make_record(kind, names, make_history(kind, names, rng, epochs), config)
     if tested:
-        write_test(folder, kind, names, rng)
+        made["test"] = {"checkpoint": str(folder / "checkpoints/best.ckpt"), "tracks": 25, "seconds": 0.5}
+        made["test"]["metrics"] = write_test(folder, kind, names, rng)
+    (folder / "run.json").write_text(json.dumps(made | (record or {})))
     return folder
 
 
-def make_record(kind, names, epochs, best, config):
+def make_evaluation(folder, command, kind="genre", **facts):
+    """Make the folder of a test, validation or prediction by itself."""
+    folder = make_run(folder, kind)
+    record = json.loads((folder / "run.json").read_text())
+    given = record.pop("test") | {"checkpoint": "/runs/a/best.ckpt"} | facts
+    for name in ("epochs", "seconds", "best", "history"):
+        del record[name]
+    (folder / "run.json").write_text(json.dumps(record | {"command": command, command: given}))
+    return folder
+
+
+def make_record(kind, names, history, config):
+    monitor = "val_accuracy" if kind == "genre" else "val_spearman"
+    value, epoch = max((row[monitor], row["epoch"]) for row in history)
+    data = config["data"]["init_args"]
     return {
-        "musiclab": "0.1.0",
+        "command": "fit",
+        "command_line": ["musiclab", "fit"],
         "status": "finished",
+        "kind": "classes" if kind == "genre" else "values",
         "task": config["model"]["class_path"].rsplit(".", 1)[-1],
         "backbone": "CNN",
         "features": "mel",
@@ -91,38 +103,34 @@ def make_record(kind, names, epochs, best, config):
         "target_names": names,
         "parameters": 12345,
         "trainable_parameters": 12345,
-        "data_root": config["data"]["init_args"]["root"],
+        "data_root": data["root"],
+        "demo": False,
+        "limit": data["limit"],
         "tracks": {"train": 90, "validation": 10} | ({} if kind == "genre" else {"test": 25}),
+        "seed": config["seed_everything"],
+        "device": "cpu",
         "processes": 1,
-        "epochs": epochs,
+        "versions": {"musiclab": "0.1.0", "python": "3.11.7", "torch": "2.4.0", "lightning": "2.6.6"},
+        "epochs": len(history),
         "seconds": 61.5 + len(names),
-        "best": {"monitor": "val_accuracy" if kind == "genre" else "val_spearman", "mode": "max"} | best,
+        "best": {"monitor": monitor, "mode": "max", "value": value, "epoch": epoch},
+        "history": history,
     }
 
 
-def write_curves(folder, kind, names, rng, epochs, first=0, start=None):
-    """Log some epochs as Lightning does, each 10 s long; return the best value of the validation and its epoch."""
+def make_history(kind, names, rng, epochs):
+    """Return what some epochs logged."""
     main = "accuracy" if kind == "genre" else "spearman"
     quantities = ["loss", main]
     if kind == "emotion":
         quantities += [f"{main}_{name}" for name in names]
-    best = {"value": -1.0, "epoch": 0}
-    start = time.time() if start is None else start
-    with SummaryWriter(str(folder)) as writer:
-        for epoch in range(first, first + epochs):
-            step, now = STEPS * (epoch + 1) - 1, start + 10 * (epoch - first + 1)
-            for part in ("train", "val"):
-                for quantity in quantities:
-                    value = float(np.float32(rng.uniform()))
-                    writer.add_scalar(f"{part}_{quantity}", value, step, walltime=now)
-                    if f"{part}_{quantity}" == f"val_{main}" and value > best["value"]:
-                        best = {"value": value, "epoch": epoch + 1}
-                writer.add_scalar("epoch", epoch, step, walltime=now)
-            if kind == "emotion":
-                for index, name in enumerate(names):
-                    writer.add_scalar(f"weight_{name}", 1 + epoch * (index + 1) / 10, step, walltime=now)
-            writer.add_scalar("lr-AdamW", 0.1, step, walltime=now)
-    return best
+    rows = []
+    for epoch in range(1, epochs + 1):
+        row = {f"{part}_{quantity}": rng.uniform() for part in ("train", "val") for quantity in quantities}
+        if kind == "emotion":
+            row |= {f"weight_{name}": 1 + epoch * (index + 1) / 10 for index, name in enumerate(names)}
+        rows.append({"epoch": epoch, **row})
+    return rows
 
 
 def write_test(folder, kind, names, rng, tracks=25):
@@ -142,6 +150,7 @@ def write_test(folder, kind, names, rng, tracks=25):
         values = rng.uniform(size=(tracks, 2 * len(names))).round(6)
         write_rows(folder / "predictions.csv", [header, *([str(id_), *row] for id_, row in enumerate(values))])
     (folder / "test_metrics.json").write_text(json.dumps(metrics))
+    return metrics
 
 
 def write_rows(path, rows):

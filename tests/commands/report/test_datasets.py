@@ -3,13 +3,14 @@
 import pytest
 
 from commands.report.making import make_config, make_run
-from musiclab.commands.report.datasets import LAB_GENRES, assign, describe
+from musiclab.commands.report.datasets import assign, describe
+from musiclab.commands.report.published import GENRES
 from musiclab.runs.run import read_run
 
 
-def data_of(tmp_path, *settings):
+def data_of(tmp_path, *settings, lab=None):
     runs = [read_run(make_run(tmp_path / str(number), **kwargs)) for number, kwargs in enumerate(settings)]
-    sets = assign(runs)
+    sets = assign(runs, lab)
     return runs, [sets[run] for run in runs]
 
 
@@ -17,30 +18,22 @@ def tracks(train, validation, **more):
     return {"tracks": {"train": train, "validation": validation, **more}}
 
 
-def test_the_labs_emotion_data_are_known_by_their_number_of_tracks(tmp_path):
-    _, (lab, folds, other) = data_of(
-        tmp_path,
-        {"kind": "emotion", "record": tracks(718, 180, test=224)},
-        {"kind": "emotion", "record": tracks(898, 224), "seed": 1},
-        {"kind": "emotion", "record": tracks(718, 180, test=223)},
-    )
-    assert (lab.is_lab, folds.is_lab, other.is_lab) == (True, True, False)
-    assert lab == folds
-
-
 @pytest.mark.parametrize(
-    ("names", "record", "tested", "is_lab"),
+    ("settings", "is_lab"),
     [
-        (list(LAB_GENRES), tracks(2075, 230), False, True),
-        (list(LAB_GENRES), tracks(2075, 230), True, False),  # the test is of other than 575 tracks
-        (list(LAB_GENRES), tracks(2075, 229), False, False),
-        (list(LAB_GENRES), False, False, False),  # it cannot be told
-        (list(LAB_GENRES)[:9], tracks(2075, 230), False, False),
+        ({"kind": "emotion", "data_root": "/data/lab/emotions"}, True),
+        ({"kind": "emotion", "data_root": "/data/lab"}, True),
+        ({"kind": "emotion", "data_root": "/data/laboratory/emotions"}, False),
+        ({"kind": "emotion", "data_root": "/data/lab/emotions", "data_limit": 80}, False),
+        ({"names": sorted(GENRES), "data_root": "/data/lab/genres"}, True),
+        ({"names": GENRES[:9], "data_root": "/data/lab/genres"}, False),  # merged otherwise
     ],
 )
-def test_the_labs_genre_data_are_known_by_genres_and_numbers_of_tracks(tmp_path, names, record, tested, is_lab):
-    _, (data,) = data_of(tmp_path, {"names": names, "record": record, "tested": tested})
+def test_the_labs_data_are_where_one_says_that_they_are(tmp_path, settings, is_lab):
+    _, (data,) = data_of(tmp_path / "told", settings, lab="/data/lab")
     assert data.is_lab == is_lab
+    _, (data,) = data_of(tmp_path / "untold", settings)
+    assert not data.is_lab
 
 
 def test_data_are_told_apart_by_folder_genres_tracks_and_limit(tmp_path):
@@ -61,24 +54,18 @@ def test_data_are_told_apart_by_folder_genres_tracks_and_limit(tmp_path):
     assert len(set(sets)) == len(sets) - 2
     names = [f"{data.kind} {data.name}" for data in dict.fromkeys(sets)]
     assert len(set(names)) == len(names)
-    assert names[1] == "genre large/genres, 3 genres"
-    assert names[0] == "genre small/genres, 3 genres (/data/small/genres, 100 tracks)"
-    assert names[5] == "genre small/genres, 3 genres, limited to 50 tracks"
+    assert names[1] == "classes large/genres, 3 genres"
+    assert names[0] == "classes small/genres, 3 genres (/data/small/genres, 100 tracks)"
+    assert names[5] == "classes small/genres, 3 genres, limited to 50 tracks"
 
 
-def test_runs_without_a_record_go_with_those_that_have_one_if_these_agree(tmp_path):
-    old = {"record": False}
-    _, (one, other) = data_of(tmp_path / "a", {}, old)
-    assert one == other
-    assert one.labelled == 100
-    _, sets = data_of(tmp_path / "b", {}, {"record": tracks(80, 19)}, old)
-    assert len(set(sets)) == 3
-
-
-@pytest.mark.parametrize("root", [None, "/home/someone/.cache/musiclab/demo-corpus-v1/multitask_dataset"])
-def test_the_demo_corpus_has_a_name(tmp_path, root):
-    runs, (data,) = data_of(tmp_path, {"kind": "emotion", "record": {"data_root": root}, "data_root": None})
-    assert (data.name, data.root) == ("demo corpus", None)
+def test_the_demo_corpus_has_a_name_wherever_it_is(tmp_path):
+    demo = {"kind": "emotion", "record": {"demo": True}}
+    runs, (data, other, beats) = data_of(
+        tmp_path, demo, {**demo, "data_root": "/elsewhere"}, {**demo, "record": {"demo": True, "beat_synced": True}}
+    )
+    assert data == other
+    assert (data.name, beats.name) == ("demo corpus", "demo corpus, beat-synchronised")
     assert describe(data, runs) == (
         "Data: the demo corpus of synthesised music; 90 tracks to train; 10 tracks to validate; 25 tracks to test."
     )
@@ -90,6 +77,7 @@ def test_a_sentence_on_the_data(tmp_path):
         tmp_path,
         {"kind": "emotion", "config": config, "record": tracks(718, 180, test=224)},
         {"kind": "emotion", "config": config, "record": tracks(898, 224), "tested": False},
+        lab="/data",
     )
     assert describe(data, runs) == (
         "Data: the lab's data set; /data/small/emotions; 718 to 898 tracks to train; 180 to 224 tracks to validate; "

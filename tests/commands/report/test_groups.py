@@ -116,12 +116,12 @@ def test_groups_are_in_the_order_of_the_labs_steps(tmp_path):
     )
     names = [(group.data.kind, group.data.name[0], group.name) for group in groups]
     assert names == [
-        ("genre", "d", "CNN, mel"),
-        ("genre", "d", "CNN, mel"),
-        ("emotion", "d", "valence CNN, mel"),
-        ("emotion", "d", "energy CNN, mel"),
-        ("emotion", "d", "multitask CNN, mel"),
-        ("emotion", "d", "transfer CNN, mel"),
+        ("classes", "d", "CNN, mel"),
+        ("classes", "d", "CNN, mel"),
+        ("values", "d", "valence CNN, mel"),
+        ("values", "d", "energy CNN, mel"),
+        ("values", "d", "multitask CNN, mel"),
+        ("values", "d", "transfer CNN, mel"),
     ]
     assert [group.data.name.split(",")[0] for group in groups[:2]] == ["data/a", "data/z"]
 

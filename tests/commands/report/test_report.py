@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from command_line import CONFIGS, error_of, fit_args, run_folder
 
-from commands.report.making import AXES, GENRES, make_run
+from commands.report.making import AXES, GENRES, make_evaluation, make_run
 from commands.report.pages import Outline, Tables, browser, look
 from musiclab.cli import main
+from musiclab.commands.report.folders import NO_RECORD
 from musiclab.figures import new_figure, png_bytes
 
 
@@ -31,7 +32,7 @@ def runs(tmp_path_factory):
         "cnn_0": {},
         "cnn_1": {"seed": 1},
         "cnn_smoothed": {"model_label_smoothing": 0.1},
-        "old": {"record": False, "data_root": "/data/zeta/genres"},
+        "other": {"data_root": "/data/zeta/genres"},
         "multi_0": emotion,
         "multi_1": {**emotion, "seed": 1},
         "energy": {**emotion, "names": ["energy"], "record": {"task": "RegressionTask"}},
@@ -59,8 +60,6 @@ def test_every_number_of_the_runs_is_that_of_their_files(runs, report):
         metrics = {} if name == "killed" else read_metrics(runs[name])
         for column, metric in names.items():
             assert row.get(column, "") == (f"{metrics[metric]:.3f}" if metric in metrics else ""), (name, column)
-        if name == "old":
-            continue
         record = json.loads((runs[name] / "run.json").read_text())
         parameters = "12,345" + (" (99 trained)" if name == "frozen" else "")
         monitor = record["best"]["monitor"]
@@ -131,7 +130,7 @@ def test_markdown_links_pictures_that_are_there(report):
 
 
 def test_a_report_is_replaced_and_nothing_else_is_touched(runs, tmp_path):
-    write_report(tmp_path, runs["cnn_0"], runs["old"])
+    write_report(tmp_path, runs["cnn_0"], runs["other"])
     (tmp_path / "notes.txt").write_text("mine")
     first = {path.name for path in tmp_path.rglob("*")}
     page = write_report(tmp_path, runs["cnn_0"])
@@ -145,30 +144,33 @@ def test_what_is_no_whole_run_is_listed_and_stops_nothing(runs, tmp_path, capsys
     (logs / "version_0").mkdir(parents=True)
     (logs / "version_1").mkdir()
     (logs / "version_1" / "hparams.yaml").write_text("lr: 1\n")
-    only_settings = make_run(logs / "version_2", record=False)
-    predicted, tested = make_run(logs / "version_3", "emotion", seed=7), make_run(logs / "version_4", seed=8)
-    for folder, kept in ((only_settings, []), (predicted, ["predictions.csv"]), (tested, ["test_metrics.json"])):
-        for path in folder.iterdir():
-            if path.name not in ("config.yaml", "hparams.yaml", *kept):
-                path.unlink()
+    (make_run(logs / "version_2") / "run.json").write_text("{")
+    predicted = make_evaluation(logs / "version_3", "predict", "emotion", metrics={}, tracks=375)
     (predicted / "solution.txt").write_text("")
-    damaged = make_run(logs / "version_5", seed=9)
+    tested = make_evaluation(logs / "version_4", "test")
+    make_evaluation(logs / "version_5", "validate", "emotion", metrics={"val_spearman": 0.25, "val_loss": 1.0})
+    make_run(logs / "version_6", record={"kind": "tags", "task": "TagTask"})
+    damaged = make_run(logs / "version_7", seed=9)
     (damaged / "confusion_matrix.csv").write_text("x")
     page = write_report(tmp_path / "out", tmp_path, runs["cnn_0"])
     tables = Tables(page)
     ((_, left), (_, problems)) = tables.below("Left out, or damaged")
-    assert [row[1] for row in left] == [
-        "empty",
-        "a run of another tool: its settings name nothing of musiclab",
-        "unfinished: it has settings, but no epoch and no result",
+    assert [(row[0].rsplit("_")[-1], row[1].split(":")[0]) for row in left] == [
+        ("0", "empty"),
+        ("1", NO_RECORD.split(":")[0]),
+        ("2", "run.json"),
+        ("6", "neither genres nor emotions, but TagTask"),
     ]
-    assert [row[0].endswith(f"version_{number}") for number, row in enumerate(left)] == [True] * 3
     assert problems[0][1] == "confusion_matrix.csv: not a square table with the same genres as rows and columns"
-    assert problems[0][0].endswith("version_5")
+    assert problems[0][0].endswith("version_7")
     ((_, others),) = tables.below("Tests and predictions by themselves")
-    assert [row[1:4] for row in others] == [["predict", "multitask CNN, mel", "25"], ["test", "CNN, mel", ""]]
     metrics = read_metrics(tested)
-    assert others[1][4] == f"test accuracy {metrics['test_accuracy']:.3f}; test macro F1 {metrics['test_f1_macro']:.3f}"
+    shown = f"accuracy {metrics['test_accuracy']:.3f}; macro F1 {metrics['test_f1_macro']:.3f}"
+    assert [row[1:] for row in others] == [
+        ["predict", "multitask CNN, mel", "/runs/a/best.ckpt", "375", ""],
+        ["test", "CNN, mel", "/runs/a/best.ckpt", "25", shown],
+        ["validate", "multitask CNN, mel", "/runs/a/best.ckpt", "25", "Spearman, mean 0.250"],
+    ]
     assert "Ours: solution.txt of " in page
     assert f"{damaged}: confusion_matrix.csv: not a square table" in capsys.readouterr().out
 
@@ -220,6 +222,9 @@ def test_a_real_run_leaves_a_record_whatever_its_callbacks_and_is_reported(genre
     assert (record["status"], record["epochs"], record["best"]["monitor"]) == ("finished", 2, "val_accuracy")
     assert record["tracks"] == {"train": 32, "validation": 4}
     assert record["data_root"] == str(genre_root)
+    assert record["command_line"][:2] == ["musiclab", "fit"]
+    assert record["test"]["tracks"] == 9
+    assert record["history"][-1]["epoch"] == 2
     assert (check["status"], check["best"]) == ("finished", None)
     page = write_report(tmp_path / "out", tmp_path)
     (row,) = [
