@@ -29,6 +29,9 @@ class TrackLSTM(nn.LSTM):
         """
         if frames.device.type == "cpu":
             return self._run_padded(frames, lengths)
+        if int(lengths.min()) == frames.shape[1]:  # nothing is padded
+            states: Tensor = super().forward(frames)[0]
+            return states
         packed = pack_padded_sequence(frames, lengths.cpu(), batch_first=True, enforce_sorted=False)
         return pad_packed_sequence(super().forward(packed)[0], batch_first=True, total_length=frames.shape[1])[0]
 
@@ -37,9 +40,9 @@ class TrackLSTM(nn.LSTM):
         own = frame_mask(lengths, time)
         if not bool(own.all()):
             frames = frames.masked_fill(~own[:, :, None], 0)  # weights of zero do not undo NaNs
-        positions = torch.arange(time)
+        positions = torch.arange(time, device=frames.device)
         positions = torch.where(own, lengths[:, None] - 1 - positions, positions)
-        order = (positions + time * torch.arange(batch)[:, None]).flatten()
+        order = (positions + time * torch.arange(batch, device=frames.device)[:, None]).flatten()
         for layer in range(self.num_layers):
             if layer:
                 frames = nn.functional.dropout(frames, self.dropout, self.training)

@@ -6,7 +6,8 @@
   setting changed at a time from the first row's; and the plain way of a notebook (``notebook.py``);
 - the share of a step's time in which the GPU does nothing;
 - soft ranks on the GPU and on the CPU;
-- the CNN's batch norm beside the same left to autograd, and beside PyTorch's layers.
+- the CNN's batch norm beside the same left to autograd, and beside PyTorch's layers;
+- the LSTM's recurrence over packed sequences, layer by layer over padded ones, and PyTorch's own.
 
 The first epoch of a fit, or the first steps, are left out. Each part has a process and a time of its own, so that none
 spoils another; rows are written as they are measured, and what there is no time for is said.
@@ -36,6 +37,7 @@ BOUNDS = {
     "share": (40, 80),
     "ranks": (15, 30),
     "norms": (25, 45),
+    "recurrences": (25, 60),
     "full": (80, 170),
     "notebook": (45, 75),
 }

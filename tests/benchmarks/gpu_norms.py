@@ -1,6 +1,7 @@
 """The part of ``bench_gpu.py`` on the CNN's batch norm, beside the same left to autograd and PyTorch's layers."""
 
 import copy
+import functools
 import statistics
 from collections.abc import Callable
 from typing import Any
@@ -41,9 +42,17 @@ def use_plain_layers(backbone: CNN) -> CNN:
     return backbone
 
 
+def pool_first(backbone: CNN) -> CNN:
+    """Let the blocks pool before they normalise, on a GPU too."""
+    for block in backbone.blocks:
+        block.normalise_first = functools.partial(block.pool_first, padding=None, pooled_padding=None)
+    return backbone
+
+
 NORMS: dict[str, Callable[[Any], nn.Module]] = {
-    "PooledBatchNorm2d": lambda backbone: backbone,
-    "pool, then normalise; autograd": leave_to_autograd,
+    "musiclab": lambda backbone: backbone,
+    "PooledBatchNorm2d": pool_first,
+    "pool, then normalise; autograd": lambda backbone: pool_first(leave_to_autograd(backbone)),
     "BatchNorm2d, ReLU, MaxPool2d": use_plain_layers,
 }
 

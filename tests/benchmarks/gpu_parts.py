@@ -12,6 +12,7 @@ import bench_training
 import torch
 from gpu_fits import share_steps, time_configured, time_full, time_notebook
 from gpu_norms import time_norms
+from gpu_recurrences import time_recurrences
 from gpu_rows import Rows, Setup, clock, peak
 
 from musiclab.data.datamodules import GenreDataModule
@@ -94,6 +95,7 @@ PARTS: dict[str, Callable[[Setup, Rows], None]] = {
     "share": share_steps,
     "ranks": time_ranks,
     "norms": time_norms,
+    "recurrences": time_recurrences,
     "full": time_full,
     "notebook": time_notebook,
 }

@@ -57,7 +57,7 @@ def test_parts_have_processes_of_their_own(tmp_path):
 
 @NO_GPU
 def test_what_there_is_no_time_for_is_said(tmp_path):
-    table = run(tmp_path, "--parts", "ranks", "norms", "--minutes", "0.1")
+    table = run(tmp_path, "--parts", "ranks", "norms", "recurrences", "--minutes", "0.2")
     assert "ranks: left out for want of time\n\nnorms: left out for want of time" in table
 
 

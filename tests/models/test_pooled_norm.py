@@ -1,10 +1,13 @@
 """Pooled batch norm against PyTorch's layers one after the other, on each track's own frames."""
 
+import copy
+
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
 
+from musiclab.models import CNN
 from musiclab.models.pooled_norm import PooledBatchNorm2d
 
 LENGTHS = torch.tensor([1, 7, 17, 4])
@@ -182,3 +185,25 @@ def test_half_precision_keeps_its_type_and_float32_statistics(training):
     torch.testing.assert_close(result.float(), expected, atol=0.1, rtol=0.05)
     result.sum().backward()
     assert norm.running_mean.dtype == norm.weight.grad.dtype == torch.float32
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
+@pytest.mark.parametrize("lengths", [[9, 9, 9], [9, 2, 5]], ids=["whole", "padded"])
+def test_a_cnn_on_cuda_gives_and_learns_what_one_on_the_cpu_does(lengths, monkeypatch):
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
+    torch.manual_seed(0)
+    backbone = CNN(12, channels=(3, 4), pools=(2, 2), dropout=0.0)
+    with torch.no_grad():
+        for block in backbone.blocks:
+            block.norm.weight.uniform_(-1, 1)
+    frames, lengths = torch.randn(3, 9, 12), torch.tensor(lengths)
+    results = []
+    for device in ("cpu", "cuda"):
+        own = copy.deepcopy(backbone).to(device)
+        embeddings = own(frames.to(device), lengths.to(device))
+        embeddings.square().sum().backward()
+        learnt = [parameter.grad for parameter in own.parameters()]
+        own.eval()
+        evaluated = own(frames.to(device), lengths.to(device)).detach()
+        results.append([value.cpu() for value in (embeddings.detach(), evaluated, *learnt, *own.buffers())])
+    torch.testing.assert_close(results[1], results[0], atol=1e-4, rtol=1e-4)

@@ -42,3 +42,17 @@ def test_dropout_lies_between_layers_and_ends_with_training():
     torch.testing.assert_close(lstm(torch.randn(2, 6, 5), lengths), lstm(torch.randn(2, 6, 5), lengths))
     lstm.eval()
     assert not torch.equal(lstm(torch.randn(2, 6, 5), lengths), lstm(torch.randn(2, 6, 5), lengths))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
+@pytest.mark.parametrize("lengths", [[7, 7, 7], [7, 1, 4]], ids=["whole", "padded"])
+def test_cuda_gives_what_the_cpu_gives(lengths, monkeypatch):
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
+    torch.manual_seed(0)
+    lstm = TrackLSTM(5, 4, 2, batch_first=True, bidirectional=True)
+    lengths = torch.tensor(lengths)
+    own = frame_mask(lengths, 7)[:, :, None]
+    frames = torch.randn(3, 7, 5)
+    expected = lstm(frames, lengths) * own
+    there = lstm.cuda()(frames.cuda(), lengths.cuda()).cpu() * own
+    torch.testing.assert_close(there, expected, atol=1e-5, rtol=1e-5)
