@@ -225,7 +225,7 @@ class Document:
         Raises:
             UserError: If ``out`` is a file.
         """
-        folder = output_folder(out)
+        folder = page_folder(out)
         for picture in self.pictures:
             with replacing(folder / picture.file) as partial:
                 partial.write_bytes(picture.png)
@@ -239,7 +239,7 @@ class Document:
         print(f"{self.title}, to be looked at in a browser: {page}{beside}")
 
 
-def output_folder(out: str | Path) -> Path:
+def page_folder(out: str | Path) -> Path:
     """Return the folder that a command is to write to, and make it.
 
     Raises:

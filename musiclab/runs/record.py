@@ -93,16 +93,14 @@ class RunRecord(Callback):
         """Write the last record."""
         self._note_best(trainer, trainer.current_epoch)
         self._note_epoch(trainer, last=True)
-        self._write(trainer, pl_module, "finished", **self._training(trainer.current_epoch))
-        self._started = None
+        training = self._training(trainer.current_epoch)
+        self._write(trainer, pl_module, "finished", **training)
+        self._earlier, self._started = {**training, "command_line": self._command_line()}, None
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """Write that the run was interrupted, and by what; unless it had ended, as a training before its test."""
         if self._started is not None and self._own:
-            training = {}
-            if trainer.state.fn == TrainerFn.FITTING:
-                self._note_epoch(trainer)
-                training = self._training(trainer.current_epoch)
+            training = self._training(trainer.current_epoch) if trainer.state.fn == TrainerFn.FITTING else {}
             self._write(trainer, pl_module, "interrupted", reason=type(exception).__name__, **training)
             self._started = None
 

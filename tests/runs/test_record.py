@@ -199,6 +199,13 @@ def test_other_processes_ask_for_the_folder_and_write_nothing(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_checkpoint_that_is_saved_after_the_training_knows_all_of_it(tmp_path):
+    trainer = fit(tmp_path, epochs=2)
+    trainer.save_checkpoint(tmp_path / "after.ckpt")
+    saved, record = torch.load(tmp_path / "after.ckpt", weights_only=True)["run_record"], read_record(tmp_path)
+    assert saved == {name: record[name] for name in ("epochs", "seconds", "best", "history", "command_line")}
+
+
 @pytest.mark.parametrize("moment", [{}, {"save_on_train_epoch_end": False}])
 def test_a_resumed_run_has_the_history_of_one_that_was_not_interrupted(tmp_path, moment):
     def checkpoint(folder):

@@ -10,7 +10,7 @@ from musiclab.commands.explore.tracks import Beats, Track, read_drawn, read_name
 from musiclab.data.labels import LAB_CLASS_MAP, EmotionLabels, GenreLabels, merge_genres
 from musiclab.data.survey import Part, Survey, survey_arrays, survey_dataset
 from musiclab.errors import UserError
-from musiclab.pages.document import Block, Code, Document, Heading, Table, Text, output_folder
+from musiclab.pages.document import Block, Code, Document, Heading, Table, Text, page_folder
 from musiclab.spectrogram import FRAME_SECONDS, NUM_MELS
 
 MOST = 100
@@ -47,7 +47,7 @@ def explore(
     survey = survey_dataset(folder)
     survey.require_use()
     beats = _survey_beats(survey, beat_root, seconds)
-    output_folder(out)  # before what takes long
+    page_folder(out)  # before what takes long
     merging: Mapping[str, str | None] | None = LAB_CLASS_MAP if class_map == "lab" else class_map
     if tracks:
         shown = read_named(survey, beats, tracks)

@@ -28,7 +28,7 @@ from musiclab.commands.report.tables import (
     scores_of,
 )
 from musiclab.errors import UserError
-from musiclab.pages.document import Block, Details, Document, Heading, Pictures, Table, Text, output_folder
+from musiclab.pages.document import Block, Details, Document, Heading, Pictures, Table, Text, page_folder
 from musiclab.runs.run import Run, read_run
 
 OPEN = 16
@@ -50,7 +50,7 @@ def report(runs: list[str], *, out: str, lab: str | None = None) -> None:
             on these are said to be on the same data as the published figures.
     """
     folders, left = find_folders(runs)
-    output_folder(out)  # before what takes long
+    page_folder(out)  # before what takes long
     read = []
     for path in tqdm(folders, "reading", unit="run", disable=not folders):
         try:
