@@ -27,13 +27,10 @@ class TrackLSTM(nn.LSTM):
             ``(batch, time, directions * hidden)``: forward and backward states side by side; those of padding have
             no meaning.
         """
-        if frames.device.type == "cpu":
-            return self._run_padded(frames, lengths)
-        if int(lengths.min()) == frames.shape[1]:  # nothing is padded
+        if frames.device.type == "cuda" and int(lengths.min()) == frames.shape[1]:
             states: Tensor = super().forward(frames)[0]
             return states
-        packed = pack_padded_sequence(frames, lengths.cpu(), batch_first=True, enforce_sorted=False)
-        return pad_packed_sequence(super().forward(packed)[0], batch_first=True, total_length=frames.shape[1])[0]
+        return self._run_padded(frames, lengths)
 
     def _run_padded(self, frames: Tensor, lengths: Tensor) -> Tensor:
         batch, time, _ = frames.shape
