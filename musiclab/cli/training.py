@@ -23,7 +23,7 @@ from musiclab.cli.hints import quieten
 from musiclab.cli.parsing import OneLineErrors
 from musiclab.data.datamodules import AudioDataModule, SpectrogramDataModule
 from musiclab.errors import UserError
-from musiclab.inference.restoring import fill_root
+from musiclab.inference.trained import fill_root
 from musiclab.runs.averaging import EMAWeights  # noqa: F401  (as above)
 from musiclab.runs.gathering import gather
 from musiclab.runs.solution_writer import SolutionWriter

@@ -11,7 +11,7 @@ from conftest import make_emotion_folder, make_genre_folder
 from musiclab.cli import main
 from musiclab.data.datamodules import AudioDataModule, EmotionDataModule, FolderDataModule, GenreDataModule
 from musiclab.demo import corpus
-from musiclab.inference.restoring import fill_root, restore_data
+from musiclab.inference.trained import TrainedModel, fill_root
 
 FOLDERS = {GenreDataModule: "fma_genre_spectrograms", EmotionDataModule: "multitask_dataset"}
 
@@ -69,7 +69,7 @@ def test_a_run_on_the_demo_corpus_is_tested_on_another_machine(
     main(evaluate_args("test", checkpoint, tmp_path))
     main([*evaluate_args("validate", checkpoint, tmp_path), f"-c={run / 'config.yaml'}"])
     assert (run_folder(tmp_path, 1) / "predictions.csv").read_text() == (run / "predictions.csv").read_text()
-    data = restore_data(checkpoint)
+    data = TrainedModel(checkpoint).data()
     assert data.root == demo_corpora[1] / folder
     data.setup("test")
     assert data.track_counts() == {"test": len(read_rows(run / "predictions.csv"))}

@@ -3,20 +3,18 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
-from pathlib import Path
 
 import numpy as np
 import torch
 
 from musiclab.batch import Batch
 from musiclab.commands.activations.layer_outputs import Observation, observe, strongest
-from musiclab.commands.latents.comparison import name_models, output_folder
 from musiclab.data.arrays import read_array, scan_arrays
 from musiclab.data.datamodules import FolderDataModule
 from musiclab.data.dataset import Track, collate
 from musiclab.errors import UserError
 from musiclab.figures import Clip, attention_figure, feature_maps_figure, png_bytes
-from musiclab.inference.restoring import restore_data, restore_task
+from musiclab.inference.trained import TrainedModel, name_models, results_folder
 from musiclab.pages.document import Block, Document, Picture, Pictures, Table, Text
 from musiclab.tasks import ClassificationTask, SpectrogramTask
 
@@ -53,10 +51,10 @@ def activations(
     """
     if maps < 1:
         raise UserError(f"maps is {maps}; it must be at least 1")
-    path = Path(ckpt_path).expanduser()
-    task = restore_task(path)
+    model = TrainedModel(ckpt_path)
+    path, task = model.path, model.task()
     changes = {name: value for name, value in (("root", data.root), ("seconds", data.seconds)) if value is not None}
-    source = restore_data(path, **changes)
+    source = model.data(**changes)
     if track is None and not source.has_test:
         raise UserError(
             f"{path}: trained with data.test_fraction 0, so that there is no first test track; give --track"
@@ -73,7 +71,7 @@ def activations(
         Pictures(list(_pictures(observation, clip, f"{name}, track {identifier}", maps))),
     ]
     page = Document(f"What {name} sees of track {identifier}", blocks)
-    page.write(out or output_folder(path, "activations", identifier))
+    page.write(out or results_folder(path, "activations", identifier))
 
 
 def load_track(data: FolderDataModule, identifier: str) -> Batch:

@@ -5,15 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from musiclab.checkpoint import read_checkpoint
 from musiclab.data.datamodules import FolderDataModule
 from musiclab.errors import UserError
 from musiclab.inference.embeddings import Embeddings, embed_tracks
-from musiclab.inference.restoring import restore_data, restore_task, trained_data
-from musiclab.tasks import SpectrogramTask
+from musiclab.inference.trained import TrainedModel, name_models
 from musiclab.tasks.base import INPUT_HPARAMS
-
-LIGHTNING_FOLDERS = ("lightning_logs", "checkpoints")
 
 
 @dataclass(frozen=True)
@@ -46,27 +42,6 @@ class Comparison(NamedTuple):
     models: list[EmbeddedModel]
 
 
-def output_folder(checkpoint: Path, *names: str) -> Path:
-    """Return a folder below that of the run that a checkpoint is of."""
-    folder = checkpoint.parent
-    return (folder.parent if folder.name == "checkpoints" else folder).joinpath(*names)
-
-
-def name_models(paths: Sequence[Path], tasks: Sequence[SpectrogramTask]) -> list[str]:
-    """Return a name for each checkpoint: its backbone, and as much of its path as tells it from the others."""
-    folders = [path.absolute().parent for path in paths]
-    parts = [[part for part in folder.parts[1:] if part not in LIGHTNING_FOLDERS] for folder in folders]
-    several = len(set(folders)) < len(folders)
-    files = [f" {path.stem}" if several else "" for path in paths]
-    for depth in range(1, max(map(len, parts)) + 1):
-        names = [f"{'/'.join(part[-depth:])}{file}" for part, file in zip(parts, files, strict=True)]
-        if len(set(names)) == len(names):
-            break
-    else:  # told apart by nothing but Lightning's own folders
-        names = [str(path.absolute()) for path in paths]
-    return [f"{type(task.backbone).__name__} {name}" for task, name in zip(tasks, names, strict=True)]
-
-
 def compare_models(paths: Sequence[Path], tracks: TrackChoice) -> Comparison:
     """Embed the same test tracks by several models.
 
@@ -83,10 +58,13 @@ def compare_models(paths: Sequence[Path], tracks: TrackChoice) -> Comparison:
     doubled = [path for index, path in enumerate(paths) if path.resolve() in [p.resolve() for p in paths[:index]]]
     if doubled:
         raise UserError(f"{doubled[0]}: given twice; name each checkpoint once")
-    tasks = [restore_task(path) for path in paths]
+    trained = [TrainedModel(path) for path in paths]
+    tasks = [model.task() for model in trained]
     models: list[EmbeddedModel] = []
     target_names: list[str] = []
-    for path, task, name, data in zip(paths, tasks, name_models(paths, tasks), _open_data(paths, tracks), strict=True):
+    for path, task, name, data in zip(
+        paths, tasks, name_models(paths, tasks), _open_data(trained, tracks), strict=True
+    ):
         data.setup("test")
         embeddings = embed_tracks(task, data.test_dataloader(), name)
         models.append(EmbeddedModel(name, path, embeddings))
@@ -95,31 +73,32 @@ def compare_models(paths: Sequence[Path], tracks: TrackChoice) -> Comparison:
     return Comparison(target_names, models)
 
 
-def _open_data(paths: Sequence[Path], tracks: TrackChoice) -> list[FolderDataModule]:
+def _open_data(models: Sequence[TrainedModel], tracks: TrackChoice) -> list[FolderDataModule]:
     """Return the datamodule for each model: that of the first, but with the model's own features."""
-    kinds, settings = zip(*map(trained_data, paths), strict=True)
+    first, (first_kind, first_settings) = models[0], models[0].data_settings()
+    same = [own for kind, own in (model.data_settings() for model in models) if kind == first_kind]
     common: dict[str, Any] = {"limit": tracks.limit, "cache": tracks.cache}
-    axes = [axis for kind, own in zip(kinds, settings, strict=True) if kind == kinds[0] for axis in own.get("axes", [])]
+    axes = [axis for own in same for axis in own.get("axes", [])]
     if axes:
         common["axes"] = list(dict.fromkeys(axes))
     opened: list[FolderDataModule] = []
-    for path, kind, own in zip(paths, kinds, settings, strict=True):
-        root = tracks.root or (own if kind == kinds[0] else settings[0])["root"]
-        hparams = read_checkpoint(path)["hyper_parameters"]
-        inputs = {name: hparams[name] for name in INPUT_HPARAMS}
-        data = restore_data(paths[0], root=root, **inputs, **common)
+    for model in models:
+        kind, own = model.data_settings()
+        root = tracks.root or (own if kind == first_kind else first_settings)["root"]
+        inputs = {name: model.hyperparameters[name] for name in INPUT_HPARAMS}
+        data = first.data(root=root, **inputs, **common)
         if not data.has_test:
             raise UserError(
-                f"{path}: trained with data.test_fraction 0, which leaves no test tracks of its data; use a model that "
-                "was trained with some held out"
+                f"{model.path}: trained with data.test_fraction 0, which leaves no test tracks of its data; use a "
+                "model that was trained with some held out"
             )
         if opened and data.root == opened[0].root and data.beat_synced != opened[0].beat_synced:
             raise UserError(
-                f"{path}: trained on {_frames(data)}, but {paths[0]} on {_frames(opened[0])}, which {data.root} cannot "
-                "both hold; compare models of one kind, or leave --data.root to the checkpoints"
+                f"{model.path}: trained on {_frames(data)}, but {first.path} on {_frames(opened[0])}, which "
+                f"{data.root} cannot both hold; compare models of one kind, or leave --data.root to the checkpoints"
             )
-        if opened and kind == kinds[0]:
-            _check_not_trained_on(path, restore_data(path, root=root, cache=tracks.cache), opened[0], paths[0])
+        if opened and kind == first_kind:
+            _check_not_trained_on(model.path, model.data(root=root, cache=tracks.cache), opened[0], first.path)
         opened.append(data)
     return opened
 

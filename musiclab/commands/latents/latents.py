@@ -9,12 +9,13 @@ from typing import Any
 from tqdm import tqdm
 
 from musiclab.commands.latents.analysis import Analysis, Settings, analyse_model, fit_settings
-from musiclab.commands.latents.comparison import TrackChoice, compare_models, output_folder
+from musiclab.commands.latents.comparison import TrackChoice, compare_models
 from musiclab.commands.latents.page import all_notes, file_names, latents_page, scores_table
 from musiclab.commands.latents.projector import write_projector
 from musiclab.errors import UserError
 from musiclab.files import write_csv, write_text
 from musiclab.inference.embeddings import Embeddings
+from musiclab.inference.trained import results_folder
 from musiclab.pages.document import Table
 
 
@@ -52,7 +53,7 @@ def latents(
     settings = fit_settings(len(comparison.models[0].embeddings.ids), perplexity, neighbours, seed)
     progress = tqdm(comparison.models, desc="PCA and t-SNE", unit="model", delay=1)
     analyses = [analyse_model(model, comparison.target_names, settings) for model in progress]
-    folder = Path(out).expanduser() if out else output_folder(paths[0], "latents")
+    folder = Path(out).expanduser() if out else results_folder(paths[0], "latents")
     _write(folder, comparison.target_names, analyses, settings)
     table = scores_table(analyses)
     notes = [*filter(None, [table.caption]), *_lines(table), *all_notes(analyses, settings)]

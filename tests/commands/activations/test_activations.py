@@ -9,7 +9,7 @@ from conftest import GENRES, make_genre_folder
 from commands.report.pages import Outline
 from musiclab.cli import main
 from musiclab.commands.activations.activations import load_track
-from musiclab.inference.restoring import restore_data, restore_task
+from musiclab.inference.trained import TrainedModel
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*does not have many workers")
 
@@ -54,14 +54,14 @@ def test_emotion_models_say_values(energy_cnn, tmp_path):
 @pytest.mark.parametrize("model", ["genre_cnn", "genre_lstm"])
 def test_a_track_is_loaded_as_a_test_loads_it(model, request):
     checkpoint = request.getfixturevalue(model)
-    data = restore_data(checkpoint)
+    data = TrainedModel(checkpoint).data()
     data.setup("test")
     (batch, *_) = data.test_dataloader()
     alone = load_track(data, batch.ids[2])
     length = int(batch.lengths[2])
     assert alone.lengths.tolist() == [length]
     torch.testing.assert_close(alone.spectrograms[0], batch.spectrograms[2, :length], rtol=0, atol=0)
-    task = restore_task(checkpoint)
+    task = TrainedModel(checkpoint).task()
     with torch.inference_mode():
         outputs = task(alone.spectrograms, alone.lengths)[0], task(batch.spectrograms, batch.lengths)[2]
     torch.testing.assert_close(*outputs, atol=1e-5, rtol=1e-5)

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from conftest import GENRES, make_emotion_folder, make_genre_folder
 
-from musiclab.commands.latents.comparison import TrackChoice, compare_models, name_models, output_folder
+from musiclab.commands.latents.comparison import TrackChoice, compare_models
 from musiclab.errors import UserError
 from musiclab.inference.embeddings import embed_tracks
-from musiclab.inference.restoring import restore_data, restore_task
+from musiclab.inference.trained import TrainedModel, name_models, results_folder
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*does not have many workers")
 
@@ -35,17 +35,17 @@ def test_names_say_as_much_of_the_path_as_it_takes():
 
 
 def test_results_go_to_the_run_folder():
-    assert output_folder(Path("run/checkpoints/best.ckpt"), "latents") == Path("run/latents")
-    assert output_folder(Path("some.ckpt"), "activations", "7") == Path("activations/7")
+    assert results_folder(Path("run/checkpoints/best.ckpt"), "latents") == Path("run/latents")
+    assert results_folder(Path("some.ckpt"), "activations", "7") == Path("activations/7")
 
 
 def test_each_model_is_given_its_own_features_of_the_same_tracks(genre_cnn, genre_lstm):
     comparison = compare_models([genre_cnn, genre_lstm], ALL)
     assert comparison.target_names == GENRES
     for path, model in zip((genre_cnn, genre_lstm), comparison.models, strict=True):
-        data = restore_data(path)
+        data = TrainedModel(path).data()
         data.setup("test")
-        expected = embed_tracks(restore_task(path), data.test_dataloader(), "own")
+        expected = embed_tracks(TrainedModel(path).task(), data.test_dataloader(), "own")
         assert model.path == path
         assert model.embeddings.ids == expected.ids == [str(number) for number in range(136, 145)]
         np.testing.assert_array_equal(model.embeddings.targets, expected.targets)
@@ -56,7 +56,7 @@ def test_each_model_is_given_its_own_features_of_the_same_tracks(genre_cnn, genr
 def test_models_of_single_axes_are_shown_all_of_them(energy_cnn, emotion_cnn, emotion_root):
     comparison = compare_models([energy_cnn, emotion_cnn], ALL)
     assert comparison.target_names == ["energy", "valence", "danceability"]
-    data = restore_data(emotion_cnn)
+    data = TrainedModel(emotion_cnn).data()
     part = data.parts.test()
     known = dict(zip(part.ids, part.targets.tolist(), strict=True))
     for model in comparison.models:
@@ -69,7 +69,7 @@ def test_a_model_of_another_kind_joins_in_on_the_tracks_of_the_first(emotion_cnn
     comparison = compare_models([emotion_cnn, genre_cnn], ALL)
     first, second = (model.embeddings for model in comparison.models)
     assert first.ids == second.ids
-    assert first.ids == sorted(restore_data(emotion_cnn).parts.test().ids, key=int)
+    assert first.ids == sorted(TrainedModel(emotion_cnn).data().parts.test().ids, key=int)
     np.testing.assert_array_equal(first.targets, second.targets)
     assert compare_models([genre_cnn, emotion_cnn], ALL).target_names == GENRES
 

@@ -8,7 +8,7 @@ from conftest import GENRES, make_genre_folder
 from musiclab.cli import main
 from musiclab.data.datamodules import GenreDataModule
 from musiclab.errors import UserError
-from musiclab.inference.restoring import restore_data, restore_task, trained_data
+from musiclab.inference.trained import TrainedModel
 from musiclab.tasks import ClassificationTask
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*does not have many workers")
@@ -36,7 +36,7 @@ def changed(checkpoint, tmp_path, change):
 
 
 def test_a_restored_task_predicts_on_restored_data_what_the_test_wrote(run, checkpoint):
-    task, data = restore_task(checkpoint), restore_data(checkpoint)
+    task, data = TrainedModel(checkpoint).task(), TrainedModel(checkpoint).data()
     assert type(task) is ClassificationTask
     assert not any(module.training for module in task.modules())
     data.setup("test")
@@ -50,22 +50,22 @@ def test_a_restored_task_predicts_on_restored_data_what_the_test_wrote(run, chec
 
 
 def test_restoring_says_nothing(checkpoint, recwarn, capfd):
-    restore_task(checkpoint)
+    TrainedModel(checkpoint).task()
     assert not recwarn.list
     assert capfd.readouterr() == ("", "")
 
 
 def test_data_have_the_settings_of_the_training_but_for_limit_and_machine(checkpoint, genre_root):
-    data = restore_data(checkpoint)
+    data = TrainedModel(checkpoint).data()
     assert type(data) is GenreDataModule
     assert (data.root, data.loading.batch_size, data.target_names) == (genre_root, 8, GENRES)
     assert data.draw.limit is None
-    assert "num_workers" not in trained_data(checkpoint)[1]
+    assert "num_workers" not in TrainedModel(checkpoint).data_settings()[1]
 
 
 def test_settings_can_be_changed_and_targets_stay_in_the_order_of_the_model(checkpoint, tmp_path):
     root = make_genre_folder(tmp_path / "other", test=2)
-    data = restore_data(checkpoint, root=root, features="chroma", limit=1)
+    data = TrainedModel(checkpoint).data(root=root, features="chroma", limit=1)
     assert (data.root, data.num_features, data.draw.limit, data.target_names) == (root, 12, 1, GENRES)
 
 
@@ -73,10 +73,10 @@ def test_a_checkpoint_of_a_task_made_in_python_says_neither_task_nor_data(checkp
     def forget(content):
         del content["hyper_parameters"]["_class_path"], content["datamodule_hyper_parameters"]["_class_path"]
 
-    path = changed(checkpoint, tmp_path, forget)
-    for restore in (restore_task, restore_data):
+    model = TrainedModel(changed(checkpoint, tmp_path, forget))
+    for restore in (model.task, model.data):
         with pytest.raises(UserError, match=r"changed\.ckpt: does not say"):
-            restore(path)
+            restore()
 
 
 def test_a_class_that_is_not_there_is_named(checkpoint, tmp_path):
@@ -84,7 +84,7 @@ def test_a_class_that_is_not_there_is_named(checkpoint, tmp_path):
         content["hyper_parameters"]["_class_path"] = "elsewhere.Task"
 
     with pytest.raises(UserError, match=r"changed\.ckpt: elsewhere\.Task cannot be made") as info:
-        restore_task(changed(checkpoint, tmp_path, rename))
+        TrainedModel(changed(checkpoint, tmp_path, rename)).task()
     assert "\n" not in str(info.value)
 
 
@@ -93,5 +93,5 @@ def test_weights_that_do_not_fit_are_refused(checkpoint, tmp_path):
         content["hyper_parameters"]["backbone"]["init_args"]["channels"] = [2, 2, 2, 2]
 
     with pytest.raises(UserError, match=r"changed\.ckpt: its weights do not fit") as info:
-        restore_task(changed(checkpoint, tmp_path, shrink))
+        TrainedModel(changed(checkpoint, tmp_path, shrink)).task()
     assert "\n" not in str(info.value)

@@ -1,0 +1,140 @@
+"""Trained models: a checkpoint, and what is made again of it for use without a trainer."""
+
+import warnings
+from argparse import ArgumentError
+from collections.abc import MutableMapping, Sequence
+from pathlib import Path
+from pydoc import locate
+from typing import Any
+
+from pytorch_lightning.cli import instantiate_module
+
+from musiclab.checkpoint import data_settings, read_checkpoint
+from musiclab.data.datamodules import FolderDataModule, SpectrogramDataModule
+from musiclab.demo import demo_folder
+from musiclab.errors import UserError
+from musiclab.tasks import SpectrogramTask
+
+FIT = "give a .ckpt file that `musiclab fit` wrote"
+
+LIGHTNING_FOLDERS = ("lightning_logs", "checkpoints")
+
+
+class TrainedModel:
+    """A checkpoint that has been read, once, and what can be made again of it.
+
+    Args:
+        path: The checkpoint.
+
+    Raises:
+        UserError: If there is no such checkpoint.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path).expanduser()
+        self.checkpoint = read_checkpoint(self.path)
+
+    @property
+    def hyperparameters(self) -> dict[str, Any]:
+        """Those of the task."""
+        return dict(self.checkpoint["hyper_parameters"])
+
+    def task(self) -> SpectrogramTask:
+        """Return the task, of its own class, with its weights, in evaluation mode.
+
+        The weights are those that a test uses: of a run that averages weights, their averages.
+
+        Raises:
+            UserError: If the checkpoint does not say what it is a checkpoint of.
+        """
+        arguments = {name: value for name, value in self.hyperparameters.items() if name != "_instantiator"}
+        if "_class_path" not in arguments:
+            raise UserError(f"{self.path}: does not say which task it is of, as a task made in Python; {FIT}")
+        task: SpectrogramTask = self._instantiate(SpectrogramTask, arguments)
+        try:
+            task.load_state_dict(self.checkpoint["state_dict"])
+        except RuntimeError as error:
+            reason = _first_line(error)
+            raise UserError(f"{self.path}: its weights do not fit its own settings ({reason}); {FIT}") from None
+        return task.eval()
+
+    def data_settings(self) -> tuple[str, dict[str, Any]]:
+        """Return class and arguments of the datamodule that it was trained with, but for the machine's.
+
+        Raises:
+            UserError: If the checkpoint names no datamodule.
+        """
+        settings = data_settings(self.checkpoint)
+        if settings is None:
+            raise UserError(f"{self.path}: does not say what data it was trained on; {FIT}")
+        return settings
+
+    def data(self, **changes: Any) -> FolderDataModule:
+        """Return the datamodule that it was trained with, its targets in the order of the model's outputs.
+
+        ``limit``, and what belongs to the machine, is not restored.
+
+        Args:
+            changes: Arguments of the datamodule to be changed.
+
+        Raises:
+            UserError: If the checkpoint names no datamodule, or it cannot be made.
+        """
+        class_path, arguments = self.data_settings()
+        arguments.pop("limit", None)
+        if "target_names" in arguments:
+            arguments["target_names"] = self.hyperparameters["target_names"]
+        arguments |= changes
+        fill_root(class_path, arguments)
+        data: FolderDataModule = self._instantiate(FolderDataModule, {**arguments, "_class_path": class_path})
+        return data
+
+    def _instantiate(self, kind: type[Any], arguments: dict[str, Any]) -> Any:
+        try:
+            with warnings.catch_warnings():
+                # No matter here: what is no plain value is not kept among the hyperparameters.
+                warnings.filterwarnings("ignore", ".*is an instance of `nn.Module` and is already saved")
+                return instantiate_module(kind, arguments)
+        except ArgumentError as error:
+            name = arguments["_class_path"]
+            raise UserError(f"{self.path}: {name} cannot be made again from it: {_first_line(error)}") from error
+
+
+def results_folder(checkpoint: Path, *names: str) -> Path:
+    """Return a folder below that of the run that a checkpoint is of."""
+    folder = checkpoint.parent
+    return (folder.parent if folder.name == "checkpoints" else folder).joinpath(*names)
+
+
+def name_models(paths: Sequence[Path], tasks: Sequence[SpectrogramTask]) -> list[str]:
+    """Return a name for each checkpoint: its backbone, and as much of its path as tells it from the others."""
+    folders = [path.absolute().parent for path in paths]
+    parts = [[part for part in folder.parts[1:] if part not in LIGHTNING_FOLDERS] for folder in folders]
+    several = len(set(folders)) < len(folders)
+    files = [f" {path.stem}" if several else "" for path in paths]
+    for depth in range(1, max(map(len, parts)) + 1):
+        names = [f"{'/'.join(part[-depth:])}{file}" for part, file in zip(parts, files, strict=True)]
+        if len(set(names)) == len(names):
+            break
+    else:  # told apart by nothing but Lightning's own folders
+        names = [str(path.absolute()) for path in paths]
+    return [f"{type(task.backbone).__name__} {name}" for task, name in zip(tasks, names, strict=True)]
+
+
+def fill_root(class_path: str, arguments: MutableMapping[str, Any]) -> bool:
+    """Have a null ``root`` among a datamodule's arguments be the demo corpus; tell whether it was null.
+
+    Args:
+        class_path: Class of the datamodule, which says which folder of the corpus it is for.
+        arguments: Those of its constructor.
+    """
+    kind = locate(class_path)
+    folder = kind.folder_name if isinstance(kind, type) and issubclass(kind, SpectrogramDataModule) else None
+    if folder is None or "root" not in arguments or arguments["root"] is not None:
+        return False
+    arguments["root"] = str(demo_folder(folder, arguments.get("beat_synced", False)))
+    return True
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0]
