@@ -6,6 +6,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from musiclab.commands.demo_data import demo_data
 from musiclab.demo import corpus as demo
 from musiclab.demo import demo_folder, genres
 from musiclab.errors import UserError
@@ -197,6 +198,6 @@ def test_the_corpus_that_stands_for_a_null_root_is_in_the_cache(tmp_path, monkey
 
 @pytest.mark.usefixtures("silent_tracks")
 def test_the_command_says_what_to_do_next(tmp_path, capsys):
-    demo.demo_data(str(tmp_path / "corpus"), **SIZES, jobs=1)
+    demo_data(str(tmp_path / "corpus"), **SIZES, jobs=1)
     root = tmp_path / "corpus" / "fma_genre_spectrograms"
     assert f"musiclab fit -c configs/genre_cnn.yaml --data.root {root}" in capsys.readouterr().out
