@@ -35,16 +35,10 @@ class ResultWriter(Callback):
         """Write what a prediction gave."""
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Forget what an earlier validation gave."""
+        """Forget what an earlier one gave."""
         self._outputs.clear()
 
-    def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Forget what an earlier test gave."""
-        self._outputs.clear()
-
-    def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Forget what an earlier prediction gave."""
-        self._outputs.clear()
+    on_test_start = on_predict_start = on_validation_start
 
     def on_validation_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, *_: Any, **__: Any
@@ -52,15 +46,7 @@ class ResultWriter(Callback):
         """Keep the rows of a batch."""
         self._outputs.append(outputs)
 
-    def on_test_batch_end(self, trainer: Trainer, pl_module: LightningModule, outputs: Any, *_: Any, **__: Any) -> None:
-        """Keep the rows of a batch."""
-        self._outputs.append(outputs)
-
-    def on_predict_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, *_: Any, **__: Any
-    ) -> None:
-        """Keep the rows of a batch."""
-        self._outputs.append(outputs)
+    on_test_batch_end = on_predict_batch_end = on_validation_batch_end
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Have the results of a test written."""

@@ -1,0 +1,65 @@
+"""Lightning's Trainer with what every run leaves, as one makes it in Python."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+from conftest import GENRES
+from pytorch_lightning import LightningModule
+from pytorch_lightning.callbacks import ModelCheckpoint
+from pytorch_lightning.loggers import TensorBoardLogger
+from tasks.genre_task import tiny_cnn
+from torch.utils.data import DataLoader
+
+import musiclab
+from musiclab.data.datamodules import GenreDataModule
+from musiclab.errors import UserError
+from musiclab.tasks import ClassificationTask
+
+QUIET = {"accelerator": "cpu", "enable_progress_bar": False, "enable_model_summary": False}
+
+
+def test_a_training_in_python_leaves_what_one_of_the_command_line_does(genre_root, tmp_path):
+    data = GenreDataModule(root=genre_root, batch_size=8)
+    task = ClassificationTask(num_features=128, target_names=GENRES, backbone=tiny_cnn)
+    best = ModelCheckpoint(filename="best", monitor=task.monitor, mode=task.monitor_mode)
+    trainer = musiclab.Trainer(default_root_dir=tmp_path, max_epochs=1, callbacks=[best, None], **QUIET)
+    trainer.fit(task, datamodule=data)
+    trainer.test(task, datamodule=data, verbose=False)
+    folder = tmp_path / "lightning_logs" / "version_0"
+    names = {path.name for path in folder.iterdir()}
+    assert {"run.json", "test_metrics.json", "predictions.csv", "confusion_matrix.png", "checkpoints"} <= names
+    record = json.loads((folder / "run.json").read_text())
+    assert (record["status"], record["command"], record["command_line"]) == ("finished", "fit", None)
+    assert record["test"]["tracks"] == 9
+
+
+def test_the_logger_is_tensorboards_below_an_absolute_root(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    trainer = musiclab.Trainer(**QUIET)
+    assert isinstance(trainer.logger, TensorBoardLogger)
+    assert trainer.logger.save_dir == str(tmp_path)
+    assert musiclab.Trainer(logger=False, **QUIET).logger is None
+
+
+def test_synchronised_batch_norms_are_refused():
+    with pytest.raises(UserError, match="count padding as music"):
+        musiclab.Trainer(sync_batchnorm=True, **QUIET)
+
+
+def test_a_module_of_another_kind_is_trained_without_result_files(tmp_path):
+    class Nothing(LightningModule):
+        def test_step(self, batch, batch_idx):
+            return {"ids": ["1"], "targets": batch, "predictions": batch[:, None]}
+
+    trainer = musiclab.Trainer(default_root_dir=tmp_path, **QUIET)
+    trainer.test(Nothing(), DataLoader([1.0, 2.0]), verbose=False)
+    assert not list(tmp_path.rglob("predictions.csv"))
+
+
+def test_importing_the_package_is_light():
+    code = "import sys, musiclab; sys.exit(bool({'torch', 'numpy', 'pytorch_lightning'} & set(sys.modules)))"
+    subprocess.run([sys.executable, "-c", code], check=True)
+    with pytest.raises(AttributeError, match="no attribute 'trainer_of_mine'"):
+        musiclab.trainer_of_mine  # noqa: B018
