@@ -217,12 +217,13 @@ class TrainingCLI(LightningCLI):
 
     def fit(self, **kwargs: Any) -> None:
         """Train; the folder of a run that fails before its first step is removed, so that numbers are not used up."""
+        folder = getattr(self.trainer.logger, "log_dir", None) if self.trainer.is_global_zero else None
+        made_here = None if folder is None or Path(folder).exists() else Path(folder)
         try:
             self.trainer.fit(**kwargs)
         except BaseException:
-            folder = getattr(self.trainer.logger, "log_dir", None)
-            if folder and self._checkpoint is None and self.trainer.is_global_zero and self.trainer.global_step == 0:
-                shutil.rmtree(folder, ignore_errors=True)
+            if made_here and self.trainer.global_step == 0:
+                shutil.rmtree(made_here, ignore_errors=True)
             raise
 
     def after_fit(self) -> None:

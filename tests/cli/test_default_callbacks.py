@@ -127,10 +127,16 @@ def test_the_folder_of_a_training_that_fails_before_its_first_step_is_removed(ge
     with pytest.raises(ZeroDivisionError):
         main(fit_args("genre_cnn.yaml", genre_root, tmp_path, *fail))
     assert list((tmp_path / "lightning_logs").iterdir()) == []
+    (run_folder(tmp_path) / "kept.txt").parent.mkdir(parents=True)
+    (run_folder(tmp_path) / "kept.txt").touch()
+    into = ["--trainer.logger=TensorBoardLogger", f"--trainer.logger.save_dir={tmp_path}", "--trainer.logger.version=0"]
+    with pytest.raises(ZeroDivisionError):
+        main(fit_args("genre_cnn.yaml", genre_root, tmp_path, *fail, *into))
+    assert (run_folder(tmp_path) / "kept.txt").exists()
     fail[1] = "--trainer.callbacks.batch=1"
     with pytest.raises(ZeroDivisionError):
         main(fit_args("genre_cnn.yaml", genre_root, tmp_path, *fail))
-    assert (run_folder(tmp_path) / "config.yaml").exists()
+    assert (run_folder(tmp_path, 1) / "config.yaml").exists()
 
 
 def test_a_wrong_option_is_one_line(genre_root, tmp_path, capfd):
