@@ -6,7 +6,7 @@ from typing import Any
 
 from musiclab.data.audio.extraction import Clip, Kind, extract_tracks
 from musiclab.data.audio.files import AudioFile, Ids, find_audio, make_id, name_tracks, read_lines
-from musiclab.data.audio.label_files import GENRE_HEADER, genre_rows, track_name, write_labels
+from musiclab.data.audio.label_files import GENRE_HEADER, genre_row, track_name, write_labels
 from musiclab.data.audio.output import Output, claimed, fit_command, output_folders, planned_tracks, report
 from musiclab.data.ids import id_order
 from musiclab.data.splitting import split_tracks
@@ -66,8 +66,8 @@ def build_genres(
         outcome = extract_tracks(planned_tracks(output), clip, jobs)
         for folder in folders.values():
             for part in PARTS:
-                chosen = {identifier: genres[identifier] for identifier in parts if parts[identifier] == part}
-                write_labels(folder, part, GENRE_HEADER, genre_rows(chosen))
+                rows = {i: genre_row(i, genres[i]) for i, own_part in parts.items() if own_part == part}
+                write_labels(folder, part, GENRE_HEADER, rows)
         report(outcome, output)
     for form, folder in folders.items():
         print(fit_command("genre_cnn.yaml", form, folder, "--data.class_map null"))
@@ -104,15 +104,8 @@ def draw_parts(genres: Mapping[str, str], test_fraction: float, seed: int) -> di
         UserError: If there are too few tracks for that.
     """
     identifiers = sorted(genres, key=id_order)
-    split = split_tracks(
-        len(identifiers),
-        [genres[identifier] for identifier in identifiers],
-        fraction=test_fraction,
-        folds=None,
-        fold=0,
-        seed=seed,
-        purpose="test",
-    )
+    classes = [genres[identifier] for identifier in identifiers]
+    split = split_tracks(len(identifiers), classes, fraction=test_fraction, seed=seed, purpose="test")
     held_out = set(split.held_out.tolist())
     return {identifier: PARTS[index in held_out] for index, identifier in enumerate(identifiers)}
 

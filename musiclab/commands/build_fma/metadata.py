@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from musiclab.data.audio.label_files import AXES
 from musiclab.data.labels import parse_number
 from musiclab.errors import UserError
 
@@ -21,8 +22,6 @@ SUBSETS: tuple[Subset, ...] = ("small", "medium", "large", "full")
 
 PARTS = {"training": "train", "validation": "validation", "test": "test"}
 """What FMA calls the parts of its split, which keeps each artist in one of them, and what we do."""
-
-AXES = ("valence", "energy", "danceability")
 
 
 class FmaTrack(NamedTuple):
