@@ -8,6 +8,7 @@ The same seed gives the same bytes, whatever the number of processes.
 import json
 import shutil
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,9 @@ import numpy as np
 from filelock import FileLock
 
 from musiclab.data.audio import features
+from musiclab.data.audio.extraction import ARRAY_ENDING
+from musiclab.data.audio.label_files import EMOTION_FOLDER, EMOTION_HEADER, GENRE_FOLDER, GENRE_HEADER
+from musiclab.data.audio.output import BEAT_SUFFIX
 from musiclab.demo.genres import draw_emotions, draw_traits
 from musiclab.demo.synth import render
 from musiclab.errors import UserError
@@ -23,9 +27,6 @@ from musiclab.files import cache_folder
 VERSION = 1
 """Part of what makes two corpora the same: raised whenever the arrays or the labels change."""
 
-GENRE_FOLDER, EMOTION_FOLDER = "fma_genre_spectrograms", "multitask_dataset"
-BEAT_SUFFIX = "_beat"
-AXES = ("valence", "energy", "danceability")
 DESCRIPTION = "corpus.json"
 
 # Tracks of each raw genre in 60. Under the lab's map 8 classes of 6 to 8 remain; the last two are dropped.
@@ -82,9 +83,10 @@ def make_corpus(
     out = Path(out).expanduser().absolute()
     sizes = {"genre_train": genre_train, "genre_test": genre_test}
     sizes |= {"emotion_train": emotion_train, "emotion_test": emotion_test}
-    _check_sizes(sizes)
-    if seed < 0:
-        raise UserError(f"seed is {seed}: it must be 0 or more")
+    for name, value in {"seed": seed, **sizes}.items():
+        least = {"seed": 0, "genre_train": len(GENRE_SHARES)}.get(name, 1)
+        if value < least:
+            raise UserError(f"{name} is {value}: the demo corpus needs at least {least}")
     description = {"corpus": "musiclab demo", "version": VERSION, "seed": seed, **sizes}
     if _is_made(out, description):
         return out
@@ -106,13 +108,6 @@ def demo_folder(name: str, beat_synced: bool = False) -> Path:
         beat_synced: Whether a column of the arrays is to be a beat.
     """
     return make_corpus(cache_folder() / f"demo-corpus-v{VERSION}") / (name + (BEAT_SUFFIX if beat_synced else ""))
-
-
-def _check_sizes(sizes: dict[str, int]) -> None:
-    for name, size in sizes.items():
-        least = len(GENRE_SHARES) if name == "genre_train" else 1
-        if size < least:
-            raise UserError(f"{name} is {size}: the demo corpus needs at least {least}")
 
 
 def _is_made(out: Path, description: dict[str, object]) -> bool:
@@ -174,28 +169,27 @@ def _apportion(size: int) -> list[str]:
 
 
 def _write_corpus(root: Path, seed: int, tracks: list[_Track], jobs: int | None) -> None:
-    from joblib import Parallel, delayed
     from tqdm import tqdm
 
     for folder in (GENRE_FOLDER, EMOTION_FOLDER):
         for form in ("", BEAT_SUFFIX):
             for split in ("train", "test"):
                 (root / (folder + form) / split).mkdir(parents=True)
-    parallel = Parallel(n_jobs=jobs or -1, return_as="generator")
-    moods = []
-    with tqdm(total=len(tracks), desc="Demo corpus", unit="track") as bar:
-        # The first track is made here: it has librosa compile and cache its inner loops. Processes that do so at
-        # once, in a new environment, can read each other's half-written code and crash.
-        for track in tracks[:1]:
-            moods.append(_write_track(root, seed, track))
-            bar.update()
-        for mood in parallel(delayed(_write_track)(root, seed, track) for track in tracks[1:]):
-            moods.append(mood)
-            bar.update()
+    moods = list(tqdm(_write_tracks(root, seed, tracks, jobs), "Demo corpus", len(tracks), unit="track"))
     for form in ("", BEAT_SUFFIX):
         for split in ("train", "test"):
             _write_genres(root / (GENRE_FOLDER + form), split, tracks)
         _write_emotions(root / (EMOTION_FOLDER + form), tracks, moods)
+
+
+def _write_tracks(root: Path, seed: int, tracks: list[_Track], jobs: int | None) -> Iterator[tuple[float, ...]]:
+    from joblib import Parallel, delayed
+
+    # The first track is made here: it has librosa compile and cache its inner loops. Processes that do so at once, in
+    # a new environment, can read each other's half-written code and crash.
+    yield from (_write_track(root, seed, track) for track in tracks[:1])
+    parallel = Parallel(n_jobs=jobs or -1, return_as="generator")
+    yield from parallel(delayed(_write_track)(root, seed, track) for track in tracks[1:])
 
 
 def _write_track(root: Path, seed: int, track: _Track) -> tuple[float, ...]:
@@ -210,7 +204,7 @@ def _write_track(root: Path, seed: int, track: _Track) -> tuple[float, ...]:
             if beat is not None and beat.shape[1] >= _MIN_COLUMNS:
                 break
     for array, form in ((full, ""), (beat, BEAT_SUFFIX)):
-        np.save(root / (track.folder + form) / track.split / f"{track.id}.fused.full.npy", array)
+        np.save(root / (track.folder + form) / track.split / f"{track.id}{ARRAY_ENDING}", array)
     return draw_emotions(traits, rng)
 
 
@@ -221,7 +215,7 @@ def _write_genres(folder: Path, split: str, tracks: list[_Track]) -> None:
         for track in tracks
         if (track.folder, track.split) == (GENRE_FOLDER, split)
     ]
-    _write_lines(folder / f"{split}_labels.txt", ["Id\tGenre", *rows])
+    _write_lines(folder / f"{split}_labels.txt", [GENRE_HEADER, *rows])
 
 
 def _write_emotions(folder: Path, tracks: list[_Track], moods: list[tuple[float, ...]]) -> None:
@@ -230,7 +224,7 @@ def _write_emotions(folder: Path, tracks: list[_Track], moods: list[tuple[float,
         for track, mood in zip(tracks, moods, strict=True)
         if (track.folder, track.split) == (EMOTION_FOLDER, "train")
     ]
-    _write_lines(folder / "train_labels.txt", [",".join(["Id", *AXES]), *rows])
+    _write_lines(folder / "train_labels.txt", [EMOTION_HEADER, *rows])
 
 
 def _write_lines(path: Path, lines: list[str]) -> None:
