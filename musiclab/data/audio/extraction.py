@@ -6,6 +6,7 @@ import os
 import sys
 import warnings
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tokenize import TokenError
@@ -172,11 +173,21 @@ def save_array(path: Path, array: Spectrogram) -> None:
     """
     buffer = io.BytesIO()  # numpy writes to files through C streams, whose errors it may miss on a full disk
     np.save(buffer, array)
+    with writing(path), replacing(path) as partial:
+        partial.write_bytes(buffer.getbuffer())
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Say of what goes wrong while a file or folder is written what can be done about it.
+
+    Raises:
+        UserError: In place of an OSError.
+    """
     try:
-        with replacing(path) as partial:
-            partial.write_bytes(buffer.getbuffer())
+        yield
     except OSError as error:
-        advice = "free some space" if error.errno == errno.ENOSPC else "mend that or name another folder"
+        advice = "free some space" if error.errno == errno.ENOSPC else "name another folder"
         raise UserError(
             f"{path}: cannot be written ({error.strerror or error}); {advice} and run the same command again: "
             "it keeps the arrays that are there"
