@@ -10,6 +10,7 @@ import shutil
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -145,13 +146,11 @@ def _make(out: Path, description: dict[str, object], seed: int, tracks: list[_Tr
 def _plan(seed: int, sizes: dict[str, int]) -> list[_Track]:
     """Decide on genre and id of every track."""
     rng = np.random.default_rng(seed)
-    genres = {split: rng.permutation(_apportion(sizes[f"genre_{split}"])) for split in ("train", "test")}
-    moods = {split: rng.permutation(_apportion(sizes[f"emotion_{split}"])) for split in ("train", "test")}
     places = [
         (str(genre), folder, split)
-        for folder, splits in ((GENRE_FOLDER, genres), (EMOTION_FOLDER, moods))
-        for split, names in splits.items()
-        for genre in names
+        for folder, kind in ((GENRE_FOLDER, "genre"), (EMOTION_FOLDER, "emotion"))
+        for split in ("train", "test")
+        for genre in rng.permutation(_apportion(sizes[f"{kind}_{split}"]))
     ]
     ids = rng.choice(np.arange(1000, 1000 + 100 * len(places)), len(places), replace=False)
     return [_Track(index, int(ids[index]), *place) for index, place in enumerate(places)]
@@ -171,10 +170,8 @@ def _apportion(size: int) -> list[str]:
 def _write_corpus(root: Path, seed: int, tracks: list[_Track], jobs: int | None) -> None:
     from tqdm import tqdm
 
-    for folder in (GENRE_FOLDER, EMOTION_FOLDER):
-        for form in ("", BEAT_SUFFIX):
-            for split in ("train", "test"):
-                (root / (folder + form) / split).mkdir(parents=True)
+    for folder, form, split in product((GENRE_FOLDER, EMOTION_FOLDER), ("", BEAT_SUFFIX), ("train", "test")):
+        (root / (folder + form) / split).mkdir(parents=True)
     moods = list(tqdm(_write_tracks(root, seed, tracks, jobs), "Demo corpus", len(tracks), unit="track"))
     for form in ("", BEAT_SUFFIX):
         for split in ("train", "test"):
