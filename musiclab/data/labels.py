@@ -139,19 +139,18 @@ def parse_emotions(table: LabelTable, path: Path, axes: Sequence[str] | None = N
     return EmotionLabels([identifier for identifier, _ in table.rows], chosen, values), problems
 
 
-def read_genre_labels(path: str | Path) -> GenreLabels:
+def read_genre_labels(path: Path) -> GenreLabels:
     """Read a genre label file.
 
     Raises:
         UserError: Naming the file and the first problem, and how many more there are.
     """
-    path = Path(path)
     labels, problems = parse_genres(read_table(path), path)
     raise_first(problems)
     return labels
 
 
-def read_emotion_labels(path: str | Path, axes: Sequence[str] | None = None) -> EmotionLabels:
+def read_emotion_labels(path: Path, axes: Sequence[str] | None = None) -> EmotionLabels:
     """Read an emotion label file; columns are found by name.
 
     Args:
@@ -161,7 +160,6 @@ def read_emotion_labels(path: str | Path, axes: Sequence[str] | None = None) -> 
     Raises:
         UserError: Naming the file and the first problem, and how many more there are.
     """
-    path = Path(path)
     labels, problems = parse_emotions(read_table(path), path, axes)
     raise_first(problems)
     return labels

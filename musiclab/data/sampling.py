@@ -51,15 +51,13 @@ class TrainingBatches(Sampler[list[int]]):
         joint = self.batch_size * self.world_size
         tracks = tracks[: share * self.world_size]
         if self.by_length and share:
-            tracks = np.concatenate([self._sort(chunk) for chunk in _split(tracks, joint * CHUNK_BATCHES)])
+            chunks = _split(tracks, joint * CHUNK_BATCHES)
+            tracks = np.concatenate([chunk[np.argsort(self.lengths[chunk], kind="stable")] for chunk in chunks])
         batches = _split(tracks, joint)
         if self.by_length:
             generator.shuffle(batches)
         for batch in batches:
             yield batch[self.rank :: self.world_size].tolist()
-
-    def _sort(self, tracks: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        return tracks[np.argsort(self.lengths[tracks], kind="stable")]
 
 
 def _split(tracks: npt.NDArray[np.int64], size: int) -> list[npt.NDArray[np.int64]]:
