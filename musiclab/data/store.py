@@ -205,9 +205,8 @@ def _build(source: Path, files: dict[str, Path], dtype: np.dtype[Any], folder: P
         index = {"ids": list(files), "lengths": lengths, "rows": rows, "dtype": dtype.name}
         (partial / "index.json").write_text(json.dumps(index))
         partial.rename(folder)
-    except BaseException:
+    finally:
         shutil.rmtree(partial, ignore_errors=True)
-        raise
 
 
 def _pack(source: Path, files: dict[str, Path], dtype: np.dtype[Any], folder: Path) -> tuple[list[int], int]:
