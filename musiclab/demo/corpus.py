@@ -23,7 +23,7 @@ from musiclab.data.audio.output import BEAT_SUFFIX
 from musiclab.demo.genres import draw_emotions, draw_traits
 from musiclab.demo.synth import render
 from musiclab.errors import UserError
-from musiclab.files import cache_folder
+from musiclab.files import cache_folder, write_text
 
 VERSION = 1
 """Part of what makes two corpora the same: raised whenever the arrays or the labels change."""
@@ -212,7 +212,7 @@ def _write_genres(folder: Path, split: str, tracks: list[_Track]) -> None:
         for track in tracks
         if (track.folder, track.split) == (GENRE_FOLDER, split)
     ]
-    _write_lines(folder / f"{split}_labels.txt", [GENRE_HEADER, *rows])
+    write_text(folder / f"{split}_labels.txt", "\n".join([GENRE_HEADER, *rows, ""]))
 
 
 def _write_emotions(folder: Path, tracks: list[_Track], moods: list[tuple[float, ...]]) -> None:
@@ -221,8 +221,4 @@ def _write_emotions(folder: Path, tracks: list[_Track], moods: list[tuple[float,
         for track, mood in zip(tracks, moods, strict=True)
         if (track.folder, track.split) == (EMOTION_FOLDER, "train")
     ]
-    _write_lines(folder / "train_labels.txt", [EMOTION_HEADER, *rows])
-
-
-def _write_lines(path: Path, lines: list[str]) -> None:
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_text(folder / "train_labels.txt", "\n".join([EMOTION_HEADER, *rows, ""]))
