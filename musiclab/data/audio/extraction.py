@@ -26,8 +26,6 @@ Kind = Literal["full", "beat", "both"]
 ARRAY_ENDING = ".fused.full.npy"
 """How array files are called after their id, those of beat-synchronised tracks too: the lab's habit."""
 
-NUM_ROWS = NUM_MELS + NUM_CHROMA
-
 
 @dataclass(frozen=True)
 class Clip:
@@ -93,20 +91,19 @@ def extract_tracks(tracks: Sequence[Track], clip: Clip, jobs: int | None = None)
     pending = [track for track in tracks if _missing(track)]
     failures: list[Failure] = []
     made = 0
-    with tqdm(total=len(pending), desc="Extracting", unit="track", disable=not pending) as bar:
-        try:
-            for failure in _run(pending, clip, jobs):
-                if failure is None:
-                    made += 1
-                else:
-                    failures.append(failure)
-                    bar.write(f"{failure.path}: {failure.reason}", file=sys.stderr)
-                bar.update()
-        except TerminatedWorkerError:
-            raise UserError(
-                f"a process was killed after {made + len(failures)} tracks, perhaps for want of memory; run the same "
-                "command again with fewer --jobs or smaller --seconds: it goes on from here"
-            ) from None
+    bar = tqdm(_run(pending, clip, jobs), "Extracting", len(pending), unit="track", disable=not pending)
+    try:
+        for failure in bar:
+            if failure is None:
+                made += 1
+            else:
+                failures.append(failure)
+                bar.write(f"{failure.path}: {failure.reason}", file=sys.stderr)
+    except TerminatedWorkerError:
+        raise UserError(
+            f"a process was killed after {made + len(failures)} tracks, perhaps for want of memory; run the same "
+            "command again with fewer --jobs or smaller --seconds: it goes on from here"
+        ) from None
     return Outcome(made, len(tracks) - len(pending), failures)
 
 
@@ -159,7 +156,7 @@ def is_whole(path: Path) -> bool:
     return (
         array.dtype == np.float32
         and array.ndim == 2
-        and array.shape[0] == NUM_ROWS
+        and array.shape[0] == NUM_MELS + NUM_CHROMA
         and array.shape[1] > 0
         and path.stat().st_size == array.offset + array.nbytes
     )
