@@ -53,7 +53,9 @@ def build_genres(
     """
     clip = Clip(offset, seconds)
     folders = output_folders(out, kind)
-    files = name_tracks(find_tree(tree), ids)
+    if not Path(tree).expanduser().is_dir():
+        raise UserError(f"{tree}: no such folder; give one that has a folder of audio files for each genre")
+    files = name_tracks(find_audio([tree]), ids)
     genres = {identifier: genre_of(file, tree) for identifier, file in files.items()}
     if train_list is None and test_list is None:
         parts = draw_parts(genres, test_fraction, seed)
@@ -73,17 +75,6 @@ def build_genres(
         print(fit_command("genre_cnn.yaml", form, folder, "--data.class_map null"))
     if outcome.failures:
         raise SystemExit(1)
-
-
-def find_tree(tree: str) -> list[AudioFile]:
-    """Return the audio files of a labelled tree; each one's name begins with its genre's folder.
-
-    Raises:
-        UserError: If the tree does not exist, cannot be read or holds no audio.
-    """
-    if not Path(tree).expanduser().is_dir():
-        raise UserError(f"{tree}: no such folder; give one that has a folder of audio files for each genre")
-    return find_audio([tree])
 
 
 def genre_of(file: AudioFile, tree: str) -> str:
