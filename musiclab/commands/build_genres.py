@@ -6,7 +6,7 @@ from typing import Any
 
 from musiclab.data.audio.extraction import Clip, Kind, extract_tracks
 from musiclab.data.audio.files import AudioFile, Ids, find_audio, make_id, name_tracks, read_lines
-from musiclab.data.audio.label_files import GENRE_HEADER, genre_rows, track_name, write_labels
+from musiclab.data.audio.label_files import GENRE_HEADER, genre_row, track_name, write_labels
 from musiclab.data.audio.output import Output, claimed, fit_command, output_folders, planned_tracks, report
 from musiclab.data.ids import id_order
 from musiclab.data.splitting import split_tracks
@@ -53,7 +53,9 @@ def build_genres(
     """
     clip = Clip(offset, seconds)
     folders = output_folders(out, kind)
-    files = name_tracks(find_tree(tree), ids)
+    if not Path(tree).expanduser().is_dir():
+        raise UserError(f"{tree}: no such folder; give one that has a folder of audio files for each genre")
+    files = name_tracks(find_audio([tree]), ids)
     genres = {identifier: genre_of(file, tree) for identifier, file in files.items()}
     if train_list is None and test_list is None:
         parts = draw_parts(genres, test_fraction, seed)
@@ -66,24 +68,13 @@ def build_genres(
         outcome = extract_tracks(planned_tracks(output), clip, jobs)
         for folder in folders.values():
             for part in PARTS:
-                chosen = {identifier: genres[identifier] for identifier in parts if parts[identifier] == part}
-                write_labels(folder, part, GENRE_HEADER, genre_rows(chosen))
+                rows = {i: genre_row(i, genres[i]) for i, own_part in parts.items() if own_part == part}
+                write_labels(folder, part, GENRE_HEADER, rows)
         report(outcome, output)
     for form, folder in folders.items():
         print(fit_command("genre_cnn.yaml", form, folder, "--data.class_map null"))
     if outcome.failures:
         raise SystemExit(1)
-
-
-def find_tree(tree: str) -> list[AudioFile]:
-    """Return the audio files of a labelled tree; each one's name begins with its genre's folder.
-
-    Raises:
-        UserError: If the tree does not exist, cannot be read or holds no audio.
-    """
-    if not Path(tree).expanduser().is_dir():
-        raise UserError(f"{tree}: no such folder; give one that has a folder of audio files for each genre")
-    return find_audio([tree])
 
 
 def genre_of(file: AudioFile, tree: str) -> str:
@@ -104,15 +95,8 @@ def draw_parts(genres: Mapping[str, str], test_fraction: float, seed: int) -> di
         UserError: If there are too few tracks for that.
     """
     identifiers = sorted(genres, key=id_order)
-    split = split_tracks(
-        len(identifiers),
-        [genres[identifier] for identifier in identifiers],
-        fraction=test_fraction,
-        folds=None,
-        fold=0,
-        seed=seed,
-        purpose="test",
-    )
+    classes = [genres[identifier] for identifier in identifiers]
+    split = split_tracks(len(identifiers), classes, fraction=test_fraction, seed=seed, purpose="test")
     held_out = set(split.held_out.tolist())
     return {identifier: PARTS[index in held_out] for index, identifier in enumerate(identifiers)}
 

@@ -1,7 +1,7 @@
 """``musiclab check``: everything that is wrong with a data set folder, listed at once."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -82,8 +82,8 @@ def _describe_arrays(folder: str, sound: list[ArrayFile], ranges: Mapping[Path, 
     rows = ", ".join(str(number) for number in sorted({array.header.rows for array in sound}))
     line += f", {rows} rows, {frames.min()} to {frames.max()} frames (median {np.median(frames):.0f}), {dtypes}"
     for index, name in enumerate(("dB", "chroma")):
-        found = [ranges[array.path][index] for array in sound if len(ranges[array.path]) > index]
-        line += f", {name} {_range(found)}" if found else ""
+        found = np.array([ranges[array.path][index] for array in sound if len(ranges[array.path]) > index])
+        line += f", {name} {found.min():g}..{found.max():g}" if found.size else ""
     return line
 
 
@@ -96,8 +96,3 @@ def _describe_labels(part: str, labels: Labels) -> list[str]:
         return [f"{prefix}{len(counts)} genres: " + ", ".join(f"{genre} {counts[genre]}" for genre in sorted(counts))]
     columns = zip(labels.axes, np.array(labels.values).T, strict=True)
     return [prefix + ", ".join(f"{axis} {values.min():g}..{values.max():g}" for axis, values in columns)]
-
-
-def _range(ranges: Iterable[Range]) -> str:
-    low, high = np.array(list(ranges)).T
-    return f"{low.min():g}..{high.max():g}"

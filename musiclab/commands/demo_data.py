@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from musiclab.demo.corpus import BEAT_SUFFIX, EMOTION_FOLDER, GENRE_FOLDER, make_corpus
+from musiclab.data.audio.label_files import EMOTION_FOLDER, GENRE_FOLDER
+from musiclab.data.audio.output import BEAT_SUFFIX
+from musiclab.demo.corpus import make_corpus
 
 
 def demo_data(out: str, **kwargs: Any) -> None:

@@ -26,13 +26,14 @@ def scan_arrays(folder: Path) -> tuple[dict[str, Path], list[str]]:
     if not folder.is_dir():
         return {}, [f"{folder}: no such folder; a data set has train/ and test/ beside its label files"]
     try:
-        files = sorted(path for path in folder.iterdir() if path.name.endswith(ARRAY_SUFFIXES))
+        paths = sorted(folder.iterdir())
     except OSError as error:
         return {}, [f"{folder}: cannot be read ({error.strerror or error})"]
     found: dict[str, Path] = {}
     problems: list[str] = []
-    for path in files:
-        if path.name.startswith("."):  # what a system keeps beside its files, as ._1043.npy on a Mac
+    for path in paths:
+        # Hidden is what a system keeps beside its files, as ._1043.npy on a Mac.
+        if path.name.startswith(".") or not path.name.endswith(ARRAY_SUFFIXES):
             continue
         try:
             identifier = track_id(path.name)
@@ -109,11 +110,9 @@ def _explained(path: Path) -> Iterator[None]:
         yield
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
-    except (EOFError, gzip.BadGzipFile, zlib.error, TokenError):  # the last for a damaged header
-        raise UserError(f"{path}: truncated or not an array file; copy or extract it again") from None
     except MemoryError:
         raise UserError(f"{path}: larger than the memory, or its header is damaged; copy or extract it again") from None
-    except ValueError as error:
+    except (ValueError, EOFError, gzip.BadGzipFile, zlib.error, TokenError) as error:  # the last for a damaged header
         if "pickle" in str(error).lower() or "object arrays" in str(error).lower():
             raise UserError(f"{path}: holds pickled objects, which are never loaded; save a plain array") from None
         raise UserError(f"{path}: truncated or not an array file; copy or extract it again") from None
@@ -126,10 +125,9 @@ def _check_form(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Non
         raise UserError(f"{path}: an array of shape {shape}; expected (rows, time)")
     if not np.issubdtype(dtype, np.floating):
         raise UserError(f"{path}: an array of {dtype}; expected floats (dB and chroma)")
-    rows, frames = shape
-    if rows not in ROW_COUNTS:
-        raise UserError(f"{path}: {rows} rows; expected 128 (mel) or 140 (mel and chroma), as (rows, time)")
-    if frames < 1:
+    if shape[0] not in ROW_COUNTS:
+        raise UserError(f"{path}: {shape[0]} rows; expected 128 (mel) or 140 (mel and chroma), as (rows, time)")
+    if not shape[1]:
         raise UserError(f"{path}: no frames; remove the track or extract it again")
 
 

@@ -9,36 +9,20 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import MappingProxyType
 from typing import NamedTuple
 
 from musiclab.data.ids import track_id
 from musiclab.errors import UserError, raise_first
 
-LAB_CLASS_MAP: Mapping[str, str | None] = MappingProxyType(
-    {
-        "Rock": "Rock",
-        "Psych-Rock": "Rock",
-        "Post-Rock": "Rock",
-        "Folk": "Folk",
-        "Psych-Folk": "Folk",
-        "Metal": "Metal",
-        "Punk": "Metal",
-        "Electronic": "Electronic",
-        "Chiptune": "Electronic",
-        "Trip-Hop": "Trip-Hop",
-        "Pop": "Pop",
-        "Hip-Hop": "Hip-Hop",
-        "Classical": "Classical",
-        "Blues": "Blues",
-        "Jazz": "Jazz",
-        "Indie-Rock": None,
-        "Post-Punk": None,
-        "Soundtrack": None,
-        "International": None,
-        "Old-Time": None,
-    }
-)
+LAB_CLASS_MAP: Mapping[str, str | None] = {
+    "Rock": "Rock", "Psych-Rock": "Rock", "Post-Rock": "Rock",
+    "Folk": "Folk", "Psych-Folk": "Folk",
+    "Metal": "Metal", "Punk": "Metal",
+    "Electronic": "Electronic", "Chiptune": "Electronic",
+    "Trip-Hop": "Trip-Hop", "Pop": "Pop", "Hip-Hop": "Hip-Hop",
+    "Classical": "Classical", "Blues": "Blues", "Jazz": "Jazz",
+    "Indie-Rock": None, "Post-Punk": None, "Soundtrack": None, "International": None, "Old-Time": None,
+}  # fmt: skip
 """The lab's 20 genres merged into 10; tracks of a genre mapped to None are dropped."""
 
 
@@ -118,10 +102,8 @@ def is_emotion(table: LabelTable) -> bool:
 def parse_genres(table: LabelTable, path: Path) -> tuple[GenreLabels, list[str]]:
     """Return the genre of each track of ``table`` and what is wrong, the table's own problems included."""
     problems = list(table.problems)
-    if not table.columns:
-        return GenreLabels([], []), problems
-    if table.columns[0] != "Id" or "Genre" not in table.columns:
-        return GenreLabels([], []), [*problems, _header_problem(path, table.columns, "Id<TAB>Genre")]
+    if table.columns[:1] != ["Id"] or "Genre" not in table.columns:
+        return GenreLabels([], []), problems + _header_problems(path, table.columns, "Id<TAB>Genre")
     column = table.columns.index("Genre")
     ids = [identifier for identifier, _ in table.rows]
     genres = [fields[column] for _, fields in table.rows]
@@ -136,14 +118,9 @@ def parse_genres(table: LabelTable, path: Path) -> tuple[GenreLabels, list[str]]
 def parse_emotions(table: LabelTable, path: Path, axes: Sequence[str] | None = None) -> tuple[EmotionLabels, list[str]]:
     """Return the values of each track on ``axes`` (all columns if None) and what is wrong."""
     problems = list(table.problems)
-    if not table.columns:
-        return EmotionLabels([], [], []), problems
     available = table.columns[1:]
-    if table.columns[0] != "Id" or not available or "Genre" in available:
-        return EmotionLabels([], [], []), [
-            *problems,
-            _header_problem(path, table.columns, "Id,valence,energy,..."),
-        ]
+    if table.columns[:1] != ["Id"] or not available or "Genre" in available:
+        return EmotionLabels([], [], []), problems + _header_problems(path, table.columns, "Id,valence,energy,...")
     chosen = list(axes) if axes is not None else available
     missing = [axis for axis in chosen if axis not in available]
     if missing:
@@ -152,7 +129,7 @@ def parse_emotions(table: LabelTable, path: Path, axes: Sequence[str] | None = N
     columns = [table.columns.index(axis) for axis in chosen]
     values = []
     for identifier, fields in table.rows:
-        row = [_number(fields[column]) for column in columns]
+        row = [parse_number(fields[column]) for column in columns]
         problems += [
             f"{path}: track {identifier}: {axis} is {fields[column]!r}, not a finite number"
             for axis, column, value in zip(chosen, columns, row, strict=True)
@@ -162,19 +139,18 @@ def parse_emotions(table: LabelTable, path: Path, axes: Sequence[str] | None = N
     return EmotionLabels([identifier for identifier, _ in table.rows], chosen, values), problems
 
 
-def read_genre_labels(path: str | Path) -> GenreLabels:
+def read_genre_labels(path: Path) -> GenreLabels:
     """Read a genre label file.
 
     Raises:
         UserError: Naming the file and the first problem, and how many more there are.
     """
-    path = Path(path)
     labels, problems = parse_genres(read_table(path), path)
     raise_first(problems)
     return labels
 
 
-def read_emotion_labels(path: str | Path, axes: Sequence[str] | None = None) -> EmotionLabels:
+def read_emotion_labels(path: Path, axes: Sequence[str] | None = None) -> EmotionLabels:
     """Read an emotion label file; columns are found by name.
 
     Args:
@@ -184,7 +160,6 @@ def read_emotion_labels(path: str | Path, axes: Sequence[str] | None = None) -> 
     Raises:
         UserError: Naming the file and the first problem, and how many more there are.
     """
-    path = Path(path)
     labels, problems = parse_emotions(read_table(path), path, axes)
     raise_first(problems)
     return labels
@@ -217,8 +192,14 @@ def describe_merge(labels: GenreLabels, class_map: Mapping[str, str | None] | No
     return "; ".join(parts) or None
 
 
-def _header_problem(path: Path, columns: list[str], expected: str) -> str:
-    return f"{path}: the header is {' | '.join(columns)!r}; expected {expected!r}"
+def parse_number(text: str) -> float:
+    """Return the number that a text stands for, NaN if it is none."""
+    return float(text) if _is_number(text) else math.nan
+
+
+def _header_problems(path: Path, columns: list[str], expected: str) -> list[str]:
+    """Say what was expected; a file without any columns could not be read, which has been said already."""
+    return [f"{path}: the header is {' | '.join(columns)!r}; expected {expected!r}"] if columns else []
 
 
 def _is_number(text: str) -> bool:
@@ -227,7 +208,3 @@ def _is_number(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _number(text: str) -> float:
-    return float(text) if _is_number(text) else math.nan

@@ -55,10 +55,6 @@ class Draw(NamedTuple):
     limit: int | None
     seed: int
 
-    def limited(self, part: Part) -> Part:
-        """Return at most ``limit`` tracks of a part."""
-        return part.limit(self.limit, self.seed)
-
     def limited_both(self, train: Part, validation: Part) -> tuple[Part, Part]:
         """Return at most ``limit`` tracks of two parts together, in the proportion of their sizes, and some of each.
 
@@ -133,7 +129,8 @@ class Parts:
             rank_zero_info(f"Validation: the {len(given.ids)} tracks of {path}, instead of val_fraction")
             return self.draw.limited_both(part, given)
         folds = None if self._draws_test() else self.draw.folds
-        return self.draw.hold_out(self.draw.limited(part), self.draw.val_fraction, folds, "val")
+        limited = part.limit(self.draw.limit, self.draw.seed)
+        return self.draw.hold_out(limited, self.draw.val_fraction, folds, "val")
 
     def test(self) -> Part:
         """Return the labelled tracks to test on, all of them: those given, else those held out."""

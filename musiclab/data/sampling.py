@@ -1,6 +1,7 @@
 """Which tracks make up which batch."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import KW_ONLY, dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +11,7 @@ CHUNK_BATCHES = 32
 """Batches that are drawn together and sorted by length when tracks of similar length are batched."""
 
 
+@dataclass(eq=False)
 class TrainingBatches(Sampler[list[int]]):
     """Batches of one training epoch, drawn from the seed and the epoch alone.
 
@@ -28,26 +30,15 @@ class TrainingBatches(Sampler[list[int]]):
             of tracks is no multiple, an epoch leaves out up to ``world_size - 1`` tracks, others each time.
     """
 
-    def __init__(
-        self,
-        lengths: npt.NDArray[np.int64],
-        batch_size: int,
-        *,
-        shuffle: bool = True,
-        by_length: bool = False,
-        seed: int = 0,
-        epoch: Callable[[], int] = lambda: 0,
-        rank: int = 0,
-        world_size: int = 1,
-    ) -> None:
-        self.lengths = lengths
-        self.batch_size = batch_size
-        self.shuffle = shuffle
-        self.by_length = by_length
-        self.seed = seed
-        self.epoch = epoch
-        self.rank = rank
-        self.world_size = world_size
+    lengths: npt.NDArray[np.int64]
+    batch_size: int
+    _: KW_ONLY
+    shuffle: bool = True
+    by_length: bool = False
+    seed: int = 0
+    epoch: Callable[[], int] = lambda: 0
+    rank: int = 0
+    world_size: int = 1
 
     def __len__(self) -> int:
         return -(-(len(self.lengths) // self.world_size) // self.batch_size)
@@ -60,15 +51,13 @@ class TrainingBatches(Sampler[list[int]]):
         joint = self.batch_size * self.world_size
         tracks = tracks[: share * self.world_size]
         if self.by_length and share:
-            tracks = np.concatenate([self._sort(chunk) for chunk in _split(tracks, joint * CHUNK_BATCHES)])
+            chunks = _split(tracks, joint * CHUNK_BATCHES)
+            tracks = np.concatenate([chunk[np.argsort(self.lengths[chunk], kind="stable")] for chunk in chunks])
         batches = _split(tracks, joint)
         if self.by_length:
             generator.shuffle(batches)
         for batch in batches:
             yield batch[self.rank :: self.world_size].tolist()
-
-    def _sort(self, tracks: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        return tracks[np.argsort(self.lengths[tracks], kind="stable")]
 
 
 def _split(tracks: npt.NDArray[np.int64], size: int) -> list[npt.NDArray[np.int64]]:

@@ -23,8 +23,8 @@ def split_tracks(
     classes: Sequence[str] | None,
     *,
     fraction: float,
-    folds: int | None,
-    fold: int,
+    folds: int | None = None,
+    fold: int = 0,
     seed: int,
     purpose: str = "val",
 ) -> Split:

@@ -31,7 +31,7 @@ import numpy.typing as npt
 from filelock import FileLock
 from tqdm import tqdm
 
-from musiclab.data.arrays import find_arrays, read_array
+from musiclab.data.arrays import find_arrays, read_array, read_header
 from musiclab.errors import UserError
 from musiclab.files import cache_folder
 
@@ -205,23 +205,20 @@ def _build(source: Path, files: dict[str, Path], dtype: np.dtype[Any], folder: P
         index = {"ids": list(files), "lengths": lengths, "rows": rows, "dtype": dtype.name}
         (partial / "index.json").write_text(json.dumps(index))
         partial.rename(folder)
-    except BaseException:
+    finally:
         shutil.rmtree(partial, ignore_errors=True)
-        raise
 
 
 def _pack(source: Path, files: dict[str, Path], dtype: np.dtype[Any], folder: Path) -> tuple[list[int], int]:
     """Write the frames and the moments of all ``files`` as they are read; return their lengths and number of rows."""
     lengths: list[int] = []
-    rows = 0
+    rows = read_header(next(iter(files.values()))).rows
     with (folder / "frames.bin").open("wb") as frames_stream, (folder / "moments.npy").open("wb") as moments_stream:
+        header = {"descr": "<f8", "fortran_order": False, "shape": (len(files), 2, rows)}
+        np.lib.format.write_array_header_1_0(moments_stream, header)
         title = f"Packing {source.parent.name}/{source.name}"
         for path in tqdm(files.values(), desc=title, unit="track", delay=1):
             array = read_array(path)
-            if not rows:
-                rows = array.shape[0]
-                header = {"descr": "<f8", "fortran_order": False, "shape": (len(files), 2, rows)}
-                np.lib.format.write_array_header_1_0(moments_stream, header)
             if array.shape[0] != rows:
                 raise UserError(
                     f"{path}: {array.shape[0]} rows where the other files of the folder have {rows}; "

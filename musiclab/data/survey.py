@@ -81,8 +81,8 @@ class Survey:
 
     def find(self, identifier: str) -> tuple[str, ArrayFile] | None:
         """Return the folder and the array of a track, train first; None if there is none."""
-        found = [(name, arrays[identifier]) for name, arrays in self.arrays.items() if identifier in arrays]
-        return found[0] if found else None
+        found = ((name, arrays[identifier]) for name, arrays in self.arrays.items() if identifier in arrays)
+        return next(found, None)
 
     def all_problems(self) -> list[str]:
         """Return what is wrong, of all kinds."""

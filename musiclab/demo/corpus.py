@@ -8,24 +8,26 @@ The same seed gives the same bytes, whatever the number of processes.
 import json
 import shutil
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 from filelock import FileLock
 
 from musiclab.data.audio import features
+from musiclab.data.audio.extraction import ARRAY_ENDING
+from musiclab.data.audio.label_files import EMOTION_FOLDER, EMOTION_HEADER, GENRE_FOLDER, GENRE_HEADER
+from musiclab.data.audio.output import BEAT_SUFFIX
 from musiclab.demo.genres import draw_emotions, draw_traits
 from musiclab.demo.synth import render
 from musiclab.errors import UserError
-from musiclab.files import cache_folder
+from musiclab.files import cache_folder, write_text
 
 VERSION = 1
 """Part of what makes two corpora the same: raised whenever the arrays or the labels change."""
 
-GENRE_FOLDER, EMOTION_FOLDER = "fma_genre_spectrograms", "multitask_dataset"
-BEAT_SUFFIX = "_beat"
-AXES = ("valence", "energy", "danceability")
 DESCRIPTION = "corpus.json"
 
 # Tracks of each raw genre in 60. Under the lab's map 8 classes of 6 to 8 remain; the last two are dropped.
@@ -82,9 +84,10 @@ def make_corpus(
     out = Path(out).expanduser().absolute()
     sizes = {"genre_train": genre_train, "genre_test": genre_test}
     sizes |= {"emotion_train": emotion_train, "emotion_test": emotion_test}
-    _check_sizes(sizes)
-    if seed < 0:
-        raise UserError(f"seed is {seed}: it must be 0 or more")
+    for name, value in {"seed": seed, **sizes}.items():
+        least = {"seed": 0, "genre_train": len(GENRE_SHARES)}.get(name, 1)
+        if value < least:
+            raise UserError(f"{name} is {value}: the demo corpus needs at least {least}")
     description = {"corpus": "musiclab demo", "version": VERSION, "seed": seed, **sizes}
     if _is_made(out, description):
         return out
@@ -106,13 +109,6 @@ def demo_folder(name: str, beat_synced: bool = False) -> Path:
         beat_synced: Whether a column of the arrays is to be a beat.
     """
     return make_corpus(cache_folder() / f"demo-corpus-v{VERSION}") / (name + (BEAT_SUFFIX if beat_synced else ""))
-
-
-def _check_sizes(sizes: dict[str, int]) -> None:
-    for name, size in sizes.items():
-        least = len(GENRE_SHARES) if name == "genre_train" else 1
-        if size < least:
-            raise UserError(f"{name} is {size}: the demo corpus needs at least {least}")
 
 
 def _is_made(out: Path, description: dict[str, object]) -> bool:
@@ -150,13 +146,11 @@ def _make(out: Path, description: dict[str, object], seed: int, tracks: list[_Tr
 def _plan(seed: int, sizes: dict[str, int]) -> list[_Track]:
     """Decide on genre and id of every track."""
     rng = np.random.default_rng(seed)
-    genres = {split: rng.permutation(_apportion(sizes[f"genre_{split}"])) for split in ("train", "test")}
-    moods = {split: rng.permutation(_apportion(sizes[f"emotion_{split}"])) for split in ("train", "test")}
     places = [
         (str(genre), folder, split)
-        for folder, splits in ((GENRE_FOLDER, genres), (EMOTION_FOLDER, moods))
-        for split, names in splits.items()
-        for genre in names
+        for folder, kind in ((GENRE_FOLDER, "genre"), (EMOTION_FOLDER, "emotion"))
+        for split in ("train", "test")
+        for genre in rng.permutation(_apportion(sizes[f"{kind}_{split}"]))
     ]
     ids = rng.choice(np.arange(1000, 1000 + 100 * len(places)), len(places), replace=False)
     return [_Track(index, int(ids[index]), *place) for index, place in enumerate(places)]
@@ -174,28 +168,25 @@ def _apportion(size: int) -> list[str]:
 
 
 def _write_corpus(root: Path, seed: int, tracks: list[_Track], jobs: int | None) -> None:
-    from joblib import Parallel, delayed
     from tqdm import tqdm
 
-    for folder in (GENRE_FOLDER, EMOTION_FOLDER):
-        for form in ("", BEAT_SUFFIX):
-            for split in ("train", "test"):
-                (root / (folder + form) / split).mkdir(parents=True)
-    parallel = Parallel(n_jobs=jobs or -1, return_as="generator")
-    moods = []
-    with tqdm(total=len(tracks), desc="Demo corpus", unit="track") as bar:
-        # The first track is made here: it has librosa compile and cache its inner loops. Processes that do so at
-        # once, in a new environment, can read each other's half-written code and crash.
-        for track in tracks[:1]:
-            moods.append(_write_track(root, seed, track))
-            bar.update()
-        for mood in parallel(delayed(_write_track)(root, seed, track) for track in tracks[1:]):
-            moods.append(mood)
-            bar.update()
+    for folder, form, split in product((GENRE_FOLDER, EMOTION_FOLDER), ("", BEAT_SUFFIX), ("train", "test")):
+        (root / (folder + form) / split).mkdir(parents=True)
+    moods = list(tqdm(_write_tracks(root, seed, tracks, jobs), "Demo corpus", len(tracks), unit="track"))
     for form in ("", BEAT_SUFFIX):
         for split in ("train", "test"):
             _write_genres(root / (GENRE_FOLDER + form), split, tracks)
         _write_emotions(root / (EMOTION_FOLDER + form), tracks, moods)
+
+
+def _write_tracks(root: Path, seed: int, tracks: list[_Track], jobs: int | None) -> Iterator[tuple[float, ...]]:
+    from joblib import Parallel, delayed
+
+    # The first track is made here: it has librosa compile and cache its inner loops. Processes that do so at once, in
+    # a new environment, can read each other's half-written code and crash.
+    yield from (_write_track(root, seed, track) for track in tracks[:1])
+    parallel = Parallel(n_jobs=jobs or -1, return_as="generator")
+    yield from parallel(delayed(_write_track)(root, seed, track) for track in tracks[1:])
 
 
 def _write_track(root: Path, seed: int, track: _Track) -> tuple[float, ...]:
@@ -210,7 +201,7 @@ def _write_track(root: Path, seed: int, track: _Track) -> tuple[float, ...]:
             if beat is not None and beat.shape[1] >= _MIN_COLUMNS:
                 break
     for array, form in ((full, ""), (beat, BEAT_SUFFIX)):
-        np.save(root / (track.folder + form) / track.split / f"{track.id}.fused.full.npy", array)
+        np.save(root / (track.folder + form) / track.split / f"{track.id}{ARRAY_ENDING}", array)
     return draw_emotions(traits, rng)
 
 
@@ -221,7 +212,7 @@ def _write_genres(folder: Path, split: str, tracks: list[_Track]) -> None:
         for track in tracks
         if (track.folder, track.split) == (GENRE_FOLDER, split)
     ]
-    _write_lines(folder / f"{split}_labels.txt", ["Id\tGenre", *rows])
+    write_text(folder / f"{split}_labels.txt", "\n".join([GENRE_HEADER, *rows, ""]))
 
 
 def _write_emotions(folder: Path, tracks: list[_Track], moods: list[tuple[float, ...]]) -> None:
@@ -230,8 +221,4 @@ def _write_emotions(folder: Path, tracks: list[_Track], moods: list[tuple[float,
         for track, mood in zip(tracks, moods, strict=True)
         if (track.folder, track.split) == (EMOTION_FOLDER, "train")
     ]
-    _write_lines(folder / "train_labels.txt", [",".join(["Id", *AXES]), *rows])
-
-
-def _write_lines(path: Path, lines: list[str]) -> None:
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_text(folder / "train_labels.txt", "\n".join([EMOTION_HEADER, *rows, ""]))

@@ -3,11 +3,10 @@
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from musiclab.commands.build_fma.genres import named_genres, top_genres
 from musiclab.commands.build_fma.metadata import (
-    AXES,
     PARTS,
     SUBSETS,
     FmaTrack,
@@ -18,10 +17,13 @@ from musiclab.commands.build_fma.metadata import (
 )
 from musiclab.data.audio.extraction import Clip, Kind, extract_tracks
 from musiclab.data.audio.label_files import (
+    AXES,
+    EMOTION_FOLDER,
+    EMOTION_HEADER,
+    GENRE_FOLDER,
     GENRE_HEADER,
-    emotion_header,
-    emotion_rows,
-    genre_rows,
+    emotion_row,
+    genre_row,
     track_name,
     write_labels,
 )
@@ -29,17 +31,11 @@ from musiclab.data.audio.output import Output, claimed, fit_command, output_fold
 from musiclab.data.labels import LAB_CLASS_MAP
 from musiclab.errors import UserError
 
-GENRE_FOLDER = "fma_genre_spectrograms"
-EMOTION_FOLDER = "multitask_dataset"
-
-_Label = TypeVar("_Label")
-
 
 class DataSet(NamedTuple):
     """A data set to make.
 
     Attributes:
-        name: What its folder is called.
         output: Its folders, settings and tracks.
         header: First line of its label files.
         rows: Rows of the label file of each part, by track id.
@@ -47,7 +43,6 @@ class DataSet(NamedTuple):
         fit: A config that trains on it, and options.
     """
 
-    name: str
     output: Output
     header: str
     rows: Mapping[str, Mapping[str, str]]
@@ -97,25 +92,14 @@ def build_fma(
     emotions, incomplete = _emotions(tables / "echonest.csv", tracks)
 
     settings = {"made by": "musiclab build-fma", "subset": subset, "offset": clip.offset, "seconds": clip.seconds}
-    by_part = _divide(labelled.genres, tracks)
+    rows = _divide({i: genre_row(i, genre) for i, genre in labelled.genres.items()}, tracks, GENRE_FOLDER)
     chosen = sorted(set(genres)) if genres else None
-    genre_set = DataSet(
-        GENRE_FOLDER,
-        _output(root / GENRE_FOLDER, kind, {**settings, "genres": chosen}, by_part, clips),
-        GENRE_HEADER,
-        {part: genre_rows(labels) for part, labels in by_part.items()},
-        labelled.left_out,
-        ("genre_cnn.yaml", *([] if genres == ["lab"] else ["--data.class_map null"])),  # which merges the lab's
-    )
-    values_by_part = _divide(emotions, tracks)
-    emotion_set = DataSet(
-        EMOTION_FOLDER,
-        _output(root / EMOTION_FOLDER, kind, settings, values_by_part, clips),
-        emotion_header(AXES),
-        {part: emotion_rows(values) for part, values in values_by_part.items()},
-        incomplete,
-        ("emotion_multitask.yaml",),
-    )
+    output = _output(root / GENRE_FOLDER, kind, {**settings, "genres": chosen}, rows, clips)
+    fit = ("genre_cnn.yaml", *([] if genres == ["lab"] else ["--data.class_map null"]))  # which merges the lab's
+    genre_set = DataSet(output, GENRE_HEADER, rows, labelled.left_out, fit)
+    rows = _divide({i: emotion_row(i, values) for i, values in emotions.items()}, tracks, EMOTION_FOLDER)
+    output = _output(root / EMOTION_FOLDER, kind, settings, rows, clips)
+    emotion_set = DataSet(output, EMOTION_HEADER, rows, incomplete, ("emotion_multitask.yaml",))
     make_data_sets([genre_set, emotion_set], clips, clip, jobs)
 
 
@@ -123,14 +107,9 @@ def make_data_sets(data_sets: list[DataSet], clips: Path, clip: Clip, jobs: int 
     """Extract what data sets need and write their label files; sum them up on screen.
 
     Raises:
-        UserError: If a part would be empty, there is no audio, or the folders hold something else.
+        UserError: If there is no audio, or the folders hold something else.
         SystemExit: With code 1 if tracks failed.
     """
-    for data_set in data_sets:
-        for part in ("train", "test"):
-            if not data_set.rows[part]:
-                advice = "take another --subset, or other --genres"
-                raise UserError(f"{data_set.name}: would have no track of the subset in {part}/; {advice}")
     outputs = [data_set.output for data_set in data_sets]
     tracks = planned_tracks(*outputs)
     if not any(track.path.is_file() for track in tracks):
@@ -180,21 +159,25 @@ def _emotions(path: Path, tracks: Mapping[int, FmaTrack]) -> tuple[dict[int, lis
     return values, +Counter({f"without a value of {', '.join(AXES)}": incomplete})
 
 
-def _divide(labels: Mapping[int, _Label], tracks: Mapping[int, FmaTrack]) -> dict[str, dict[str, _Label]]:
-    """Return labels by part and by the id as text, which is the plain number: 2, not 000002."""
-    parts: dict[str, dict[str, _Label]] = {part: {} for part in PARTS.values()}
-    for identifier, label in labels.items():
-        parts[tracks[identifier].part][str(identifier)] = label
+def _divide(rows: Mapping[int, str], tracks: Mapping[int, FmaTrack], name: str) -> dict[str, dict[str, str]]:
+    """Return rows of labels by part and by the id as text, which is the plain number: 2, not 000002."""
+    parts: dict[str, dict[str, str]] = {part: {} for part in PARTS.values()}
+    for identifier, row in rows.items():
+        parts[tracks[identifier].part][str(identifier)] = row
+    for part in ("train", "test"):
+        if not parts[part]:
+            advice = "take another --subset, or other --genres"
+            raise UserError(f"{name}: would have no track of the subset in {part}/; {advice}")
     return parts
 
 
 def _output(
-    folder: Path, kind: Kind, settings: Mapping[str, object], parts: Mapping[str, Mapping[str, object]], clips: Path
+    folder: Path, kind: Kind, settings: Mapping[str, object], rows: Mapping[str, Mapping[str, str]], clips: Path
 ) -> Output:
     sources = {
-        track_name(part, identifier): clips / f"{int(identifier):06d}"[:3] / f"{int(identifier):06d}.mp3"
-        for part, labels in parts.items()
-        for identifier in labels
+        track_name(part, identifier): clips / identifier.zfill(6)[:3] / f"{identifier.zfill(6)}.mp3"
+        for part, labelled in rows.items()
+        for identifier in labelled
     }
     return Output(output_folders(folder, kind), settings, sources)
 

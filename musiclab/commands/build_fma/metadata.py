@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from musiclab.data.audio.label_files import AXES
+from musiclab.data.labels import parse_number
 from musiclab.errors import UserError
 
 Subset = Literal["small", "medium", "large", "full"]
@@ -20,8 +22,6 @@ SUBSETS: tuple[Subset, ...] = ("small", "medium", "large", "full")
 
 PARTS = {"training": "train", "validation": "validation", "test": "test"}
 """What FMA calls the parts of its split, which keeps each artist in one of them, and what we do."""
-
-AXES = ("valence", "energy", "danceability")
 
 
 class FmaTrack(NamedTuple):
@@ -90,7 +90,7 @@ def read_emotions(path: Path) -> dict[int, list[float] | None]:
     columns = [("echonest", "audio_features", axis) for axis in AXES]
     emotions: dict[int, list[float] | None] = {}
     for identifier, texts in read_columns(path, columns).items():
-        values = [_number(text) for text in texts]
+        values = list(map(parse_number, texts))
         emotions[identifier] = values if all(map(math.isfinite, values)) else None
     return emotions
 
@@ -148,10 +148,3 @@ def _read_csv(path: Path, **options: Any) -> Any:
 
 def _is_id(text: str) -> bool:
     return text.isascii() and text.isdecimal() and len(text) < 10
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return math.nan

@@ -53,6 +53,8 @@ def load_audio(path: Path, offset: float = 0.0, seconds: float | None = None) ->
         AudioError: If the file cannot be read or decoded, is truncated within the clip, empty, silent or shorter
             than a second.
     """
+    import librosa
+
     samples, rate = _decode(path, offset, seconds)
     if len(samples) < MIN_SECONDS * rate:
         since = f" from {offset:g} s on" if offset else ""
@@ -63,7 +65,7 @@ def load_audio(path: Path, offset: float = 0.0, seconds: float | None = None) ->
     peak = float(np.abs(mono).max())
     if peak < SILENCE:
         raise AudioError(path, f"silent: its peak is {peak:.1e} of full scale")
-    return _resample(mono, rate)
+    return np.asarray(librosa.resample(mono, orig_sr=rate, target_sr=SAMPLE_RATE), np.float32)
 
 
 def _decode(path: Path, offset: float, seconds: float | None) -> tuple[Audio, int]:
@@ -117,9 +119,3 @@ def _check_length(path: Path, file: "soundfile.SoundFile", first: int, found: in
         raise AudioError(path, f"truncated: ends before the {promised / rate:.2f} s that its header promises")
     if re.search("end-of-stream (bit|flag)", file.extra_info, re.IGNORECASE):
         raise AudioError(path, f"truncated after {(first + found) / rate:.2f} s: its last page is missing")
-
-
-def _resample(mono: Audio, rate: int) -> Audio:
-    import librosa
-
-    return np.asarray(librosa.resample(mono, orig_sr=rate, target_sr=SAMPLE_RATE), np.float32)

@@ -6,6 +6,7 @@ import os
 import sys
 import warnings
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tokenize import TokenError
@@ -24,8 +25,6 @@ Kind = Literal["full", "beat", "both"]
 
 ARRAY_ENDING = ".fused.full.npy"
 """How array files are called after their id, those of beat-synchronised tracks too: the lab's habit."""
-
-NUM_ROWS = NUM_MELS + NUM_CHROMA
 
 
 @dataclass(frozen=True)
@@ -92,20 +91,19 @@ def extract_tracks(tracks: Sequence[Track], clip: Clip, jobs: int | None = None)
     pending = [track for track in tracks if _missing(track)]
     failures: list[Failure] = []
     made = 0
-    with tqdm(total=len(pending), desc="Extracting", unit="track", disable=not pending) as bar:
-        try:
-            for failure in _run(pending, clip, jobs):
-                if failure is None:
-                    made += 1
-                else:
-                    failures.append(failure)
-                    bar.write(f"{failure.path}: {failure.reason}", file=sys.stderr)
-                bar.update()
-        except TerminatedWorkerError:
-            raise UserError(
-                f"a process was killed after {made + len(failures)} tracks, perhaps for want of memory; run the same "
-                "command again with fewer --jobs or smaller --seconds: it goes on from here"
-            ) from None
+    bar = tqdm(_run(pending, clip, jobs), "Extracting", len(pending), unit="track", disable=not pending)
+    try:
+        for failure in bar:
+            if failure is None:
+                made += 1
+            else:
+                failures.append(failure)
+                bar.write(f"{failure.path}: {failure.reason}", file=sys.stderr)
+    except TerminatedWorkerError:
+        raise UserError(
+            f"a process was killed after {made + len(failures)} tracks, perhaps for want of memory; run the same "
+            "command again with fewer --jobs or smaller --seconds: it goes on from here"
+        ) from None
     return Outcome(made, len(tracks) - len(pending), failures)
 
 
@@ -158,7 +156,7 @@ def is_whole(path: Path) -> bool:
     return (
         array.dtype == np.float32
         and array.ndim == 2
-        and array.shape[0] == NUM_ROWS
+        and array.shape[0] == NUM_MELS + NUM_CHROMA
         and array.shape[1] > 0
         and path.stat().st_size == array.offset + array.nbytes
     )
@@ -172,11 +170,21 @@ def save_array(path: Path, array: Spectrogram) -> None:
     """
     buffer = io.BytesIO()  # numpy writes to files through C streams, whose errors it may miss on a full disk
     np.save(buffer, array)
+    with writing(path), replacing(path) as partial:
+        partial.write_bytes(buffer.getbuffer())
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Say of what goes wrong while a file or folder is written what can be done about it.
+
+    Raises:
+        UserError: In place of an OSError.
+    """
     try:
-        with replacing(path) as partial:
-            partial.write_bytes(buffer.getbuffer())
+        yield
     except OSError as error:
-        advice = "free some space" if error.errno == errno.ENOSPC else "mend that or name another folder"
+        advice = "free some space" if error.errno == errno.ENOSPC else "name another folder"
         raise UserError(
             f"{path}: cannot be written ({error.strerror or error}); {advice} and run the same command again: "
             "it keeps the arrays that are there"

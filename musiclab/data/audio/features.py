@@ -19,6 +19,9 @@ MEDIAN_LENGTH = 31  # frames and bins; librosa's default for harmonic-percussive
 
 MIN_POWER = 1e-10  # below it power_to_db tells nothing apart, and all would read as 0 dB
 
+_Floats = npt.NDArray[np.floating[Any]]
+_Complex = npt.NDArray[np.complexfloating[Any, Any]]
+
 
 def fused_spectrogram(audio: Audio) -> Spectrogram:
     """Return the full spectrogram of a clip.
@@ -33,51 +36,29 @@ def fused_spectrogram(audio: Audio) -> Spectrogram:
     Raises:
         ValueError: if the audio is not mono, is empty or silent, or is not finite.
     """
-    audio = _checked(audio)
-    magnitude = np.abs(_stft(audio))
-    return _fuse(_mel_power(magnitude), _chroma(audio, magnitude))
+    _, power, chroma = _analyse(audio)
+    return _fuse(power, chroma)
 
 
-def beat_spectrogram(audio: Audio) -> Spectrogram:
-    """Return the beat-synchronised spectrogram of a clip.
+def spectrograms(audio: Audio) -> tuple[Spectrogram, Spectrogram | None]:
+    """Return the full and the beat-synchronised spectrogram of a clip.
 
-    A column is the median over the frames between two beats; the first and the last column are what comes
-    before the first beat and after the last one. The median is that of power: dB are taken after it, relative
+    A column of the latter is the median over the frames between two beats; the first and the last column are what
+    comes before the first beat and after the last one. The median is that of power: dB are taken after it, relative
     to the maximum of the medians.
 
     Args:
         audio: ``(samples,)``, mono at 22 050 Hz.
 
     Returns:
-        ``(140, beats + 1)``, rows as in `fused_spectrogram`.
-
-    Raises:
-        ValueError: as `fused_spectrogram`, and if no beat is found.
-    """
-    beat = spectrograms(audio)[1]
-    if beat is None:
-        raise ValueError("no beat was found in the audio")
-    return beat
-
-
-def spectrograms(audio: Audio) -> tuple[Spectrogram, Spectrogram | None]:
-    """Return both forms of a clip for little more than the cost of the beat-synchronised one.
-
-    Args:
-        audio: ``(samples,)``, mono at 22 050 Hz.
-
-    Returns:
-        What `fused_spectrogram` and `beat_spectrogram` return; None for the latter if no beat is found.
+        What `fused_spectrogram` returns, and ``(140, beats + 1)`` with the same rows; None if no beat is found.
 
     Raises:
         ValueError: as `fused_spectrogram`.
     """
     import librosa
 
-    audio = _checked(audio)
-    stft = _stft(audio)
-    magnitude = np.abs(stft)
-    power, chroma = _mel_power(magnitude), _chroma(audio, magnitude)
+    stft, power, chroma = _analyse(audio)
     full = _fuse(power, chroma)
     beats = beat_frames(percussive_part(stft, len(audio)))
     if len(beats) == 0:
@@ -104,7 +85,7 @@ def beat_frames(percussive: Audio) -> npt.NDArray[np.int64]:
     return np.asarray(librosa.beat.beat_track(y=percussive, sr=SAMPLE_RATE, hop_length=HOP_LENGTH)[1], np.int64)
 
 
-def percussive_part(stft: npt.NDArray[np.complexfloating[Any, Any]], num_samples: int) -> Audio:
+def percussive_part(stft: _Complex, num_samples: int) -> Audio:
     """Return the percussive part of a clip: equal to ``librosa.effects.percussive``, several times as fast.
 
     Args:
@@ -125,7 +106,7 @@ def percussive_part(stft: npt.NDArray[np.complexfloating[Any, Any]], num_samples
     return np.asarray(librosa.istft(stft * mask, hop_length=HOP_LENGTH, length=num_samples))
 
 
-def estimate_tuning(magnitude: npt.NDArray[np.floating[Any]]) -> float:
+def estimate_tuning(magnitude: _Floats) -> float:
     """Return the deviation from 440 Hz in bins of the chroma: equal to ``librosa.estimate_tuning``, four times as fast.
 
     librosa picks peaks below 4000 Hz and above a tenth of each frame's maximum, but looks for them in all bins. Here
@@ -149,7 +130,7 @@ def estimate_tuning(magnitude: npt.NDArray[np.floating[Any]]) -> float:
     )
 
 
-def _median_along_rows(image: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.floating[Any]]:
+def _median_along_rows(image: _Floats) -> _Floats:
     """Median-filter each row, mirrored at its ends.
 
     scipy's filter is about ten times as fast in one dimension as in two, so the padded rows are laid end to
@@ -163,7 +144,14 @@ def _median_along_rows(image: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.f
     return np.asarray(filtered[:, half:-half])
 
 
-def _checked(audio: Audio) -> Audio:
+def _analyse(audio: Audio) -> tuple[_Complex, _Floats, _Floats]:
+    """Return the STFT of a clip, ``(1025, frames)``, its mel power and chroma, ``(128, frames)`` and ``(12, frames)``.
+
+    Raises:
+        ValueError: if the audio is not mono, is empty or silent, or is not finite.
+    """
+    import librosa
+
     audio = np.asarray(audio, np.float32)  # as librosa.load gives it; float64 would be compiled for anew
     if audio.ndim != 1:
         raise ValueError(f"audio must be mono, of shape (samples,), not {audio.shape}")
@@ -171,29 +159,14 @@ def _checked(audio: Audio) -> Audio:
         raise ValueError("the audio has values that are not finite")
     if not audio.any():  # relative to its maximum silence would read as 0 dB, the loudest there is
         raise ValueError("the audio is empty or silent")
-    return audio
-
-
-def _stft(audio: Audio) -> npt.NDArray[np.complexfloating[Any, Any]]:
-    import librosa
-
-    return np.asarray(librosa.stft(audio, n_fft=N_FFT, hop_length=HOP_LENGTH))
-
-
-def _mel_power(magnitude: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.floating[Any]]:
-    import librosa
-
-    return np.asarray(librosa.feature.melspectrogram(S=magnitude**2, sr=SAMPLE_RATE, n_mels=NUM_MELS))
-
-
-def _chroma(audio: Audio, magnitude: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.floating[Any]]:
-    """Return what ``chroma_cqt`` does, without an STFT to estimate the tuning from and the same windows anew."""
-    import librosa
-
+    stft = librosa.stft(audio, n_fft=N_FFT, hop_length=HOP_LENGTH)
+    magnitude = np.abs(stft)
+    power = librosa.feature.melspectrogram(S=magnitude**2, sr=SAMPLE_RATE, n_mels=NUM_MELS)
+    # What chroma_cqt does, without an STFT to estimate the tuning from and the same windows anew.
     sampling: dict[str, Any] = {"sr": SAMPLE_RATE, "hop_length": HOP_LENGTH, "bins_per_octave": BINS_PER_OCTAVE}
     bins = NUM_OCTAVES * BINS_PER_OCTAVE
     constant_q = librosa.cqt(audio, n_bins=bins, tuning=estimate_tuning(magnitude), window=hann, **sampling)
-    return np.asarray(librosa.feature.chroma_cqt(C=np.abs(constant_q), n_octaves=NUM_OCTAVES, **sampling))
+    return stft, power, librosa.feature.chroma_cqt(C=np.abs(constant_q), n_octaves=NUM_OCTAVES, **sampling)
 
 
 @lru_cache(maxsize=4096)  # a few tens of lengths for each tuning, and 100 tunings
@@ -208,7 +181,7 @@ def hann(length: int) -> npt.NDArray[np.float64]:
     return np.asarray(get_window("hann", length))
 
 
-def _fuse(power: npt.NDArray[np.floating[Any]], chroma: npt.NDArray[np.floating[Any]]) -> Spectrogram:
+def _fuse(power: _Floats, chroma: _Floats) -> Spectrogram:
     import librosa
 
     decibel = librosa.power_to_db(power, ref=np.max)

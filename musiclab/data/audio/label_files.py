@@ -6,7 +6,9 @@ from pathlib import Path
 from musiclab.data.audio.extraction import ARRAY_ENDING, is_whole
 from musiclab.files import write_text
 
-GENRE_HEADER = "Id\tGenre"
+GENRE_FOLDER, EMOTION_FOLDER = "fma_genre_spectrograms", "multitask_dataset"  # what the lab calls its data sets
+AXES = ("valence", "energy", "danceability")
+GENRE_HEADER, EMOTION_HEADER = "Id\tGenre", ",".join(["Id", *AXES])
 
 
 def track_name(part: str, identifier: str) -> str:
@@ -14,19 +16,14 @@ def track_name(part: str, identifier: str) -> str:
     return f"{'test' if part == 'test' else 'train'}/{identifier}"
 
 
-def genre_rows(genres: Mapping[str, str]) -> dict[str, str]:
-    """Return the rows of a genre label file by id; tracks are called as on disk."""
-    return {identifier: f"{identifier}{ARRAY_ENDING}\t{genre}" for identifier, genre in genres.items()}
+def genre_row(identifier: str | int, genre: str) -> str:
+    """Return the row of a track in a genre label file, where it is called as on disk."""
+    return f"{identifier}{ARRAY_ENDING}\t{genre}"
 
 
-def emotion_header(axes: Sequence[str]) -> str:
-    """Return the first line of an emotion label file."""
-    return ",".join(["Id", *axes])
-
-
-def emotion_rows(values: Mapping[str, Sequence[float]]) -> dict[str, str]:
-    """Return the rows of an emotion label file by id."""
-    return {identifier: ",".join([identifier, *map(str, row)]) for identifier, row in values.items()}
+def emotion_row(identifier: str | int, values: Sequence[float]) -> str:
+    """Return the row of a track in an emotion label file."""
+    return ",".join(map(str, [identifier, *values]))
 
 
 def write_labels(folder: Path, part: str, header: str, rows: Mapping[str, str]) -> list[str]:

@@ -1,15 +1,14 @@
 """Folders that arrays are extracted to: who may write there, and what failed."""
 
-import errno
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from filelock import FileLock, Timeout
 
-from musiclab.data.audio.extraction import ARRAY_ENDING, Failure, Form, Kind, Outcome, Track
+from musiclab.data.audio.extraction import ARRAY_ENDING, Failure, Form, Kind, Outcome, Track, writing
 from musiclab.errors import UserError
 from musiclab.files import write_csv, write_text
 
@@ -69,14 +68,14 @@ def claimed(*outputs: Output, complete: bool = False) -> Iterator[None]:
     """
     for output in outputs:
         for folder in output.folders.values():
-            with _writing(folder):
+            with writing(folder):
                 _refuse_files_of_others(folder)
     with ExitStack() as stack:
         for output in outputs:
             tracks = {name: str(path) for name, path in output.sources.items()}
             for form, folder in output.folders.items():
                 described = {"version": VERSION, "form": form, **output.settings}
-                with _writing(folder):
+                with writing(folder):
                     folder.mkdir(parents=True, exist_ok=True)
                     stack.enter_context(_locked(folder))
                     known = _check_description(folder, described, tracks, complete)
@@ -94,14 +93,15 @@ def report(outcome: Outcome, *outputs: Output) -> None:
     for folders, _, sources in outputs:
         listing = next(iter(folders.values())) / FAILURES
         own = set(sources.values())
-        rows = [_printable(failure) for failure in outcome.failures if failure.path in own]
-        with _writing(listing.parent):
+        failures = [failure for failure in outcome.failures if failure.path in own]
+        rows = [[str(value).encode(errors="backslashreplace").decode() for value in failure] for failure in failures]
+        with writing(listing.parent):
             if rows:
                 write_csv(listing, Failure._fields, rows)
                 listings.append(listing)
             else:
                 listing.unlink(missing_ok=True)
-    parts = [f"{_count(outcome.made, 'track')} extracted"]
+    parts = [f"{outcome.made} {'track' if outcome.made == 1 else 'tracks'} extracted"]
     if outcome.found:
         parts.append(f"{outcome.found} there already")
     if outcome.failures:
@@ -114,23 +114,6 @@ def fit_command(config: str, form: Form, folder: Path, *options: str) -> str:
     """Return the command line that trains on a data set folder."""
     beats = ["--data.beat_synced true"] if form == "beat" else []
     return " ".join([f"musiclab fit -c configs/{config} --data.root {folder}", *options, *beats])
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-def _printable(failure: Failure) -> Sequence[str]:
-    return [str(value).encode(errors="backslashreplace").decode() for value in failure]
-
-
-@contextmanager
-def _writing(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        advice = "free some space" if error.errno == errno.ENOSPC else "name another folder"
-        raise UserError(f"{folder}: cannot be written ({error.strerror or error}); {advice}") from None
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
@@ -114,11 +115,12 @@ class AudioDataModule(SpectrogramDataModule):
             share = (os.cpu_count() or 1) // (self.trainer.num_devices if self.trainer else 1)
             jobs = 1 if sum(map(len, songs.values())) <= FEW_WINDOWS else max(1, share)
         form: Form = "beat" if self.beat_synced else "full"
-        batches = SongBatches(songs, form, FEATURE_ROWS[self.features], self.target, self.batch_size, jobs)
-        batches.failures = self.failures
+        columns = FEATURE_ROWS[self.features]
+        batches = SongBatches(songs, form, columns, self.target, self.batch_size, jobs, self.failures)
         return DataLoader(batches, batch_size=None)
 
 
+@dataclass(eq=False)
 class SongBatches(IterableDataset[Batch]):
     """Batches of windows, computed when they are asked for.
 
@@ -129,30 +131,22 @@ class SongBatches(IterableDataset[Batch]):
         target: Of all windows.
         batch_size: Windows per batch.
         jobs: Number of processes.
-
-    Attributes:
-        failures: Files without a window that can be used, with the reason; filled while batches are made.
+        failures: Gets the reason for each file without a window that can be used, while batches are made.
     """
 
-    def __init__(
-        self,
-        songs: Mapping[str, Sequence[Window]],
-        form: Form,
-        columns: slice,
-        target: Tensor,
-        batch_size: int,
-        jobs: int,
-    ) -> None:
-        self.songs = songs
-        self.form: Form = form
-        self.columns = columns
-        self.target = target
-        self.jobs = jobs
-        self.failures: list[str] = []
+    songs: Mapping[str, Sequence[Window]]
+    form: Form
+    columns: slice
+    target: Tensor
+    batch_size: int
+    jobs: int
+    failures: list[str]
+
+    def __post_init__(self) -> None:
         self.batches = [
-            (identifier, windows[start : start + batch_size])
-            for identifier, windows in songs.items()
-            for start in range(0, len(windows), batch_size)
+            (identifier, windows[start : start + self.batch_size])
+            for identifier, windows in self.songs.items()
+            for start in range(0, len(windows), self.batch_size)
         ]
 
     def __len__(self) -> int:

@@ -124,7 +124,7 @@ class FolderDataModule(SpectrogramDataModule, TrainingData):
                 self.loading.open(name, part)
         if stage in ("test", "predict") and stage not in self.loading.datasets:
             part = self.parts.test() if stage == "test" else self.predict_part()
-            self.loading.open(stage, self.draw.limited(part))
+            self.loading.open(stage, part.limit(self.draw.limit, self.draw.seed))
 
     def predict_part(self) -> Part:
         """Return all tracks of ``test/``, with targets as far as they are known."""

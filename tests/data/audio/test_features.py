@@ -50,10 +50,8 @@ def test_shapes_and_ranges(clicks):
         assert np.isfinite(array).all()
 
 
-def test_one_pass_equals_each_form_alone(clicks):
-    full, beat = features.spectrograms(clicks)
-    np.testing.assert_array_equal(full, features.fused_spectrogram(clicks))
-    np.testing.assert_array_equal(beat, features.beat_spectrogram(clicks))
+def test_one_pass_equals_the_full_form_alone(clicks):
+    np.testing.assert_array_equal(features.spectrograms(clicks)[0], features.fused_spectrogram(clicks))
 
 
 def test_chroma_names_the_notes(clicks):
@@ -103,8 +101,6 @@ def test_audio_without_a_beat():
     full, beat = features.spectrograms(audio)
     assert np.isfinite(full).all()
     assert beat is None
-    with pytest.raises(ValueError, match="no beat"):
-        features.beat_spectrogram(audio)
 
 
 @pytest.mark.parametrize(
