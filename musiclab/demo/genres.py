@@ -5,9 +5,11 @@ perfect.
 """
 
 from dataclasses import dataclass
+from importlib.resources import files
 from typing import Any
 
 import numpy as np
+import yaml
 
 OVERLAP = 0.2
 """How alike the genres are: the probability that a trait of a track comes from a genre chosen at random."""
@@ -16,28 +18,8 @@ EMOTION_NOISE = 0.07  # standard deviation
 
 
 @dataclass(frozen=True)
-class Genre:
-    """Where the traits of a genre's tracks lie: means of numbers, probabilities, equally likely choices."""
-
-    tempo: float  # beats a minute
-    minor: float  # probability of the minor mode
-    sevenths: float  # probability that chords have a seventh
-    progression: tuple[str, ...]
-    chords: tuple[str, ...]  # instruments
-    lead: tuple[str, ...]  # instruments
-    drums: tuple[str, ...]  # patterns
-    drum_level: float  # relative to the other parts
-    density: float  # notes a beat
-    drive: float  # saturation: loudness and distortion
-    tilt: float  # brightness, dB an octave
-    reverb: float  # share of the reverberated sound
-    dynamics: float  # range of the slow changes of loudness, dB
-    hiss: float  # noise floor, dB
-
-
-@dataclass(frozen=True)
 class Traits:
-    """What one track is like: the fields of `Genre`, drawn."""
+    """What one track is like: the fields of genres.yaml, drawn."""
 
     tempo: float
     minor: bool
@@ -55,37 +37,7 @@ class Traits:
     hiss: float
 
 
-_POP, _MODAL, _TURN, _TWELVE = ("pop",), ("pop", "modal"), ("turnaround",), ("twelve bars",)
-GENRES = {
-    "Rock": Genre(122, 0.35, 0.1, _POP, ("overdriven", "guitar"), ("voice", "overdriven"),
-                  ("rock", "rock", "driving"), 0.8, 1.6, 2.5, -2.0, 0.15, 4, -60),
-    "Psych-Rock": Genre(112, 0.45, 0.2, _MODAL, ("overdriven", "organ"), ("voice", "overdriven", "organ"),
-                        ("rock",), 0.7, 1.5, 2.2, -2.5, 0.35, 5, -55),
-    "Indie-Rock": Genre(126, 0.3, 0.1, _POP, ("guitar", "overdriven"), ("voice", "guitar"),
-                        ("rock", "driving"), 0.75, 1.6, 1.8, -2.0, 0.2, 5, -60),
-    "Metal": Genre(148, 0.9, 0.0, ("modal",), ("distorted",), ("voice", "distorted"),
-                   ("blast", "driving"), 0.9, 2.4, 5.0, -0.5, 0.1, 2, -60),
-    "Punk": Genre(166, 0.35, 0.0, _POP, ("distorted", "overdriven"), ("voice",),
-                  ("driving",), 0.9, 2.0, 4.5, -0.5, 0.05, 2, -55),
-    "Folk": Genre(104, 0.3, 0.1, _POP, ("guitar",), ("voice", "flute", "guitar"),
-                  ("none", "none", "brushes"), 0.3, 1.4, 0.6, -3.0, 0.15, 8, -58),
-    "Psych-Folk": Genre(98, 0.45, 0.15, _MODAL, ("guitar", "organ"), ("voice", "flute"),
-                        ("none", "brushes"), 0.3, 1.3, 0.7, -3.5, 0.35, 8, -52),
-    "Electronic": Genre(126, 0.6, 0.2, ("modal",), ("saw", "strings"), ("saw", "square"),
-                        ("four", "four", "break"), 1.0, 2.0, 2.0, -1.0, 0.3, 4, -75),
-    "Chiptune": Genre(138, 0.4, 0.1, _MODAL, ("square",), ("square",),
-                      ("four", "driving"), 0.7, 3.0, 1.5, -0.5, 0.02, 2, -75),
-    "Hip-Hop": Genre(90, 0.75, 0.4, ("modal", "turnaround"), ("electric piano", "strings", "organ"),
-                     ("voice",), ("break",), 1.2, 2.4, 1.8, -3.5, 0.1, 3, -58),
-    "Classical": Genre(96, 0.4, 0.1, ("cadence",), ("strings", "piano"), ("strings", "flute", "piano"),
-                       ("none",), 0.1, 1.6, 0.3, -4.0, 0.45, 14, -66),
-    "Soundtrack": Genre(84, 0.65, 0.2, ("modal", "cadence"), ("strings", "saw"), ("piano", "strings"),
-                        ("none",), 0.2, 0.9, 0.6, -4.5, 0.55, 10, -66),
-    "Jazz": Genre(136, 0.4, 0.95, _TURN, ("piano", "electric piano"), ("brass", "piano"),
-                  ("swing",), 0.55, 2.0, 0.7, -3.0, 0.25, 7, -62),
-    "Blues": Genre(104, 0.15, 0.8, _TWELVE, ("guitar", "piano", "overdriven"),
-                   ("voice", "overdriven", "brass"), ("shuffle",), 0.6, 1.4, 1.3, -3.0, 0.15, 6, -50),
-}  # fmt: skip
+GENRES: dict[str, dict[str, Any]] = yaml.safe_load(files("musiclab.demo").joinpath("genres.yaml").read_text("utf-8"))
 
 # How far the tracks of a genre lie from its means (standard deviation), and the bounds of the draw.
 _SPREAD = {
@@ -104,20 +56,20 @@ def draw_traits(genre: str, rng: np.random.Generator) -> Traits:
     """Draw what a track of a genre is like; each trait may come from another genre (see `OVERLAP`)."""
     names = list(GENRES)
 
-    def source() -> Genre:
+    def source() -> dict[str, Any]:
         return GENRES[names[rng.integers(len(names))] if rng.random() < OVERLAP else genre]
 
     def number(name: str) -> float:
         spread, low, high = _SPREAD[name]
-        return float(np.clip(rng.normal(getattr(source(), name), spread), low, high))
+        return float(np.clip(rng.normal(source()[name], spread), low, high))
 
     def choice(name: str) -> str:
-        options = getattr(source(), name)
+        options = source()[name]
         return str(options[rng.integers(len(options))])
 
     draws: dict[str, Any] = {name: number(name) for name in _SPREAD}
     draws |= {name: choice(name) for name in ("progression", "chords", "lead", "drums")}
-    draws |= {name: bool(rng.random() < getattr(source(), name)) for name in ("minor", "sevenths")}
+    draws |= {name: bool(rng.random() < source()[name]) for name in ("minor", "sevenths")}
     return Traits(**draws)
 
 
