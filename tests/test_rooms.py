@@ -1,6 +1,6 @@
 """The house: which rooms there are, and which of them each may import from.
 
-All imports count: those inside functions, those for typing, and ``"module:function"`` strings.
+All imports count: those inside functions, those for typing, and strings such as ``"module:function"``.
 """
 
 import ast
@@ -43,7 +43,7 @@ GROUND_LIBRARIES = {
 }
 """What the ground imports of other packages than Python's own."""
 
-STRING = re.compile(r"musiclab(\.\w+)+:\w+")
+STRING = re.compile(r"musiclab(\.\w+)+(:[\w.]+)?")
 
 
 def modules() -> list[Path]:
@@ -85,7 +85,7 @@ def forbidden(path: Path) -> list[str]:
         inside = other[0] == own[0]
         if not inside and other[0] not in MAY_IMPORT.get(own[0], set()):
             found.append(name)
-        if inside and own[0] == "commands" and other[1] != own[1]:
+        if inside and own[0] == "commands" and other[1:2] != own[1:2]:
             found.append(f"{name}, another command")
         if own[0] == "demo" and other[:2] != ["data", "audio"] and other[0] == "data":
             found.append(f"{name}, of data other than audio")

@@ -14,16 +14,20 @@ from pytorch_lightning.callbacks import (
 )
 from pytorch_lightning.cli import LightningArgumentParser
 
+from musiclab.errors import UserError
 from musiclab.tasks import SpectrogramTask
 
 FOLLOWED = "of the task"
-"""What ``monitor`` is by default: the metric that the task itself is judged by, in its own direction."""
+"""What ``monitor`` and ``mode`` are by default: the metric that the task itself is judged by, and which way."""
 
 CALLBACKS: dict[str, tuple[type[Callback], dict[str, Any] | None]] = {
     "weight_averaging": (WeightAveraging, None),
-    "checkpoint": (ModelCheckpoint, {"filename": "best", "monitor": FOLLOWED}),  # Lightning takes the first one's best
+    "checkpoint": (
+        ModelCheckpoint,
+        {"filename": "best", "monitor": FOLLOWED, "mode": FOLLOWED},
+    ),  # Lightning takes the first one's best
     "last_checkpoint": (ModelCheckpoint, {"filename": "last"}),
-    "early_stopping": (EarlyStopping, {"monitor": FOLLOWED, "patience": 20}),
+    "early_stopping": (EarlyStopping, {"monitor": FOLLOWED, "mode": FOLLOWED, "patience": 20}),
     "lr_monitor": (LearningRateMonitor, {"logging_interval": "step"}),
 }
 """Option, class and arguments of each callback, in their order; arguments are None for one that is off by default."""
@@ -45,11 +49,21 @@ def ignore_options(parser: LightningArgumentParser, *names: str) -> None:
 
 
 def follow_task(config: Namespace, task: type[SpectrogramTask]) -> None:
-    """Fill in what the callbacks of a command's config monitor."""
+    """Fill in what the callbacks of a command's config monitor.
+
+    Raises:
+        UserError: If one monitors another metric and nobody says which way is better.
+    """
     for name in CALLBACKS:
         arguments = (config.get(name) or {}).get("init_args", {})
         if arguments.get("monitor") == FOLLOWED:
-            arguments["monitor"], arguments["mode"] = task.monitor, task.monitor_mode
+            arguments["monitor"] = task.monitor
+        if arguments.get("mode") == FOLLOWED:
+            if arguments["monitor"] != task.monitor:
+                raise UserError(
+                    f"{name}.monitor is {arguments['monitor']}; say which way is better: --{name}.mode min or max"
+                )
+            arguments["mode"] = task.monitor_mode
 
 
 def left_out(trainer: Mapping[str, Any]) -> Iterator[str]:
@@ -57,8 +71,11 @@ def left_out(trainer: Mapping[str, Any]) -> Iterator[str]:
     given = trainer["callbacks"] or []
     for name, (kind, _) in CALLBACKS.items():
         replaced = any(isinstance(callback, kind) for callback in (given if isinstance(given, list) else [given]))
-        useless = (kind is ModelCheckpoint and trainer["enable_checkpointing"] is False) or (
-            kind is LearningRateMonitor and trainer["logger"] is False
-        )
-        if replaced or useless:
+        useless = {
+            "checkpoint": trainer["enable_checkpointing"] is False or trainer["limit_val_batches"] == 0,
+            "last_checkpoint": trainer["enable_checkpointing"] is False,
+            "early_stopping": trainer["limit_val_batches"] == 0,
+            "lr_monitor": trainer["logger"] is False,
+        }
+        if replaced or useless.get(name):
             yield name

@@ -1,6 +1,7 @@
 """LightningCLI with musiclab's datamodules and tasks: links between them, run folders, checkpoints."""
 
 import argparse
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any, cast
 import pytorch_lightning as pl
 import yaml
 from jsonargparse import get_loader, set_loader
+from lightning_utilities.core.rank_zero import rank_zero_only
 from pytorch_lightning.cli import ArgsType, LightningArgumentParser, LightningCLI, SaveConfigCallback
 from pytorch_lightning.loggers import TensorBoardLogger
 
@@ -24,7 +26,7 @@ from musiclab.cli.parsing import OneLineErrors
 from musiclab.data.datamodules import AudioDataModule, SpectrogramDataModule
 from musiclab.errors import UserError
 from musiclab.inference.trained import fill_root
-from musiclab.runs.averaging import EMAWeights  # noqa: F401  (as above)
+from musiclab.runs.averaging import EMAWeights
 from musiclab.runs.gathering import gather
 from musiclab.runs.solution_writer import SolutionWriter
 from musiclab.runs.trainer import Trainer
@@ -37,8 +39,10 @@ LINKED = ("num_features", "target_names", "features", "beat_synced", "seconds")
 
 COMMANDS = ("fit", "validate", "test", "predict")
 
-MOVED = {"musiclab.callbacks.": "musiclab.runs.averaging."}
-"""What class paths of configs that earlier versions saved begin with, and what they begin with now."""
+LOGS = "lightning_logs"
+
+MOVED = re.compile(r"\bmusiclab\.callbacks\.(averaging\.)?EMAWeights\b")
+"""A class path of configs that earlier versions saved."""
 
 
 class TrainingParser(OneLineErrors, LightningArgumentParser):
@@ -75,6 +79,7 @@ class TrainingCLI(LightningCLI):
         self._parsers: dict[str, LightningArgumentParser] = {}
         self._command_line = ["musiclab", *args]
         self._checkpoint: Path | None = None
+        self._claimed: Path | None = None
         super().__init__(
             SpectrogramTask,
             SpectrogramDataModule,
@@ -199,31 +204,46 @@ class TrainingCLI(LightningCLI):
             config.data.init_args["root"] = self.datamodule.hparams["root"] = None
 
     def instantiate_trainer(self, **kwargs: Any) -> pl.Trainer:
-        """Make the trainer; a resumed run goes on in its own folder: elsewhere it would forget its best checkpoint."""
-        config = self.config_init[self.subcommand]
-        trainer = config["trainer"]
+        """Make the trainer, for a training with the callbacks that it keeps and the logger of its folder."""
         if self.subcommand == "fit":
-            for name in left_out(trainer):
+            config = self.config_init["fit"]
+            for name in left_out(config["trainer"]):
                 config[name] = None
-        if self.subcommand == "fit" and self._checkpoint and trainer["logger"] in (None, True):
-            run = self._checkpoint.parent.parent
-            if self._checkpoint.parent.name == "checkpoints" and run.parent.name == "lightning_logs":
-                kwargs["default_root_dir"] = str(run.parent.parent)
-                kwargs["logger"] = TensorBoardLogger(str(run.parent.parent), version=run.name, default_hp_metric=False)
+            if config["trainer"]["logger"] in (None, True) and not config["trainer"]["fast_dev_run"]:
+                kwargs["logger"] = self._run_logger(Path(config["trainer"]["default_root_dir"] or ".").absolute())
+                kwargs["default_root_dir"] = kwargs["logger"].save_dir
         made = super().instantiate_trainer(**kwargs)
         assert isinstance(made, Trainer)
         made.run_record.command_line = self._command_line
         return made
 
+    def _run_logger(self, root: Path) -> TensorBoardLogger:
+        """Return the logger of a training, whose folder no other run has.
+
+        A resumed run goes on in its own folder: elsewhere it would forget its best checkpoint.
+        """
+        if self._checkpoint and self._checkpoint.parent.name == "checkpoints":
+            run = self._checkpoint.parent.parent
+            if run.parent.name == LOGS:
+                return TensorBoardLogger(str(run.parent.parent), version=run.name, default_hp_metric=False)
+        while True:
+            logger = TensorBoardLogger(str(root), default_hp_metric=False)
+            if rank_zero_only.rank != 0:  # type: ignore[attr-defined]  # the first process tells the others its folder
+                return logger
+            try:
+                Path(logger.log_dir).mkdir(parents=True)
+            except FileExistsError:  # another run has just taken it
+                continue
+            self._claimed = Path(logger.log_dir)
+            return logger
+
     def fit(self, **kwargs: Any) -> None:
         """Train; the folder of a run that fails before its first step is removed, so that numbers are not used up."""
-        folder = getattr(self.trainer.logger, "log_dir", None) if self.trainer.is_global_zero else None
-        made_here = None if folder is None or Path(folder).exists() else Path(folder)
         try:
             self.trainer.fit(**kwargs)
         except BaseException:
-            if made_here and self.trainer.global_step == 0:
-                shutil.rmtree(made_here, ignore_errors=True)
+            if self._claimed and self.trainer.global_step == 0:
+                shutil.rmtree(self._claimed, ignore_errors=True)
             raise
 
     def after_fit(self) -> None:
@@ -254,6 +274,4 @@ class TrainingCLI(LightningCLI):
 
 def load_config(text: str) -> Any:
     """Return what a text in YAML says, with the class paths of today."""
-    for earlier, now in MOVED.items():
-        text = text.replace(earlier, now)
-    return load_yaml(text)
+    return load_yaml(MOVED.sub(f"{EMAWeights.__module__}.EMAWeights", text))

@@ -28,7 +28,8 @@ class EMAWeights(WeightAveraging):
             return weights
         count = torch.as_tensor(steps, device=average.device).double()  # as a number it would wait for the device
         stays = ((1 + count) / (10 + count)).clamp(max=self.decay)
-        return torch.lerp(average, weights, (1 - stays).to(average.dtype))
+        wide = torch.promote_types(average.dtype, torch.float32)  # half precision would round the share
+        return torch.lerp(average.to(wide), weights.to(wide), (1 - stays).to(wide)).to(average.dtype)
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Forget the averages; when training ends, they are in the model."""

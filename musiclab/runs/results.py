@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from pytorch_lightning import Callback, LightningModule, Trainer
@@ -43,8 +43,9 @@ class ResultWriter(Callback):
     def on_validation_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, *_: Any, **__: Any
     ) -> None:
-        """Keep the rows of a batch."""
-        self._outputs.append(outputs)
+        """Keep the rows of a batch; steps of modules that are no tasks may return anything."""
+        if isinstance(outputs, dict) and outputs.keys() >= StepOutput.__annotations__.keys():
+            self._outputs.append(cast(StepOutput, outputs))
 
     on_test_batch_end = on_predict_batch_end = on_validation_batch_end
 
@@ -78,7 +79,7 @@ class TaskResults(ResultWriter):
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Take the files of the task's kind."""
-        if isinstance(pl_module, SpectrogramTask):
+        if isinstance(pl_module, SpectrogramTask) and pl_module.output_kind:
             self._files = FILES[pl_module.output_kind](pl_module.target_names)
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -47,12 +47,13 @@ class SpectrogramTask(LightningModule):
             first steps that take up to minutes. Validation, tests and predictions are never compiled.
 
     Attributes:
-        output_kind: What the outputs are, said by each kind of task; kept in the checkpoint.
+        output_kind: What the outputs are, said by each kind of task; kept in the checkpoint. Without, there are no
+            result files.
         monitor: Metric of the validation that the best epoch is chosen by.
         monitor_mode: ``max`` or ``min``.
     """
 
-    output_kind: ClassVar[OutputKind]
+    output_kind: ClassVar[OutputKind | None] = None
     monitor: ClassVar[str] = "val_loss"
     monitor_mode: ClassVar[str] = "min"
 

@@ -31,7 +31,7 @@ class ClassificationTask(SpectrogramTask):
         kwargs: See :class:`musiclab.tasks.base.SpectrogramTask`.
     """
 
-    output_kind: ClassVar[OutputKind] = "classes"
+    output_kind: ClassVar[OutputKind | None] = "classes"
     monitor = "val_accuracy"
     monitor_mode = "max"
 

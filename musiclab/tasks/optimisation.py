@@ -1,7 +1,7 @@
 """What makes the optimizer, and what has to be known of one that runs fused."""
 
 from collections.abc import Callable, Iterable, Mapping
-from inspect import signature
+from inspect import Parameter, signature
 from pydoc import locate
 from typing import Any, NamedTuple, Self, cast
 
@@ -34,8 +34,15 @@ def takes_total_steps(make_scheduler: LRSchedulerCallable, hyperparameter: Mappi
         make_scheduler: Makes it. What the command line hands over does not tell its arguments.
         hyperparameter: Names its class, if the command line has made ``make_scheduler``.
     """
-    maker = locate(hyperparameter["class_path"]) if hyperparameter else make_scheduler
-    return "total_steps" in signature(cast(Callable[..., Any], maker)).parameters
+    return _takes(cast(Callable[..., Any], locate(hyperparameter["class_path"]) if hyperparameter else make_scheduler))
+
+
+def _takes(maker: Callable[..., Any]) -> bool:
+    parameters = signature(maker).parameters
+    if "total_steps" in parameters:
+        return True
+    passes_on = any(parameter.kind is Parameter.VAR_KEYWORD for parameter in parameters.values())
+    return passes_on and (not isinstance(maker, type) or any(_takes(base) for base in maker.__bases__))
 
 
 def check_clipping(optimizer: Optimizer, trainer: pl.Trainer) -> None:

@@ -27,7 +27,7 @@ class RegressionTask(SpectrogramTask):
         kwargs: See :class:`musiclab.tasks.base.SpectrogramTask`.
     """
 
-    output_kind: ClassVar[OutputKind] = "values"
+    output_kind: ClassVar[OutputKind | None] = "values"
     monitor = "val_spearman"
     monitor_mode = "max"
 

@@ -87,6 +87,30 @@ def test_one_of_its_kind_replaces_it(trained):
     assert [checkpoint.filename for checkpoint in of_kind(trained(*own), ModelCheckpoint)] == ["mine"]
 
 
+def test_another_metric_needs_its_direction(trained, genre_root, tmp_path, capfd):
+    for name in ("checkpoint", "early_stopping"):
+        args = fit_args("genre_cnn.yaml", genre_root, tmp_path, f"--{name}.monitor=val_f1_macro")
+        assert f"say which way is better: --{name}.mode" in error_of(capfd, args)
+    best = of_kind(trained("--checkpoint.monitor=val_f1_macro", "--checkpoint.mode=max"), ModelCheckpoint)[0]
+    assert (best.monitor, best.mode) == ("val_f1_macro", "max")
+
+
+def test_a_training_without_validation_has_nothing_to_stop_it(genre_root, tmp_path):
+    main(fit_args("genre_cnn.yaml", genre_root, tmp_path, "--trainer.limit_val_batches=0"))
+    assert [path.name for path in (run_folder(tmp_path) / "checkpoints").iterdir()] == ["last.ckpt"]
+
+
+def test_two_runs_that_start_at_once_have_a_folder_each(genre_root, tmp_path, monkeypatch):
+    """Between asking for the next number and taking it, another run takes it."""
+    from pytorch_lightning.loggers import TensorBoardLogger
+
+    numbers = iter([0, 0, 1])
+    monkeypatch.setattr(TensorBoardLogger, "_get_next_version", lambda _: next(numbers))
+    for version in (0, 1):
+        main(fit_args("genre_cnn.yaml", genre_root, tmp_path))
+        assert (run_folder(tmp_path, version) / "test_metrics.json").exists()
+
+
 def test_what_has_no_use_is_left_out(trained):
     assert of_kind(trained("--trainer.enable_checkpointing=false"), ModelCheckpoint) == []
     assert of_kind(trained("--trainer.logger=false"), LearningRateMonitor) == []

@@ -80,3 +80,16 @@ class TestEMAWeights:
         before = fitted[2][:6]
         expected = self.averaged([*before, *steps.states])
         torch.testing.assert_close({name: task.state_dict()[name] for name in expected}, expected)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16, torch.float16])
+def test_averages_are_those_of_pytorch_in_any_precision(dtype):
+    callback = EMAWeights(0.99)
+    rng = torch.Generator().manual_seed(0)
+    average = torch.randn(50, generator=rng).to(dtype)
+    expected = average.clone()
+    for step in range(1, 200):
+        weights = torch.randn(50, generator=rng).to(dtype)
+        average = callback._average(average, weights, torch.tensor(step))
+        expected.lerp_(weights, 1 - min(0.99, (1 + step) / (10 + step)))
+    assert torch.equal(average, expected)

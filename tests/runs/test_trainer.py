@@ -6,16 +6,15 @@ import sys
 
 import pytest
 from conftest import GENRES
-from pytorch_lightning import LightningModule
 from pytorch_lightning.callbacks import ModelCheckpoint
+from pytorch_lightning.demos.boring_classes import BoringModel
 from pytorch_lightning.loggers import TensorBoardLogger
 from tasks.genre_task import tiny_cnn
-from torch.utils.data import DataLoader
 
 import musiclab
 from musiclab.data.datamodules import GenreDataModule
 from musiclab.errors import UserError
-from musiclab.tasks import ClassificationTask
+from musiclab.tasks import ClassificationTask, SpectrogramTask
 
 QUIET = {"accelerator": "cpu", "enable_progress_bar": False, "enable_model_summary": False}
 
@@ -48,14 +47,38 @@ def test_synchronised_batch_norms_are_refused():
         musiclab.Trainer(sync_batchnorm=True, **QUIET)
 
 
-def test_a_module_of_another_kind_is_trained_without_result_files(tmp_path):
-    class Nothing(LightningModule):
+@pytest.mark.parametrize("output", [None, {"loss": 1.0}, {"ids": ["1"]}])
+def test_a_module_of_another_kind_is_trained_without_result_files(output, tmp_path):
+    class Other(BoringModel):
         def test_step(self, batch, batch_idx):
-            return {"ids": ["1"], "targets": batch, "predictions": batch[:, None]}
+            return output
 
-    trainer = musiclab.Trainer(default_root_dir=tmp_path, **QUIET)
-    trainer.test(Nothing(), DataLoader([1.0, 2.0]), verbose=False)
+        predict_step = validation_step = test_step
+
+    trainer = musiclab.Trainer(default_root_dir=tmp_path, max_epochs=1, **QUIET)
+    trainer.fit(Other())
+    trainer.test(Other(), verbose=False)
+    trainer.predict(Other())
+    assert (tmp_path / "lightning_logs" / "version_0" / "run.json").exists()
     assert not list(tmp_path.rglob("predictions.csv"))
+
+
+def test_a_task_that_does_not_say_what_its_outputs_are_is_trained_without_result_files(genre_root, tmp_path):
+    class Bare(SpectrogramTask):
+        def training_step(self, batch, batch_idx):
+            return self(batch.spectrograms, batch.lengths).square().mean()
+
+        def test_step(self, batch, batch_idx):
+            self.log("test_loss", self.training_step(batch, 0), batch_size=len(batch.ids))
+
+        validation_step = test_step
+
+    data = GenreDataModule(root=genre_root, batch_size=8)
+    trainer = musiclab.Trainer(default_root_dir=tmp_path, max_epochs=1, **QUIET)
+    task = Bare(num_features=128, target_names=GENRES, backbone=tiny_cnn)
+    trainer.fit(task, datamodule=data)
+    trainer.test(task, datamodule=data, verbose=False)
+    assert "checkpoints" in {path.name for path in (tmp_path / "lightning_logs" / "version_0").iterdir()}
 
 
 def test_importing_the_package_is_light():

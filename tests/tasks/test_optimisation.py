@@ -13,7 +13,7 @@ from torch import nn
 
 from musiclab.cli import main
 from musiclab.cli.dispatch import run_training
-from musiclab.tasks.optimisation import settle
+from musiclab.tasks.optimisation import settle, takes_total_steps
 from tasks.genre_task import Mean, loader, make_batches, make_task, make_trainer
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -119,3 +119,33 @@ def test_states_of_another_layout_are_laid_out_as_the_weights():
         optimizer.step()
         results.append(layer.weight.detach())
     torch.testing.assert_close(results[0], results[1])
+
+
+class PassesOn(torch.optim.lr_scheduler.OneCycleLR):
+    def __init__(self, optimizer, max_lr=0.01, **kwargs):
+        super().__init__(optimizer, max_lr, **kwargs)
+
+
+class Steps(torch.optim.lr_scheduler.StepLR):
+    def __init__(self, optimizer, **kwargs):
+        super().__init__(optimizer, 1, **kwargs)
+
+
+@pytest.mark.parametrize(
+    ("maker", "expected"),
+    [
+        (torch.optim.lr_scheduler.OneCycleLR, True),
+        (torch.optim.lr_scheduler.StepLR, False),
+        (PassesOn, True),
+        (Steps, False),
+        (lambda optimizer, total_steps: None, True),
+        (lambda optimizer, **others: None, True),
+        (partial(torch.optim.lr_scheduler.OneCycleLR, max_lr=0.1), True),
+        (partial(torch.optim.lr_scheduler.StepLR, step_size=1), False),
+    ],
+)
+def test_which_schedulers_are_told_the_number_of_steps(maker, expected):
+    assert takes_total_steps(maker, None) is expected
+    if isinstance(maker, type) and maker.__module__.startswith("torch"):
+        named = {"class_path": f"{maker.__module__}.{maker.__name__}"}
+        assert takes_total_steps(lambda optimizer: None, named) is expected
