@@ -11,14 +11,7 @@ from matplotlib.figure import Figure
 from tqdm import tqdm
 
 from musiclab.commands.report.groups import Group
-from musiclab.figures import (
-    axis_curves_figure,
-    confusion_figure,
-    f1_figure,
-    learning_figure,
-    png_bytes,
-    scatter_figure,
-)
+from musiclab.figures import confusion_figure, curves_figure, f1_figure, png_bytes, scatter_figure
 from musiclab.pages.document import Picture
 from musiclab.runs.run import Run
 
@@ -63,16 +56,16 @@ def curve_drawings(group: Group) -> list[Drawing]:
     quantities = dict.fromkeys(["loss", main, monitor.removeprefix("val_")])
     found = []
     for quantity in quantities:
-        training, validation = (
-            [run.curves[f"{part}_{quantity}"] for run in runs if f"{part}_{quantity}" in run.curves]
-            for part in ("train", "val")
-        )
-        if training or validation:
+        lines = {
+            part: [run.curves[name] for run in runs if (name := f"{prefix}_{quantity}") in run.curves]
+            for part, prefix in (("validation", "val"), ("training", "train"))
+        }
+        if any(lines.values()):
             best = [(run.best.epoch, run.best.value) for run in runs if run.best and monitor == f"val_{quantity}"]
             label = _label(quantity, group)
             file = f"model_{group.number}_{_slug(quantity)}"
             caption = f"{label[0].upper()}{label[1:]}: training and validation{_of(runs)}"
-            found.append(Drawing(file, caption, learning_figure, (training, validation, label, best)))
+            found.append(Drawing(file, caption, curves_figure, (lines, label, best)))
     return found + _axes_drawings(group, runs)
 
 
@@ -141,7 +134,7 @@ def _axes_drawings(group: Group, runs: Sequence[Run]) -> list[Drawing]:
         if len(axes) > 1 and all(lines.values()) and changes:
             caption = f"{what}{_of(runs)}"
             file = f"model_{group.number}_{_slug(prefix)}"
-            found.append(Drawing(file, caption, axis_curves_figure, (lines, label)))
+            found.append(Drawing(file, caption, curves_figure, (lines, label)))
     return found
 
 
