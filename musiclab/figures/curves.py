@@ -15,7 +15,6 @@ Line = tuple[npt.NDArray[np.floating], npt.NDArray[np.floating]]
 SIZE = (3.3, 2.8)
 """Inches: three beside each other on a wide page, and as wide as a phone, where text keeps its size."""
 
-TEXT = 10
 LEGEND = {"handlelength": 1.7, "handletextpad": 0.5, "columnspacing": 1.2, "borderaxespad": 0.2}
 
 STYLES = ("-", "--", ":", "-.")
@@ -32,10 +31,7 @@ def curves_figure(
         quantity: What the values are, with their unit.
         best: Epoch and value of the best of each run, to be marked in the colour of the first lines.
     """
-    figure, axes = new_chart(*SIZE, grid=True)
-    axes.set_xlabel("epoch", fontsize=TEXT)
-    axes.set_ylabel(quantity, fontsize=TEXT)
-    axes.tick_params(labelsize=TEXT)
+    figure, axes = new_chart(*SIZE, grid=True, xlabel="epoch", ylabel=quantity)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
     for index, (name, runs) in enumerate(lines.items()):
         for number, (epochs, values) in enumerate(runs):

@@ -1,13 +1,15 @@
 """The lab's questions: the published figures on each, and ours, never in one table and never ranked."""
 
 import json
+import math
 from collections.abc import Sequence
+from statistics import fmean
 from typing import Any
 
 from musiclab.commands.report.datasets import describe
 from musiclab.commands.report.groups import AXES, Group, is_single
 from musiclab.commands.report.published import PUBLISHED, QUESTIONS, published_table
-from musiclab.commands.report.settings import SEED, simplify
+from musiclab.commands.report.settings import simplify
 from musiclab.commands.report.tables import differs_text, heading_of, mean_text, score_text, without_empty
 from musiclab.pages.document import Block, Heading, Link, SideBySide, Table, Text
 
@@ -100,7 +102,6 @@ def _family(group: Group) -> str:
     if group.data.kind == "classes" or not is_single(run) or not run.config:
         return str(group.number)
     settings = simplify(run.config)
-    settings.pop(SEED, None)
     settings["data"] = {name: value for name, value in settings.get("data", {}).items() if name != "axes"}
     return json.dumps([settings, run.processes], default=str)
 
@@ -111,9 +112,5 @@ def _mean_of_axes(family: Sequence[Group]) -> str:
         return mean_text(family[0], "test_spearman")
     if {group.runs[0].target_names[0] for group in family} != set(AXES):
         return ""
-    means = []
-    for group in family:
-        name = f"test_spearman_{group.runs[0].target_names[0]}"
-        values = [run.metrics[name] for run in group.counted if name in run.metrics]
-        means.append(sum(values) / len(values) if values else float("nan"))
-    return score_text(sum(means) / len(means))
+    scores = [group.scores(f"test_spearman_{group.runs[0].target_names[0]}") for group in family]
+    return score_text(fmean(fmean(values) if values else math.nan for values in scores))

@@ -8,13 +8,7 @@ from tqdm import tqdm
 
 from musiclab import __version__
 from musiclab.commands.report.datasets import assign, describe
-from musiclab.commands.report.drawing import (
-    curve_drawings,
-    draw_all,
-    f1_drawings,
-    latent_pictures,
-    test_drawings,
-)
+from musiclab.commands.report.drawing import curve_drawings, draw_all, f1_drawings, latent_pictures, test_drawings
 from musiclab.commands.report.folders import LeftOut, find_folders, short_names
 from musiclab.commands.report.groups import Group, make_groups, model_name
 from musiclab.commands.report.questions import question_blocks
@@ -136,7 +130,7 @@ def _other_blocks(runs: Sequence[Run], names: dict[Path, str]) -> list[Block]:
         done = run.evaluations.get(run.command)  # none where it did not end
         results = [] if run.finished else [run.state]
         checkpoint, tracks, _, metrics = done or ("", "", None, {})
-        for metric, name in scores_of(run.kind, [run]) if run.kind in KINDS else []:
+        for metric, name in scores_of(run.kind, [run]).items() if run.kind in KINDS else []:
             logged = metric.replace("test", "val", 1) if run.command == "validate" else metric
             if logged in metrics:
                 results.append(f"{name.removeprefix('test ')} {score_text(metrics[logged])}")
