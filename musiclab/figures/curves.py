@@ -1,6 +1,7 @@
 """How quantities change over a training."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -9,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 
 from musiclab.figures.style import COLOURS, new_chart
 
-Line = tuple[npt.NDArray[np.floating], npt.NDArray[np.floating]]
+Line = tuple[npt.NDArray[Any], npt.NDArray[np.floating]]
 """Epochs, counted from 1, and a value for each."""
 
 SIZE = (3.3, 2.8)

@@ -101,11 +101,6 @@ class Run:
         """Whether the run ended as it was meant to."""
         return self.status == "finished"
 
-    @property
-    def tested_tracks(self) -> int | None:
-        """Number of tracks of the test."""
-        return self.evaluations["test"].tracks if "test" in self.evaluations else None
-
     def model(self, *keys: str) -> Any:
         """Return an argument of the task."""
         return pick(self.config, "model", "init_args", *keys)

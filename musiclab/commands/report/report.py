@@ -104,7 +104,9 @@ def _picture_blocks(groups: Sequence[Group], names: dict[Path, str]) -> list[Blo
     if not groups:
         return []
     by_group = [
-        [*curve_drawings(group), *f1_drawings(group), *(d for run in group.runs for d in test_drawings(run, names))]
+        curve_drawings(group)
+        + f1_drawings(group)
+        + [d for run in group.runs for d in test_drawings(run, names[run.folder])]
         for group in groups
     ]
     pictures = iter(draw_all([drawing for drawings in by_group for drawing in drawings]))
@@ -114,7 +116,7 @@ def _picture_blocks(groups: Sequence[Group], names: dict[Path, str]) -> list[Blo
         runs = ", ".join(names[run.folder] for run in group.runs)
         blocks += [heading_of(group), Text(f"On {group.data.name}. {settings}Runs: {runs}.")]
         shown = [next(pictures) for _ in drawings]
-        shown += [picture for run in group.runs for picture in latent_pictures(run, names)]
+        shown += [picture for run in group.runs for picture in latent_pictures(run, names[run.folder])]
         if shown:
             summary = f"{len(shown)} {'picture' if len(shown) == 1 else 'pictures'}"
             blocks.append(Details(summary, [Pictures(shown)], opened=len(groups) <= OPEN))
