@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 
 from musiclab.commands.report.published import GENRES
-from musiclab.runs.run import Kind, Run
+from musiclab.runs.run import Run
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class DataSet:
         is_lab: Whether it is the lab's, which the published figures are from.
     """
 
-    kind: Kind
+    kind: str
     name: str
     place: str
     targets: tuple[str, ...]

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from musiclab.runs.files import class_name, pick
+from musiclab.runs.files import pick
 
 CLASS = "class"
 """Under which name a simplified part keeps its class."""
@@ -51,7 +51,7 @@ def _simple(value: Any) -> Any:
         if "class_path" in value:
             arguments = pick(value, "init_args")
             rest = _simple(arguments) if isinstance(arguments, Mapping) else {}
-            return {CLASS: class_name(value["class_path"]), **rest}
+            return {CLASS: str(value["class_path"]).rsplit(".", 1)[-1], **rest}
         return {str(key): _simple(item) for key, item in value.items()}
     return [_simple(item) for item in value] if isinstance(value, list | tuple) else value
 

@@ -6,7 +6,7 @@ from statistics import fmean
 
 from musiclab.commands.report.groups import Group, spread, task_words
 from musiclab.pages.document import Heading, Link, Table
-from musiclab.runs.run import Kind, Run
+from musiclab.runs.run import Run
 
 GENRE_SCORES = {"test_accuracy": "test accuracy", "test_f1_macro": "test macro F1"}
 """Metrics of the test: their names in test_metrics.json and in a table."""
@@ -22,7 +22,7 @@ def count_text(value: float) -> str:
     return f"{value:,.0f}"
 
 
-def scores_of(kind: Kind, runs: Sequence[Run]) -> dict[str, str]:
+def scores_of(kind: str, runs: Sequence[Run]) -> dict[str, str]:
     """Return the metrics of the test that some runs are judged by, and what tables call them."""
     if kind == "classes":
         return GENRE_SCORES
