@@ -101,8 +101,8 @@ def length_blocks(survey: Survey, beats: Beats, seconds: float | None) -> list[B
             times = [""] * 3 if duration is None else [f"{value * duration:.2f} s" for value in three]
             rows.append([name, kind, str(len(columns)), *(f"{value:.10g}" for value in three), *times])
     extremes = ["shortest", "median", "longest"]
-    header = ["part", "columns", "tracks", *extremes, *([] if seconds is None else extremes)]
-    blocks: list[Block] = [Heading("Lengths"), Pictures(pictures), Table(header, [row[: len(header)] for row in rows])]
+    table = Table(["part", "columns", "tracks", *extremes, *extremes], rows).without_empty()
+    blocks: list[Block] = [Heading("Lengths"), Pictures(pictures), table]
     if not beats:
         return blocks
     both = []

@@ -92,19 +92,13 @@ def track_labels(survey: Survey) -> dict[str, str]:
 
 def tracks_table(tracks: Sequence[Track], seconds: float | None) -> Table:
     """Return a table of dimensions, durations, and the compression that beats give."""
-    durations = [] if seconds is None else ["duration"]
-    compressions = ["rows x beats", "compression"] if any(track.beat is not None for track in tracks) else []
     rows = []
-    for track in tracks:
-        row = [track.identifier, track.part, _size(track.full)]
-        if seconds is not None:
-            row.append(f"{track.full.shape[1] * seconds:.1f} s")
-        if track.beat is not None:
-            row += [_size(track.beat), f"{track.full.shape[1] / track.beat.shape[1]:.1f}x"]
-        elif compressions:
-            row += ["", ""]
-        rows.append(row)
-    return Table(["track", "part", f"rows x {'frames' if seconds else 'beats'}", *durations, *compressions], rows)
+    for identifier, part, _, full, beat in tracks:
+        duration = "" if seconds is None else f"{full.shape[1] * seconds:.1f} s"
+        beats = ["", ""] if beat is None else [_size(beat), f"{full.shape[1] / beat.shape[1]:.1f}x"]
+        rows.append([identifier, part, _size(full), duration, *beats])
+    size = "rows x frames" if seconds else "rows x beats"
+    return Table(["track", "part", size, "duration", "rows x beats", "compression"], rows).without_empty()
 
 
 def track_blocks(track: Track, number: int, seconds: float | None, with_beats: bool) -> list[Block]:

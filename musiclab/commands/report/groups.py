@@ -60,7 +60,7 @@ def make_groups(runs: Sequence[Run], data: dict[Run, DataSet]) -> list[Group]:
     """Put runs into groups, those of one data set and name one after the other."""
     alike: dict[tuple[Any, ...], list[Run]] = {}
     for run in runs:
-        alike.setdefault((data[run], model_name(run), _key(run)), []).append(run)
+        alike.setdefault((data[run], model_name(run), settings_key(run)), []).append(run)
     families: dict[tuple[DataSet, str], list[list[Run]]] = {}
     for (dataset, name, _), members in alike.items():
         families.setdefault((dataset, name), []).append(sorted(members, key=_seed))
@@ -109,11 +109,14 @@ def spread(values: Sequence[float], text: Callable[[float], str]) -> str:
     return f"{text(fmean(values))} ({text(min(values))} - {text(max(values))})"
 
 
-def _key(run: Run) -> str:
-    """What is the same for runs that differ in their seed alone."""
+def settings_key(run: Run, axes: bool = True) -> str:
+    """Return what is the same for runs that differ in their seed alone; or, without the axes, in these too."""
     if not run.config:  # damaged: nobody knows
         return str(run.folder)
-    return json.dumps([simplify(run.config), run.processes], default=str)
+    settings = simplify(run.config)
+    if not axes:
+        settings.get("data", {}).pop("axes", None)
+    return json.dumps([settings, run.processes], default=str)
 
 
 def _data_order(data: DataSet) -> tuple[bool, bool, str]:

@@ -53,7 +53,8 @@ def models_table(groups: Sequence[Group]) -> Table:
                 *(mean_text(group, metric) for metric in scores),
             ]
         )
-    return without_empty(["model", "set otherwise", "runs", "parameters", best, *scores.values()], rows, "Models")
+    header = ["model", "set otherwise", "runs", "parameters", best, *scores.values()]
+    return Table(header, rows, "Models").without_empty()
 
 
 def runs_table(groups: Sequence[Group], names: Mapping[Path, str]) -> Table:
@@ -80,7 +81,7 @@ def runs_table(groups: Sequence[Group], names: Mapping[Path, str]) -> Table:
         for group in groups
         for run in group.runs
     ]
-    return without_empty(list(rows[0]), [list(row.values()) for row in rows], "Runs")
+    return Table(list(rows[0]), [list(row.values()) for row in rows], "Runs").without_empty()
 
 
 def f1_table(groups: Sequence[Group]) -> Table | None:
@@ -92,12 +93,6 @@ def f1_table(groups: Sequence[Group]) -> Table | None:
         if any(run.metrics for run in group.counted)
     ]
     return Table(["model", *genres], rows, "F1 of each genre") if rows else None
-
-
-def without_empty(header: Sequence[str], rows: Sequence[Sequence[str]], caption: str = "") -> Table:
-    """Return a table without those columns that are empty, as that of parameters may be."""
-    kept = [index for index in range(len(header)) if any(row[index] for row in rows)]
-    return Table([header[index] for index in kept], [[row[index] for index in kept] for row in rows], caption)
 
 
 def _parameters(run: Run) -> str:
