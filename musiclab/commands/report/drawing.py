@@ -53,9 +53,8 @@ def curve_drawings(group: Group) -> list[Drawing]:
     runs = [run for run in group.runs if run.curves]
     monitor = next((run.best.monitor for run in runs if run.best), "")
     main = {"classes": "accuracy", "values": "spearman"}[group.data.kind]
-    quantities = dict.fromkeys(["loss", main, monitor.removeprefix("val_")])
     found = []
-    for quantity in quantities:
+    for quantity in dict.fromkeys(["loss", main, monitor.removeprefix("val_")]):
         lines = {
             part: [run.curves[name] for run in runs if (name := f"{prefix}_{quantity}") in run.curves]
             for part, prefix in (("validation", "val"), ("training", "train"))
@@ -63,9 +62,9 @@ def curve_drawings(group: Group) -> list[Drawing]:
         if any(lines.values()):
             best = [(run.best.epoch, run.best.value) for run in runs if run.best and monitor == f"val_{quantity}"]
             label = _label(quantity, group)
-            file = f"model_{group.number}_{_slug(quantity)}"
             caption = f"{label[0].upper()}{label[1:]}: training and validation{_of(runs)}"
-            found.append(Drawing(file, caption, partial(curves_figure, lines, label, best)))
+            draw = partial(curves_figure, lines, label, best)
+            found.append(Drawing(f"model_{group.number}_{_slug(quantity)}", caption, draw))
     return found + _axes_drawings(group, runs)
 
 
