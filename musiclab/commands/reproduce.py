@@ -47,12 +47,7 @@ RUNS = (
 
 
 def reproduce(
-    root: str | None = None,
-    *,
-    out: str = "runs/reproduce",
-    short: bool = False,
-    show: bool = False,
-    options: str = "",
+    root: str | None = None, *, out: str = "runs/reproduce", short: bool = False, show: bool = False, options: str = ""
 ) -> None:
     """Train and test all models of the lab one after the other, and write the report on them.
 
@@ -114,13 +109,8 @@ def next_arguments(run: Run, root: str | None, out: Path, more: Sequence[str]) -
         return None
     started = [version for version in versions if (version / "checkpoints/last.ckpt").exists()]
     if started:
-        return [
-            "fit",
-            "-c",
-            str(started[-1] / "config.yaml"),
-            "--ckpt_path",
-            str(started[-1] / "checkpoints/last.ckpt"),
-        ]
+        folder = started[-1]
+        return ["fit", "-c", str(folder / "config.yaml"), "--ckpt_path", str(folder / "checkpoints/last.ckpt")]
     bases = [version for version in _versions(out, BASE) if (version / "test_metrics.json").exists()]
     return fit_arguments(run, root, out, more, (bases[-1] if bases else folder_of(out, BASE)) / BEST)
 

@@ -3,7 +3,7 @@
 They use matplotlib's object interface: no global state, no window, safe in any process.
 """
 
-from musiclab.figures.curves import axis_curves_figure, learning_figure
+from musiclab.figures.curves import curves_figure
 from musiclab.figures.dataset import axis_figure, class_figure, length_figure, pair_figure
 from musiclab.figures.latents import class_points_figure, value_points_figure
 from musiclab.figures.network import Clip, attention_figure, feature_maps_figure
@@ -14,15 +14,14 @@ from musiclab.figures.style import new_figure, png_bytes, save_figure
 __all__ = [
     "Clip",
     "attention_figure",
-    "axis_curves_figure",
     "axis_figure",
     "chroma_figure",
     "class_figure",
     "class_points_figure",
     "confusion_figure",
+    "curves_figure",
     "f1_figure",
     "feature_maps_figure",
-    "learning_figure",
     "length_figure",
     "mel_figure",
     "new_figure",

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from musiclab.figures.style import COLOURS, new_figure
+from musiclab.figures.style import COLOURS, new_chart
 
 WIDTH = 4.8  # inches; two stand side by side on a page, and one can be read on a phone
 SMALL = 3.3  # inches; three side by side
@@ -28,8 +28,7 @@ def class_figure(
         title: What is shown.
         dropped: Classes that are not used, which are drawn in grey.
     """
-    figure = new_figure(WIDTH, 1.3 + 0.26 * len(names))
-    axes = figure.add_subplot()
+    figure, axes = new_chart(WIDTH, 1.3 + 0.26 * len(names), title, xlabel="tracks")
     used = np.array([name not in dropped for name in names])
     start = np.zeros(len(names), dtype=np.int64)
     for tracks, colour in zip(counts.values(), COLOURS, strict=False):
@@ -37,21 +36,12 @@ def class_figure(
         axes.barh(range(len(names)), tracks, left=start, color=colours, edgecolor="white", linewidth=0.7)
         start += tracks
     for row, of_class in enumerate(zip(*counts.values(), strict=True)):
-        axes.annotate(
-            " + ".join(str(tracks) for tracks in of_class),
-            (start[row], row),
-            (4, 0),
-            textcoords="offset points",
-            va="center",
-            fontsize=9,
-        )
+        said = " + ".join(map(str, of_class))
+        axes.annotate(said, (start[row], row), (4, 0), textcoords="offset points", va="center", fontsize=9)
     axes.set_yticks(range(len(names)), names)
     axes.set_ylim(len(names) - 0.4, -0.6)
     axes.set_xlim(0, max(start.max(initial=1), 1) * 1.2)  # room for the numbers
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-    axes.set_xlabel("tracks")
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.set_title(title, fontsize=10)
     kinds = [*zip(counts, COLOURS, strict=False), *([] if used.all() else [("dropped", DROPPED)])]
     patches = [Patch(color=colour, label=label) for label, colour in kinds]
     figure.legend(handles=patches, loc="outside lower center", ncols=3, frameon=False)
@@ -66,8 +56,9 @@ def length_figure(lengths: Mapping[str, npt.NDArray[np.int64]], title: str, seco
         title: What is shown.
         seconds: Duration of a column in s, which gets an axis of its own; None for a column a beat.
     """
-    figure = new_figure(WIDTH, 3.2)
-    axes = figure.add_subplot()
+    figure, axes = new_chart(
+        WIDTH, 3.2, title, xlabel=f"length ({'beats' if seconds is None else 'frames'})", ylabel="tracks"
+    )
     bins = _whole_bins(np.concatenate(list(lengths.values())))
     axes.hist(
         list(lengths.values()),
@@ -80,15 +71,12 @@ def length_figure(lengths: Mapping[str, npt.NDArray[np.int64]], title: str, seco
     )
     margin = max(1.5, 0.03 * (bins[-1] - bins[0]))  # a single length gets whole numbers beside it
     axes.set_xlim(bins[0] - margin, bins[-1] + margin)
-    axes.set_xlabel("length (beats)" if seconds is None else "length (frames)")
-    axes.set_ylabel("tracks")
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     axes.yaxis.set_major_locator(MaxNLocator(6, integer=True))
     if seconds is not None:
         functions = (partial(np.multiply, seconds), partial(np.multiply, 1 / seconds))  # to seconds and back
         above = axes.secondary_xaxis("top", functions=functions)
         above.set_xlabel("length (s)")
-    axes.set_title(title, fontsize=10)
     figure.legend(loc="outside lower center", ncols=3, frameon=False)
     return figure
 
@@ -101,15 +89,11 @@ def axis_figure(values: npt.NDArray[np.floating], name: str, median: float) -> F
         name: Name of the axis.
         median: Of the values.
     """
-    figure = new_figure(SMALL, 2.7)
-    axes = figure.add_subplot()
+    figure, axes = new_chart(SMALL, 2.7, f"{name}: median {median:.3g}", xlabel=name, ylabel="tracks")
     low, high = _range(values)
     axes.hist(values, bins=20, range=(low, high), color=COLOURS[0], edgecolor="white", linewidth=0.5)
     axes.axvline(median, color=COLOURS[5], linestyle="--", linewidth=1.5)
-    axes.set_title(f"{name}: median {median:.3g}", fontsize=10)
     axes.set_xlim(low, high)
-    axes.set_xlabel(name)
-    axes.set_ylabel("tracks")
     axes.yaxis.set_major_locator(MaxNLocator(6, integer=True))
     return figure
 
@@ -125,19 +109,13 @@ def pair_figure(
         names: Names of the two axes.
         correlation: Spearman's, NaN where it is undefined.
     """
-    figure = new_figure(SMALL, 3.4)
-    axes = figure.add_subplot()
+    said = "undefined" if np.isnan(correlation) else f"{correlation:.3f}"
+    figure, axes = new_chart(SMALL, 3.4, f"Spearman {said}", grid=True, xlabel=names[0], ylabel=names[1])
     axes.scatter(first, second, s=12, alpha=0.4, linewidths=0, color=COLOURS[0])
     for values, limit in ((first, axes.set_xlim), (second, axes.set_ylim)):
         low, high = _range(values)
         margin = 0.03 * (high - low)
         limit(low - margin, high + margin)
-    said = "undefined" if np.isnan(correlation) else f"{correlation:.3f}"
-    axes.set_title(f"Spearman {said}", fontsize=10)
-    axes.set_xlabel(names[0])
-    axes.set_ylabel(names[1])
-    axes.grid(color="0.92")
-    axes.set_axisbelow(True)
     return figure
 
 

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from musiclab.figures.style import COLOURS, MARKERS, VALUES, new_figure
+from musiclab.figures.style import COLOURS, MARKERS, VALUES, new_chart
 
 WIDTH = 4.7  # inches: two pictures beside each other on a screen, and legible on a phone
 POINT = 24  # square points
@@ -36,13 +36,13 @@ def class_points_figure(
     unknown = classes < 0
     columns = 3 if max(map(len, names)) < 14 else 2
     rows = -(-(len(shown) + unknown.any()) // columns)
-    figure = new_figure(WIDTH, WIDTH + 0.22 * rows)
-    axes = _empty_axes(figure, title, labels)
+    figure, axes = _empty_chart(0.22 * rows, title, labels)
+    x, y = points.T
     for index in shown:
         marker = MARKERS[(index + index // len(COLOURS)) % len(MARKERS)]
         axes.scatter(
-            points[classes == index, 0],
-            points[classes == index, 1],
+            x[classes == index],
+            y[classes == index],
             s=POINT * SIZES[marker],
             c=COLOURS[index % len(COLOURS)],
             marker=marker,
@@ -51,9 +51,7 @@ def class_points_figure(
             label=names[index],
         )
     if unknown.any():
-        axes.scatter(
-            points[unknown, 0], points[unknown, 1], s=POINT, c=UNKNOWN, marker=".", label="not known", zorder=0
-        )
+        axes.scatter(x[unknown], y[unknown], s=POINT, c=UNKNOWN, marker=".", label="not known", zorder=0)
     figure.legend(loc="outside lower center", ncols=columns, frameon=False, fontsize=9, handletextpad=0.2)
     return figure
 
@@ -68,25 +66,19 @@ def value_points_figure(points: Points, values: Points, name: str, title: str, l
         title: Title.
         labels: What the two directions are.
     """
-    figure = new_figure(WIDTH, WIDTH + 0.55)
-    axes = _empty_axes(figure, title, labels)
+    figure, axes = _empty_chart(0.55, title, labels)
     known = np.isfinite(values)
+    x, y = points.T
     if not known.all():
-        axes.scatter(points[~known, 0], points[~known, 1], s=POINT, c=UNKNOWN, marker=".")
-    coloured = axes.scatter(
-        points[known, 0], points[known, 1], s=POINT, c=values[known], cmap=VALUES, linewidths=0, alpha=0.9
-    )
+        axes.scatter(x[~known], y[~known], s=POINT, c=UNKNOWN, marker=".")
+    coloured = axes.scatter(x[known], y[known], s=POINT, c=values[known], cmap=VALUES, linewidths=0, alpha=0.9)
     label = name if known.all() else f"{name} (grey: not known)"
     figure.colorbar(coloured, ax=axes, location="bottom", fraction=0.06, aspect=30, label=label)
     return figure
 
 
-def _empty_axes(figure: Figure, title: str, labels: tuple[str, str]) -> Axes:
-    axes = figure.add_subplot()
-    axes.set_title(title, fontsize=10)
-    axes.set_xlabel(labels[0])
-    axes.set_ylabel(labels[1])
+def _empty_chart(legend: float, title: str, labels: tuple[str, str]) -> tuple[Figure, Axes]:
+    """Return a square chart with room for a legend below, in inches."""
+    figure, axes = new_chart(WIDTH, WIDTH + legend, title, grid=True, xlabel=labels[0], ylabel=labels[1])
     axes.set_aspect("equal", adjustable="datalim")
-    axes.grid(color="0.92")
-    axes.set_axisbelow(True)
-    return axes
+    return figure, axes

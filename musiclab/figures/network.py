@@ -8,7 +8,7 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 
-from musiclab.figures.style import COLOURS, VALUES, new_figure
+from musiclab.figures.style import COLOURS, GRID, VALUES, new_figure
 from musiclab.spectrogram import FEATURE_ROWS, NUM_MELS, SAMPLE_RATE
 
 WIDTH = 4.7  # inches: legible on a phone
@@ -18,6 +18,9 @@ BRIGHTEST = 99.5
 
 DECIBELS = "magma"
 """Colour map of spectrograms, for them to look unlike what a network makes of them."""
+
+IMAGE: dict[str, Any] = {"origin": "lower", "aspect": "auto", "interpolation": "nearest"}
+"""How arrays over time are drawn: the first row at the bottom, each value as it is."""
 
 Array = npt.NDArray[np.floating[Any]]
 
@@ -67,22 +70,12 @@ def feature_maps_figure(clip: Clip, maps: Array, numbers: Sequence[int], pooled:
     brightest = float(np.percentile(maps, BRIGHTEST)) or float(maps.max()) or 1.0
     extent = (0, maps.shape[1] * pooled * (clip.seconds or 1), 0, maps.shape[2] * pooled)
     for panel, values, number in zip(panels.flat, maps, numbers, strict=False):
-        image = panel.imshow(
-            values.T,
-            origin="lower",
-            aspect="auto",
-            extent=extent,
-            cmap=VALUES,
-            vmin=0,
-            vmax=brightest,
-            interpolation="nearest",
-        )
+        image = panel.imshow(values.T, **IMAGE, extent=extent, cmap=VALUES, vmin=0, vmax=brightest)
         panel.set_title(f"map {number}", fontsize=9, pad=2)
-    for panel in panels.flat[len(maps) :]:
-        panel.set_visible(False)
-    panels[0, 0].set(xlim=(0, clip.duration), ylim=(0, clip.frames.shape[1]))
-    for panel in panels.flat:
+    for number, panel in enumerate(panels.flat):
+        panel.set_visible(number < len(maps))
         panel.tick_params(labelsize=8)
+    panels[0, 0].set(xlim=(0, clip.duration), ylim=(0, clip.frames.shape[1]))
     _label_features(panels[0, 0], clip.features)
     lower.supxlabel(clip.unit, fontsize=9)
     lower.supylabel(panels[0, 0].get_ylabel(), fontsize=9)
@@ -111,7 +104,7 @@ def attention_figure(clip: Clip, attention: Array, title: str) -> Figure:
     lower.stairs(relative, edges, fill=True, color=COLOURS[0])
     lower.axhline(1, color="black", linewidth=1, linestyle="--")
     lower.set(xlabel=clip.unit, ylabel="attention\n(mean = 1)", ylim=(0, 1.05 * float(relative.max())))
-    lower.grid(color="0.92")
+    lower.grid(color=GRID)
     lower.set_axisbelow(True)
     return figure
 
@@ -127,14 +120,8 @@ def _draw_clip(panels: Sequence[Axes], clip: Clip) -> None:
     for panel, kind in zip(panels, kinds, strict=True):
         rows = FEATURE_ROWS[kind] if clip.features == "fused" else slice(None)
         frames = clip.frames[:, rows]
-        image = panel.imshow(
-            frames.T,
-            origin="lower",
-            aspect="auto",
-            extent=(0, clip.duration, 0, frames.shape[1]),
-            cmap=DECIBELS if kind == "mel" else "Greys",
-            interpolation="nearest",
-        )
+        extent = (0, clip.duration, 0, frames.shape[1])
+        image = panel.imshow(frames.T, **IMAGE, extent=extent, cmap=DECIBELS if kind == "mel" else "Greys")
         _label_features(panel, kind)
         panel.figure.colorbar(image, ax=panel, label="dB" if kind == "mel" else "chroma", pad=0.01)
     panels[-1].set_xlabel(clip.unit)
@@ -147,11 +134,9 @@ def _label_features(panel: Axes, features: str) -> None:
         panel.set_ylabel("pitch class")
         return
     hertz = [256, 1024, 4096]
-    panel.set_yticks(mel_positions(hertz), [str(number) for number in hertz])
+    chroma = {NUM_MELS + 6: "chroma"} if features == "fused" else {}
+    panel.set_yticks([*mel_positions(hertz), *chroma], [*map(str, hertz), *chroma.values()])
     panel.set_ylabel("frequency (Hz)")
-    if features == "fused":
-        ticks = [*panel.get_yticks(), NUM_MELS + 6]
-        panel.set_yticks(ticks, [*map(str, hertz), "chroma"])
 
 
 def mel_positions(hertz: Sequence[float]) -> Array:

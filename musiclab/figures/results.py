@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
-from musiclab.figures.style import COLOURS, new_figure
+from musiclab.figures.style import COLOURS, GRID, new_chart, new_figure
 
 
 def confusion_figure(
@@ -23,7 +23,7 @@ def confusion_figure(
     """
     count = len(names)
     figure = new_figure(max(3.0, (2.4 if bar else 1.6) + cell * count), 1.95 + cell * count)
-    axes = figure.add_subplot()
+    axes = figure.add_subplot(xlabel="prediction", ylabel="truth")
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     for (row, column), tracks in np.ndenumerate(matrix):
@@ -31,8 +31,6 @@ def confusion_figure(
         axes.text(column, row, str(tracks), ha="center", va="center", color=colour, fontsize=9)
     axes.set_xticks(range(count), names, rotation=45, ha="right", rotation_mode="anchor")
     axes.set_yticks(range(count), names)
-    axes.set_xlabel("prediction")
-    axes.set_ylabel("truth")
     axes.set_title(f"{matrix.sum()} tracks, accuracy {accuracy:.3f}")
     if bar:
         figure.colorbar(image, ax=axes, shrink=0.7, label="share of the genre's tracks")
@@ -58,9 +56,8 @@ def scatter_figure(
     count = len(axes)
     figure = new_figure(panel_size * count + 0.4, panel_size + 0.4)
     panels = figure.subplots(1, count, squeeze=False)[0]
-    for panel, name, true, predicted, correlation in zip(
-        panels, axes, truth.T, predictions.T, correlations, strict=True
-    ):
+    columns = zip(panels, axes, truth.T, predictions.T, correlations, strict=True)
+    for panel, name, true, predicted, correlation in columns:
         values = np.concatenate([true, predicted])
         values = values[np.isfinite(values)]  # a run that has diverged shall still end with its other results
         low, high = values.min(), values.max()
@@ -70,7 +67,7 @@ def scatter_figure(
         panel.scatter(true, predicted, s=14, alpha=0.6, linewidths=0, zorder=2)
         panel.set(xlim=limits, ylim=limits, aspect="equal", xlabel="truth", ylabel="prediction")
         panel.set_title(f"{name}: Spearman {correlation:.3f}")
-        panel.grid(color="0.92")
+        panel.grid(color=GRID)
     return figure
 
 
@@ -81,8 +78,7 @@ def f1_figure(names: Sequence[str], scores: npt.NDArray[np.floating]) -> Figure:
         names: Of the genres.
         scores: ``(runs, genres)``.
     """
-    figure = new_figure(3.3, max(2.8, 1.0 + 0.24 * len(names)))
-    axes = figure.add_subplot()
+    figure, axes = new_chart(3.3, max(2.8, 1.0 + 0.24 * len(names)), xlabel="F1 on the test set")
     means = scores.mean(axis=0)
     places = np.arange(len(names))
     axes.barh(places, means, height=0.7, color=COLOURS[4])
@@ -95,7 +91,4 @@ def f1_figure(names: Sequence[str], scores: npt.NDArray[np.floating]) -> Figure:
     axes.invert_yaxis()
     axes.set_xlim(0, 1.18)
     axes.set_xticks(np.linspace(0, 1, 6))
-    axes.set_xlabel("F1 on the test set")
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
     return figure

@@ -3,11 +3,10 @@
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
-from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from musiclab.figures.style import VALUES, new_figure
+from musiclab.figures.style import TITLE, VALUES, new_figure
 from musiclab.spectrogram import SAMPLE_RATE
 
 WIDTH = 4.8  # inches; two stand side by side on a page, and one can be read on a phone
@@ -23,13 +22,9 @@ def mel_figure(decibels: npt.NDArray[np.floating], title: str, seconds: float | 
         title: What is shown.
         seconds: Duration of a column in s; None for a column a beat.
     """
-    figure = new_figure(WIDTH, 3.3)
-    axes = figure.add_subplot()
-    mesh = _show(axes, decibels, "mel", seconds, QUIETEST, 0)
+    figure, axes = _figure(3.3, title, decibels, "mel", seconds, (QUIETEST, 0), "power (dB re. maximum)")
     axes.set_yticks(MEL_TICKS, [str(hertz) for hertz in MEL_TICKS])
     axes.set_ylabel("frequency (Hz)")
-    axes.set_title(title, fontsize=10)
-    figure.colorbar(mesh, ax=axes, label="power (dB re. maximum)")
     return figure
 
 
@@ -41,36 +36,42 @@ def chroma_figure(chroma: npt.NDArray[np.floating], title: str, seconds: float |
         title: What is shown.
         seconds: Duration of a column in s; None for a column a beat.
     """
-    figure = new_figure(WIDTH, 3.0)
-    axes = figure.add_subplot()
-    mesh = _show(axes, chroma, "chroma", seconds, 0, 1)
+    figure, axes = _figure(3.0, title, chroma, "chroma", seconds, (0, 1), "strength (0 to 1)")
     axes.set_ylabel("pitch class")
-    axes.set_title(title, fontsize=10)
-    figure.colorbar(mesh, ax=axes, label="strength (0 to 1)")
     return figure
 
 
-def _show(
-    axes: Axes, values: npt.NDArray[np.floating], kind: str, seconds: float | None, low: float, high: float
-) -> QuadMesh:
+def _figure(
+    height: float,
+    title: str,
+    values: npt.NDArray[np.floating],
+    kind: str,
+    seconds: float | None,
+    limits: tuple[float, float],
+    label: str,
+) -> tuple[Figure, Axes]:
     """Draw rows of frequencies over time; beat n lies at n, between the columns before and after it."""
     import librosa.display  # with axes given, pyplot's state stays untouched
 
+    figure = new_figure(WIDTH, height)
+    axes = figure.add_subplot()
     rows, columns = values.shape
     if kind == "mel":  # each band reaches half way to the centres of its neighbours, on the mel scale
         bounds = librosa.mel_frequencies(2 * rows + 3, fmax=SAMPLE_RATE / 2)[1::2]
     else:
         bounds = np.arange(rows + 1) - 0.5
-    mesh: QuadMesh = librosa.display.specshow(
+    mesh = librosa.display.specshow(
         values.astype(np.float32),
         ax=axes,
         y_axis=kind,
         y_coords=bounds,
         x_coords=np.arange(columns + 1) * (1.0 if seconds is None else seconds),
         cmap=VALUES,
-        vmin=low,
-        vmax=high,
+        vmin=limits[0],
+        vmax=limits[1],
     )
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=seconds is None))
     axes.set_xlabel("beat" if seconds is None else "time (s)")
-    return mesh
+    axes.set_title(title, fontsize=TITLE)
+    figure.colorbar(mesh, ax=axes, label=label)
+    return figure, axes

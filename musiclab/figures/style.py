@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
@@ -24,6 +25,8 @@ VALUES = "viridis"
 """Colour map for values: ordered for every kind of sight, and in print."""
 
 DPI = 110
+TITLE = 10
+GRID = "0.92"
 
 
 def new_figure(width: float, height: float) -> Figure:
@@ -31,6 +34,17 @@ def new_figure(width: float, height: float) -> Figure:
     figure = Figure(figsize=(width, height), layout="constrained", dpi=DPI)
     FigureCanvasAgg(figure)
     return figure
+
+
+def new_chart(width: float, height: float, title: str = "", grid: bool = False, **labels: str) -> tuple[Figure, Axes]:
+    """Return a figure of ``width`` by ``height`` inches with axes; ``labels`` are ``xlabel`` and ``ylabel``."""
+    figure = new_figure(width, height)
+    axes = figure.add_subplot(axisbelow=True, **labels)
+    axes.set_title(title, fontsize=TITLE)
+    axes.spines[["top", "right"]].set_visible(False)
+    if grid:
+        axes.grid(color=GRID)
+    return figure, axes
 
 
 def save_figure(figure: Figure, path: Path) -> None:

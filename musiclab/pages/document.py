@@ -7,7 +7,8 @@ and wrap. Blocks are plain data; how they look as html is said in ``page.html`` 
 import base64
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import compress
 from pathlib import Path
 from typing import Protocol, Self
 
@@ -94,6 +95,12 @@ class Table:
     header: Sequence[str]
     rows: Sequence[Sequence[str]]
     caption: str = ""
+
+    def without_empty(self) -> Self:
+        """Return the table without those columns that are empty."""
+        kept = [any(cells) for _, *cells in zip(self.header, *self.rows, strict=True)]
+        header, *rows = (list(compress(row, kept)) for row in (self.header, *self.rows))
+        return replace(self, header=header, rows=rows)
 
     def numbers(self) -> list[bool]:
         """Tell of each column whether it is one of numbers."""

@@ -3,8 +3,10 @@
 import csv
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from types import UnionType
+from typing import Any, NamedTuple, get_origin, get_type_hints
 
 import numpy as np
 import numpy.typing as npt
@@ -12,28 +14,35 @@ import yaml
 
 from musiclab.errors import UserError
 
-Types = dict[str, type | tuple[type, ...]]
 
-RECORD_TYPES: Types = {
-    "command": str,
-    "status": str,
-    "kind": (str, type(None)),
-    "task": str,
-    "backbone": (str, type(None)),
-    "features": (str, type(None)),
-    "beat_synced": (bool, type(None)),
-    "target_names": list,
-    "parameters": int,
-    "trainable_parameters": int,
-    "data_root": (str, type(None)),
-    "demo": bool,
-    "limit": (int, type(None)),
-    "tracks": dict,
-    "seed": (int, type(None)),
-    "processes": int,
+@dataclass(frozen=True, eq=False)
+class Record:
+    """What the run.json of any command says; ``tracks`` are the numbers of tracks of each part."""
+
+    command: str
+    status: str
+    kind: str | None
+    task: str
+    backbone: str | None
+    features: str | None
+    beat_synced: bool | None
+    target_names: list[str]
+    parameters: int
+    trainable_parameters: int
+    data_root: str | None
+    demo: bool
+    limit: int | None
+    tracks: dict[str, int]
+    seed: int | None
+    processes: int
+
+
+RECORD_TYPES = {
+    name: kind if isinstance(kind, UnionType) else get_origin(kind) or kind
+    for name, kind in get_type_hints(Record).items()
 }
-TRAINING_TYPES: Types = {"epochs": int, "seconds": (int, float), "best": (dict, type(None)), "history": list}
-"""What has to be in a run.json, and in that of a training, and of which type."""
+TRAINING_TYPES = {"epochs": int, "seconds": int | float, "best": dict | None, "history": list}
+"""Of which type each has to be, and what there has to be of a training."""
 
 
 class Best(NamedTuple):
@@ -124,11 +133,6 @@ def pick(tree: Any, *keys: str) -> Any:
     for key in keys:
         tree = tree.get(key) if isinstance(tree, Mapping) else None
     return tree
-
-
-def class_name(path: Any) -> str | None:
-    """Return the last part of a class path."""
-    return path.rsplit(".", 1)[-1] if isinstance(path, str) else None
 
 
 def _mapping(value: Any) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from pytorch_lightning.trainer.states import TrainerFn
 from torch import nn
 
 from musiclab import __version__
+from musiclab.data.datamodules import FolderDataModule, SpectrogramDataModule
 from musiclab.demo.corpus import DESCRIPTION
 from musiclab.files import write_text
 from musiclab.runs.gathering import gather
@@ -70,8 +71,7 @@ class RunRecord(Callback):
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         """Put what a resumed run goes on from into a checkpoint."""
-        self._note_best(trainer, checkpoint["epoch"] + 1)
-        self._note_epoch(trainer)
+        self._note(trainer, checkpoint["epoch"] + 1, last=False)
         checkpoint[STATE] = {**self._training(_epochs(trainer)), "command_line": self._command_line()}
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -81,8 +81,7 @@ class RunRecord(Callback):
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write what the epoch before gave; only now are all its values logged, and its checkpoints saved."""
-        self._note_best(trainer, trainer.current_epoch)  # of a checkpoint of weights alone no hook tells
-        self._note_epoch(trainer, last=True)
+        self._note(trainer, trainer.current_epoch)  # of a checkpoint of weights alone no hook tells
         self._write(trainer, pl_module, "running", **self._training(_epochs(trainer)))
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -91,8 +90,7 @@ class RunRecord(Callback):
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write the last record."""
-        self._note_best(trainer, trainer.current_epoch)
-        self._note_epoch(trainer, last=True)
+        self._note(trainer, trainer.current_epoch)
         training = self._training(trainer.current_epoch)
         self._write(trainer, pl_module, "finished", **training)
         self._earlier, self._started = {**training, "command_line": self._command_line()}, None
@@ -155,28 +153,26 @@ class RunRecord(Callback):
         self._folder = Path(folder) if folder and trainer.loggers and not mere_check else None
         self._started, self._own = time.monotonic(), True
 
-    def _note_best(self, trainer: Trainer, epoch: int) -> None:
-        """Note the best score with the number of its epoch, if it is a new one."""
+    def _note(self, trainer: Trainer, epoch: int, last: bool = True) -> None:
+        """Note a new best score as that of ``epoch``, and what was logged in the epoch that has just ended, if one has.
+
+        Args:
+            trainer: The trainer.
+            epoch: Number of the epoch.
+            last: Whether no more will be logged in the epoch that has ended.
+        """
         checkpoints: Any = trainer.checkpoint_callback
         score = getattr(checkpoints, "best_model_score", None)
-        if score is None or not math.isfinite(score):
-            return
-        value = float(score)
-        if self._best is None or self._best["value"] != value:
+        if score is not None and math.isfinite(score) and (self._best is None or self._best["value"] != float(score)):
             names = {"monitor": str(checkpoints.monitor), "mode": str(checkpoints.mode)}
-            self._best = {**names, "value": value, "epoch": epoch}
-
-    def _note_epoch(self, trainer: Trainer, last: bool = False) -> None:
-        """Note what was logged in the epoch that has just ended, if one has; ``last``: no more will be."""
-        epoch = self._ended_epoch
-        if epoch is None:
-            return
-        # What an earlier epoch logged is still among these.
-        wanted = HISTORY if self._validated else tuple(prefix for prefix in HISTORY if prefix != "val_")
-        logged = {name: plain(value) for name, value in trainer.logged_metrics.items() if name.startswith(wanted)}
-        self._history[epoch] = {"epoch": epoch, **logged}
-        if last:
-            self._ended_epoch, self._validated = None, False
+            self._best = {**names, "value": float(score), "epoch": epoch}
+        if (ended := self._ended_epoch) is not None:
+            # What an earlier epoch logged is still among these.
+            wanted = HISTORY if self._validated else tuple(prefix for prefix in HISTORY if prefix != "val_")
+            logged = {name: plain(value) for name, value in trainer.logged_metrics.items() if name.startswith(wanted)}
+            self._history[ended] = {"epoch": ended, **logged}
+            if last:
+                self._ended_epoch, self._validated = None, False
 
     def _elapsed(self) -> float:
         return 0.0 if self._started is None else time.monotonic() - self._started
@@ -222,13 +218,13 @@ def describe_task(task: LightningModule) -> dict[str, Any]:
 
 def describe_data(datamodule: Any) -> dict[str, Any]:
     """Return the folder of a datamodule's data, and the number of tracks of each part that was set up."""
-    root = getattr(datamodule, "root", None)
-    counts = getattr(datamodule, "track_counts", dict)
+    data = datamodule if isinstance(datamodule, SpectrogramDataModule) else SpectrogramDataModule()
+    root = None if data.root is None else data.root.absolute()
     return {
-        "data_root": None if root is None else str(Path(root).absolute()),
-        "demo": root is not None and (Path(root).absolute().parent / DESCRIPTION).is_file(),
-        "limit": getattr(datamodule, "limit", None),
-        "tracks": counts(),
+        "data_root": None if root is None else str(root),
+        "demo": root is not None and (root.parent / DESCRIPTION).is_file(),
+        "limit": data.draw.limit if isinstance(data, FolderDataModule) else None,
+        "tracks": data.track_counts(),
     }
 
 

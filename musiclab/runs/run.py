@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, TypeVar, get_args
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,7 @@ from musiclab.runs.files import (
     RECORD_TYPES,
     Best,
     Confusion,
+    Record,
     pick,
     read_confusion,
     read_metrics,
@@ -20,9 +21,6 @@ from musiclab.runs.files import (
     read_yaml,
 )
 from musiclab.runs.predictions import Predictions, read_predictions
-
-Kind = Literal["classes", "values"]
-Command = Literal["fit", "validate", "test", "predict"]
 
 _Content = TypeVar("_Content")
 
@@ -44,14 +42,12 @@ class Evaluation(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Run:
+class Run(Record):
     """What the folder of a run holds; what its other files say is empty where there is no such file.
 
     Attributes:
         folder: ``lightning_logs/version_N``, or what it was renamed to.
-        command: The command that made it. This, and what follows to ``best``, is from run.json.
-        reason: Why it was interrupted.
-        tracks: Number of tracks of each part.
+        reason: Why it was interrupted. This, and what follows to ``evaluations``, is from run.json, too.
         epochs: Of a training, as are ``seconds``, ``best`` and ``curves``: what was logged once an epoch, by its name.
         evaluations: What was validated, tested or predicted, by the name of the command.
         config: Of config.yaml.
@@ -62,22 +58,6 @@ class Run:
     """
 
     folder: Path
-    command: Command
-    status: str
-    kind: Kind | None
-    task: str
-    backbone: str | None
-    features: str | None
-    beat_synced: bool | None
-    target_names: list[str]
-    parameters: int
-    trainable_parameters: int
-    data_root: str | None
-    demo: bool
-    limit: int | None
-    tracks: dict[str, int]
-    seed: int | None
-    processes: int
     reason: str
     epochs: int
     seconds: float | None
@@ -100,11 +80,6 @@ class Run:
     def finished(self) -> bool:
         """Whether the run ended as it was meant to."""
         return self.status == "finished"
-
-    @property
-    def tested_tracks(self) -> int | None:
-        """Number of tracks of the test."""
-        return self.evaluations["test"].tracks if "test" in self.evaluations else None
 
     def model(self, *keys: str) -> Any:
         """Return an argument of the task."""
@@ -139,7 +114,9 @@ def read_run(folder: Path) -> Run:
             "seconds": record.get("seconds"),
             "best": None if best is None else Best(**best),
             "curves": curves(record.get("history", [])),
-            "evaluations": {name: evaluation(record[name]) for name in get_args(Command) if name in record},
+            "evaluations": {
+                name: evaluation(record[name]) for name in ("validate", "test", "predict") if name in record
+            },
         }
     except (ValueError, OSError, TypeError, KeyError) as error:
         raise UserError(f"run.json: {error}") from None

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from musiclab.figures import axis_curves_figure, learning_figure, png_bytes
+from musiclab.figures import curves_figure, png_bytes
 from musiclab.figures.style import DPI
 
 
@@ -16,25 +16,25 @@ def labels(figure):
 
 
 def test_learning_curves_of_one_run():
-    figure = learning_figure([line(3, 2)], [line(4, 3.5)], "loss (nats)", [(2, 3.5)])
+    figure = curves_figure({"validation": [line(4, 3.5)], "training": [line(3, 2)]}, "loss (nats)", [(2, 3.5)])
     (axes,) = figure.axes
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("epoch", "loss (nats)")
-    assert labels(figure) == ["training", "validation", "best"]
-    for drawn, expected in zip(axes.lines, [line(3, 2), line(4, 3.5), ([2], [3.5])], strict=True):
+    assert labels(figure) == ["validation", "training", "best"]
+    for drawn, expected in zip(axes.lines, [line(4, 3.5), line(3, 2), ([2], [3.5])], strict=True):
         np.testing.assert_array_equal(drawn.get_data(), expected)
     assert axes.lines[0].get_color() != axes.lines[1].get_color()
     assert axes.lines[0].get_linestyle() != axes.lines[1].get_linestyle()
 
 
 def test_learning_curves_of_several_runs_are_named_once():
-    figure = learning_figure([line(3, 2), line(5)], [line(4, 3), line(1)], "loss")
+    figure = curves_figure({"validation": [line(4, 3), line(1)], "training": [line(3, 2), line(5)]}, "loss")
     assert len(figure.axes[0].lines) == 4
-    assert labels(figure) == ["training", "validation"]
+    assert labels(figure) == ["validation", "training"]
     assert [drawn.get_marker() for drawn in figure.axes[0].lines] == ["None", "o", "None", "o"]
 
 
 def test_a_line_for_each_axis():
-    figure = axis_curves_figure({"valence": [line(1, 2)], "energy": [line(1, 3)]}, "weight")
+    figure = curves_figure({"valence": [line(1, 2)], "energy": [line(1, 3)]}, "weight")
     assert labels(figure) == ["valence", "energy"]
     first, second = figure.axes[0].lines
     assert (first.get_color(), first.get_linestyle()) != (second.get_color(), second.get_linestyle())
@@ -42,17 +42,17 @@ def test_a_line_for_each_axis():
 
 @pytest.mark.parametrize("values", [(np.nan, np.nan), (1.0, np.inf), (1.0, np.nan)])
 def test_a_run_that_has_diverged_is_drawn(values):
-    figure = learning_figure([line(*values)], [], "loss", [(1, values[0])])
+    figure = curves_figure({"validation": [line(*values)], "training": []}, "loss", [(1, values[0])])
     assert png_bytes(figure).startswith(b"\x89PNG")
 
 
 def test_nothing_at_all_is_drawn():
-    assert png_bytes(learning_figure([], [], "loss")).startswith(b"\x89PNG")
+    assert png_bytes(curves_figure({"validation": [], "training": []}, "loss")).startswith(b"\x89PNG")
 
 
 def test_all_of_a_picture_lies_within_it_and_it_is_no_wider_than_a_phone():
     names = ["valence", "energy", "danceability"]
-    figure = axis_curves_figure({name: [line(0.1, 1234.5)] for name in names}, "Spearman, mean of the axes")
+    figure = curves_figure({name: [line(0.1, 1234.5)] for name in names}, "Spearman, mean of the axes")
     png_bytes(figure)
     inside = figure.get_tightbbox()
     width, height = figure.get_size_inches()

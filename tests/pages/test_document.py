@@ -174,3 +174,10 @@ def test_markdown_has_all_of_it():
         text.index(part) for part in ("Inside", "pictures/a.png", "pictures/b.png", "Left", "| x |", "pictures/c.png")
     ]
     assert order == sorted(order)
+
+
+def test_a_table_without_its_empty_columns():
+    table = Table(["a", "b", "c"], [["1", "", Link("", "x")], ["", "", Link("2", "y")]], "caption")
+    kept = table.without_empty()
+    assert kept == Table(["a", "c"], [["1", ""], ["", "2"]], "caption")
+    assert kept.rows[1][1].anchor == "y"

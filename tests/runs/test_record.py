@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from conftest import make_genre_folder
 from pytorch_lightning import Callback
 from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.loggers import CSVLogger
@@ -13,6 +14,7 @@ from pytorch_lightning.trainer.states import TrainerFn
 from torch.utils.data import DataLoader
 
 from musiclab import __version__
+from musiclab.data.datamodules import GenreDataModule
 from musiclab.runs.averaging import EMAWeights
 from musiclab.runs.record import RunRecord, describe_data
 from runs.made_runs import GENRES, make_loader, make_task, make_trainer
@@ -299,9 +301,10 @@ def test_a_test_after_the_training_adds_to_its_record(tmp_path):
 
 
 def test_data_are_described_by_folder_and_tracks(tmp_path):
-    root = tmp_path / "genres"
-    data = SimpleNamespace(root=root, limit=4, track_counts=lambda: {"train": 3, "validation": 1})
-    expected = {"data_root": str(root), "demo": False, "limit": 4, "tracks": {"train": 3, "validation": 1}}
+    root = make_genre_folder(tmp_path / "genres")
+    data = GenreDataModule(root=root, limit=6, val_fraction=0.5, cache=tmp_path / "cache")
+    data.setup("fit")
+    expected = {"data_root": str(root), "demo": False, "limit": 6, "tracks": {"train": 3, "validation": 3}}
     assert describe_data(data) == expected
     assert describe_data(object()) == {"data_root": None, "demo": False, "limit": None, "tracks": {}}
     (tmp_path / "corpus.json").write_text("{}")

@@ -22,7 +22,7 @@ def test_a_training(tmp_path):
     assert (run.data_root, run.demo, run.limit, run.processes) == ("/data/small/emotions", False, None, 2)
     assert run.best._asdict() == record["best"]
     assert run.metrics == run.evaluations["test"].metrics == json.loads((folder / "test_metrics.json").read_text())
-    assert run.tested_tracks == 25
+    assert run.evaluations["test"].tracks == 25
     assert run.model("augmentations")[0]["class_path"] == "musiclab.augmentations.RollTime"
     assert run.damaged == ()
 
@@ -50,7 +50,7 @@ def test_curves_are_those_of_the_history(tmp_path):
 )
 def test_the_state_of_a_run(tmp_path, record, state):
     run = read_run(make_run(tmp_path / "run", record=record, tested=False))
-    assert (run.state, run.finished, run.tested_tracks) == (state, state == "finished", None)
+    assert (run.state, run.finished, run.evaluations) == (state, state == "finished", {})
 
 
 @pytest.mark.parametrize("command", ["validate", "test", "predict"])

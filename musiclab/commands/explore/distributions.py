@@ -3,7 +3,6 @@
 import itertools
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +13,9 @@ from musiclab.data.labels import EmotionLabels, GenreLabels, merge_genres
 from musiclab.data.survey import Survey
 from musiclab.figures import axis_figure, class_figure, length_figure, pair_figure, png_bytes
 from musiclab.pages.document import Block, Heading, Picture, Pictures, Table, Text
+
+EXTREMES = (0, 0.5, 1)
+"""Quantiles: lowest, median, highest."""
 
 
 def genre_blocks(survey: Survey, class_map: Mapping[str, str | None] | None) -> list[Block]:
@@ -40,8 +42,7 @@ def genre_blocks(survey: Survey, class_map: Mapping[str, str | None] | None) -> 
     if merged:
         second = class_figure(merged, kept, f"after merging: {_genres(merged)}, {_total(kept)} tracks")
         pictures.append(_picture("genres_after", second, "Tracks of each genre after merging."))
-    targets = [[becomes[name] or "dropped"] for name in names]
-    rows = [[row[0], *target, *row[1:]] for row, target in zip(_rows(names, counts), targets, strict=True)]
+    rows = [[name, becomes[name] or "dropped", *tracks] for name, *tracks in _rows(names, counts)]
     return [*blocks, Pictures(pictures), Table(["genre", "becomes", *counts], rows)]
 
 
@@ -59,7 +60,8 @@ def emotion_blocks(survey: Survey) -> list[Block]:
         )
         for number, (axis, column) in enumerate(values.items(), start=1)
     ]
-    rows = [[axis, *(f"{value:.3g}" for value in _spread(column))] for axis, column in values.items()]
+    spreads = {axis: (c.min(), np.median(c), c.mean(), c.max(), c.std()) for axis, c in values.items()}
+    rows = [[axis, *(f"{value:.3g}" for value in spread)] for axis, spread in spreads.items()]
     blocks: list[Block] = [
         Heading("Values on each axis"),
         Text(f"Of the {len(labels.ids)} labelled tracks of train/."),
@@ -92,27 +94,22 @@ def length_blocks(survey: Survey, beats: Beats, seconds: float | None) -> list[B
     for lengths, kind, duration in ((full, "beats" if seconds is None else "frames", seconds), (synced, "beats", None)):
         drawn = {name: np.array(list(found.values())) for name, found in lengths.items() if found}
         if drawn:
-            title = f"{sum(map(len, drawn.values()))} tracks"
-            figure = length_figure(drawn, title, duration)
+            figure = length_figure(drawn, f"{sum(map(len, drawn.values()))} tracks", duration)
             pictures.append(_picture(f"lengths_{kind}", figure, f"Tracks by their number of {kind}."))
         for name, columns in drawn.items():
-            three = _three(columns)
+            three = np.quantile(columns, EXTREMES)
             times = [""] * 3 if duration is None else [f"{value * duration:.2f} s" for value in three]
             rows.append([name, kind, str(len(columns)), *(f"{value:.10g}" for value in three), *times])
     extremes = ["shortest", "median", "longest"]
-    header = ["part", "columns", "tracks", *extremes, *([] if seconds is None else extremes)]
-    blocks: list[Block] = [
-        Heading("Lengths"),
-        Pictures(pictures),
-        Table(header, [row[: len(header)] for row in rows]),
-    ]
+    table = Table(["part", "columns", "tracks", *extremes, *extremes], rows).without_empty()
+    blocks: list[Block] = [Heading("Lengths"), Pictures(pictures), table]
     if not beats:
         return blocks
     both = []
     for name, found in full.items():
         ratios = np.array([found[i] / synced[name][i] for i in found.keys() & synced[name].keys()])
         if len(ratios):
-            both.append([name, str(len(ratios)), *(f"{value:.1f}x" for value in _three(ratios))])
+            both.append([name, str(len(ratios)), *(f"{value:.1f}x" for value in np.quantile(ratios, EXTREMES))])
     said = "Compression by beat-synchronisation, of the tracks that are there in both forms: frames over beats."
     return [*blocks, Text(said), Table(["part", "tracks", "lowest", "median", "highest"], both)]
 
@@ -148,14 +145,6 @@ def _rows(names: Sequence[str], counts: Mapping[str, npt.NDArray[np.int64]]) -> 
 
 def _listed(names: Sequence[str]) -> str:
     return f"{', '.join(names)} {'is' if len(names) == 1 else 'are'}" if names else "none is"
-
-
-def _spread(values: npt.NDArray[np.floating]) -> tuple[float, ...]:
-    return float(values.min()), float(np.median(values)), values.mean(), float(values.max()), values.std()
-
-
-def _three(values: npt.NDArray[Any]) -> tuple[float, float, float]:
-    return float(values.min()), float(np.median(values)), float(values.max())
 
 
 def _spearman(first: npt.NDArray[np.floating], second: npt.NDArray[np.floating]) -> float:

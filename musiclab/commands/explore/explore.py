@@ -113,14 +113,12 @@ def _overview(survey: Survey, beats: Beats, beat_root: str | None) -> list[Block
 
 def _contents(part: Part) -> list[str]:
     headers = [array.header for array in part.arrays.values()]
-    labels = part.labels
-    labelled, kinds = ("", "") if labels is None else (str(len(labels.ids)), str(_count(labels)))
-    rows = ", ".join(str(count) for count in sorted({header.rows for header in headers}))
+    labelled, kinds = "", ""
+    if part.labels is not None:
+        names = part.labels.genres if isinstance(part.labels, GenreLabels) else part.labels.axes
+        labelled, kinds = str(len(part.labels.ids)), str(len(set(names)))
+    rows = ", ".join(map(str, sorted({header.rows for header in headers})))
     return [labelled, kinds, str(len(headers)), rows, ", ".join(sorted({header.dtype for header in headers}))]
-
-
-def _count(labels: GenreLabels | EmotionLabels) -> int:
-    return len(set(labels.genres)) if isinstance(labels, GenreLabels) else len(labels.axes)
 
 
 def _tracks(shown: list[Track], seconds: float | None, beat_root: str | None) -> list[Block]:

@@ -50,14 +50,7 @@ def read_named(survey: Survey, beats: Beats, names: Sequence[str]) -> list[Track
     Raises:
         UserError: If there is no such track, or its array cannot be used.
     """
-    tracks = []
-    for identifier in dict.fromkeys(track_id(name) for name in names):
-        if survey.find(identifier) is None:
-            known = sorted({known for part in survey.parts.values() for known in part.arrays}, key=id_order)
-            close = get_close_matches(identifier, known, n=3, cutoff=0.5) or known[:3]
-            raise UserError(f"{survey.root}: no array of track {identifier}; there are {', '.join(close)} and others")
-        tracks.append(_read(survey, beats, identifier))
-    return tracks
+    return [_read(survey, beats, identifier) for identifier in dict.fromkeys(map(track_id, names))]
 
 
 def read_drawn(survey: Survey, beats: Beats, groups: Mapping[str, str], seed: int) -> list[Track]:
@@ -99,19 +92,13 @@ def track_labels(survey: Survey) -> dict[str, str]:
 
 def tracks_table(tracks: Sequence[Track], seconds: float | None) -> Table:
     """Return a table of dimensions, durations, and the compression that beats give."""
-    header = ["track", "part", "rows x frames" if seconds else "rows x beats"]
-    rows = [[track.identifier, track.part, _size(track.full)] for track in tracks]
-    if seconds is not None:
-        header.append("duration")
-        for row, track in zip(rows, tracks, strict=True):
-            row.append(f"{track.full.shape[1] * seconds:.1f} s")
-    if any(track.beat is not None for track in tracks):
-        header += ["rows x beats", "compression"]
-        for row, track in zip(rows, tracks, strict=True):
-            row += (
-                ["", ""] if track.beat is None else [_size(track.beat), f"{_compression(track.full, track.beat):.1f}x"]
-            )
-    return Table(header, rows)
+    rows = []
+    for identifier, part, _, full, beat in tracks:
+        duration = "" if seconds is None else f"{full.shape[1] * seconds:.1f} s"
+        beats = ["", ""] if beat is None else [_size(beat), f"{full.shape[1] / beat.shape[1]:.1f}x"]
+        rows.append([identifier, part, _size(full), duration, *beats])
+    size = "rows x frames" if seconds else "rows x beats"
+    return Table(["track", "part", size, "duration", "rows x beats", "compression"], rows).without_empty()
 
 
 def track_blocks(track: Track, number: int, seconds: float | None, with_beats: bool) -> list[Block]:
@@ -151,7 +138,9 @@ def _picture(track: Track, rows: npt.NDArray[np.floating[Any]], kind: str, name:
 def _read(survey: Survey, beats: Beats, identifier: str) -> Track:
     found = survey.find(identifier)
     if found is None:
-        raise UserError(f"{survey.root}: no array of track {identifier}")
+        known = sorted({known for part in survey.parts.values() for known in part.arrays}, key=id_order)
+        close = get_close_matches(identifier, known, n=3, cutoff=0.5) or known[:3]
+        raise UserError(f"{survey.root}: no array of track {identifier}; there are {', '.join(close)} and others")
     part, file = found
     beat = beats.get(part, {}).get(identifier)
     label = track_labels(survey).get(identifier, "")
@@ -161,10 +150,6 @@ def _read(survey: Survey, beats: Beats, identifier: str) -> Track:
 def _size(array: npt.NDArray[np.floating[Any]]) -> str:
     rows, columns = array.shape
     return f"{rows}\u00a0x\u00a0{columns}"  # on one line
-
-
-def _compression(full: npt.NDArray[np.floating[Any]], beat: npt.NDArray[np.floating[Any]]) -> float:
-    return float(full.shape[1] / beat.shape[1])
 
 
 def _precise(seconds: float) -> str:

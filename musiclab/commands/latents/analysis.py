@@ -16,8 +16,6 @@ from musiclab.commands.latents.separability import (
     project_pca,
     project_tsne,
     standardise,
-    usable_neighbours,
-    usable_perplexity,
 )
 from musiclab.errors import UserError
 
@@ -59,7 +57,9 @@ def fit_settings(tracks: int, perplexity: float, neighbours: int, seed: int) -> 
     """
     if tracks < FEWEST:
         raise UserError(f"{tracks} test tracks are too few to be told apart; it takes {FEWEST}, or many more")
-    usable = usable_perplexity(perplexity, tracks), usable_neighbours(neighbours, tracks)
+    # A third of the others at most: to ask all of them is to learn what the track itself is not, as the more tracks
+    # there are of its class, the fewer of these are left.
+    usable = min(perplexity, (tracks - 1) / 3), min(neighbours, (tracks - 1) // 3)
     notes = [
         f"{name} {wanted:g} is too many for {tracks} tracks; {number:.3g} was taken"
         for name, wanted, number in zip(("perplexity", "neighbours"), (perplexity, neighbours), usable, strict=True)

@@ -103,7 +103,4 @@ def _lines(table: Table) -> list[str]:
     """Return a table as lines of text, its first column flush left."""
     rows = [list(table.header), *map(list, table.rows)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(cell.rjust(width) if column else cell.ljust(width) for column, (cell, width) in enumerate(cells))
-        for cells in (zip(row, widths, strict=True) for row in rows)
-    ]
+    return ["  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows]

@@ -38,7 +38,7 @@ def scores_table(analyses: Sequence[Analysis]) -> Table:
     """Return the numbers of all models; what is not defined is blank."""
     shown = {"silhouette": "silhouette", "knn_accuracy": "k-NN accuracy"}
     scores = list(analyses[0].scores)
-    names = [shown.get(name) or name.removeprefix("knn_spearman_") for name in scores]
+    names = [shown.get(name, name.removeprefix("knn_spearman_")) for name in scores]
     rows = [
         [
             analysis.model.name,

@@ -27,10 +27,8 @@ def write_projector(
     with tempfile.TemporaryDirectory(prefix=f".{folder.name}.partial-", dir=folder.parent) as temporary:
         made = Path(temporary, folder.name)
         with SummaryWriter(str(made)) as writer:
-            for name, model in embeddings.items():
-                writer.add_embedding(
-                    model.values, metadata=[list(row) for row in labels], metadata_header=list(header), tag=name
-                )
+            for tag, model in embeddings.items():
+                writer.add_embedding(model.values, list(map(list, labels)), metadata_header=list(header), tag=tag)
         if (folder / CONFIG).is_file():
             shutil.rmtree(folder)
         made.rename(folder)

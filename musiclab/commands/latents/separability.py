@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import spearmanr
+from scipy.stats import mode, spearmanr
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 from sklearn.metrics import silhouette_score
@@ -55,7 +55,7 @@ def project_tsne(values: Points, perplexity: float, seed: int) -> Points:
 
     Args:
         values: ``(tracks, embedding)``.
-        perplexity: About how many neighbours each track has; see `usable_perplexity`.
+        perplexity: About how many neighbours each track has, less than there are others.
         seed: Of what little is random.
     """
     start = project_pca(values).points
@@ -64,19 +64,6 @@ def project_tsne(values: Points, perplexity: float, seed: int) -> Points:
     with threadpool_limits(1):
         points: Points = TSNE(perplexity=perplexity, init=start, random_state=seed).fit_transform(values)
     return points
-
-
-def usable_perplexity(wanted: float, tracks: int) -> float:
-    """Return a perplexity that so many tracks allow: below a third of their number."""
-    return min(wanted, (tracks - 1) / 3)
-
-
-def usable_neighbours(wanted: int, tracks: int) -> int:
-    """Return how many neighbours so many tracks allow: a third of them.
-
-    To ask all others is to learn what the track itself is not: the more tracks of its class, the fewer are left.
-    """
-    return max(1, min(wanted, (tracks - 1) // 3))
 
 
 def class_silhouette(values: Points, classes: npt.NDArray[np.int64]) -> float:
@@ -104,15 +91,14 @@ def neighbour_accuracy(values: Points, classes: npt.NDArray[np.int64], neighbour
     Args:
         values: ``(tracks, embedding)``.
         classes: ``(tracks,)``, -1 where it is not known.
-        neighbours: How many nearest tracks to ask; see `usable_neighbours`. NaN where there is no other.
+        neighbours: How many nearest tracks to ask. NaN where there is no other.
     """
     known = classes >= 0
     classes = classes[known]
     nearest = _nearest(values[known], neighbours)
     if nearest is None:
         return float("nan")
-    votes = np.stack([np.bincount(classes[others], minlength=classes.max() + 1) for others in nearest])
-    return float((votes.argmax(axis=1) == classes).mean())
+    return float((mode(classes[nearest], axis=1).mode == classes).mean())
 
 
 def neighbour_correlation(values: Points, targets: Values, neighbours: int) -> float:
@@ -121,7 +107,7 @@ def neighbour_correlation(values: Points, targets: Values, neighbours: int) -> f
     Args:
         values: ``(tracks, embedding)``.
         targets: ``(tracks,)``, NaN where the value is not known; such tracks are left out.
-        neighbours: How many nearest tracks to ask; see `usable_neighbours`. NaN where there are fewer than two
+        neighbours: How many nearest tracks to ask. NaN where there are fewer than two
             others, or all values are equal.
     """
     known = np.isfinite(targets)

@@ -1,12 +1,12 @@
 """Which data set a run is from: figures on different data are never put together."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 
 from musiclab.commands.report.published import GENRES
-from musiclab.runs.run import Kind, Run
+from musiclab.runs.run import Run
 
 
 @dataclass(frozen=True)
@@ -19,16 +19,14 @@ class DataSet:
         place: Its folder, as the runs name it; in words for the demo corpus, wherever it was made.
         targets: Genres; empty for emotions, where models have some of the axes.
         labelled: Number of tracks that were trained, validated and (emotions) tested on; None if no run says so.
-        limit: What ``data.limit`` was.
         is_lab: Whether it is the lab's, which the published figures are from.
     """
 
-    kind: Kind
+    kind: str
     name: str
     place: str
     targets: tuple[str, ...]
     labelled: int | None
-    limit: int | None
     is_lab: bool
 
 
@@ -44,16 +42,15 @@ def assign(runs: Sequence[Run], lab: str | None = None) -> dict[Run, DataSet]:
     }
 
 
-def describe(data: DataSet, runs: Iterable[Run]) -> str:
+def describe(data: DataSet, runs: Sequence[Run]) -> str:
     """Return a sentence on the data set of some runs: folder, genres, numbers of tracks."""
     parts = ["the lab's data set"] if data.is_lab else []
     parts.append(data.place)
     if data.targets:
         parts.append(f"{len(data.targets)} genres")
-    counts = [run.tracks for run in runs]
     for part, verb in (("train", "train"), ("validation", "validate")):
-        parts += _range([count[part] for count in counts if part in count], f"tracks to {verb}")
-    parts += _range([run.tested_tracks for run in runs if run.tested_tracks is not None], "tracks to test")
+        parts += _range([run.tracks[part] for run in runs if part in run.tracks], f"tracks to {verb}")
+    parts += _range([run.evaluations["test"].tracks for run in runs if "test" in run.evaluations], "tracks to test")
     return f"Data: {'; '.join(parts)}."
 
 
@@ -72,7 +69,7 @@ def _data_set(run: Run, lab: str | None) -> DataSet:
         place, name = root, "/".join(PurePath(root).parts[-2:])
     name += f", {len(targets)} genres" if targets else ""
     name += f", limited to {run.limit} tracks" if run.limit is not None else ""
-    return DataSet(run.kind, name, place, targets, labelled or None, run.limit, is_lab)
+    return DataSet(run.kind, name, place, targets, labelled or None, is_lab)
 
 
 def _range(values: Sequence[int], what: str) -> list[str]:

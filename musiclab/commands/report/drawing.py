@@ -1,9 +1,10 @@
 """The pictures of a report, drawn in several processes if there are many."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
-from typing import Any, NamedTuple
+from collections import Counter
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 from joblib import Parallel, cpu_count, delayed
@@ -11,14 +12,7 @@ from matplotlib.figure import Figure
 from tqdm import tqdm
 
 from musiclab.commands.report.groups import Group
-from musiclab.figures import (
-    axis_curves_figure,
-    confusion_figure,
-    f1_figure,
-    learning_figure,
-    png_bytes,
-    scatter_figure,
-)
+from musiclab.figures import confusion_figure, curves_figure, f1_figure, png_bytes, scatter_figure
 from musiclab.pages.document import Picture
 from musiclab.runs.run import Run
 
@@ -30,12 +24,11 @@ FEW = 24
 
 
 class Drawing(NamedTuple):
-    """A picture to be drawn: name of the file, caption, what draws it from which arrays, and in how many colours."""
+    """A picture to be drawn: name of the file, caption, what draws it, and in how many colours."""
 
     file: str
     caption: str
-    draw: Callable[..., Figure]
-    arguments: tuple[Any, ...]
+    draw: Callable[[], Figure]
     colours: int = LINES
 
 
@@ -43,15 +36,15 @@ def draw_all(drawings: Sequence[Drawing]) -> list[Picture]:
     """Draw all pictures, in their order."""
     jobs = 1 if len(drawings) <= FEW else min(cpu_count(), 8)
     pictures = Parallel(n_jobs=jobs, return_as="generator", batch_size=8 if jobs > 1 else 1)(
-        delayed(_draw)(drawing) for drawing in drawings
+        delayed(lambda drawing: png_bytes(drawing.draw(), drawing.colours))(drawing) for drawing in drawings
     )
     shown = tqdm(zip(drawings, pictures, strict=True), "drawing", len(drawings), unit="picture", disable=not drawings)
-    files: dict[str, int] = {}
+    files = Counter[str]()
     found = []
     for drawing, png in shown:
-        number = files[drawing.file] = files.get(drawing.file, 0) + 1
-        file = drawing.file if number == 1 else f"{drawing.file}_{number}"  # names that differ in signs alone
-        found.append(Picture(f"pictures/{file}.png", png, drawing.caption))
+        files[drawing.file] += 1
+        number = f"_{files[drawing.file]}" if files[drawing.file] > 1 else ""  # of names that differ in signs alone
+        found.append(Picture(f"pictures/{drawing.file}{number}.png", png, drawing.caption))
     return found
 
 
@@ -60,19 +53,18 @@ def curve_drawings(group: Group) -> list[Drawing]:
     runs = [run for run in group.runs if run.curves]
     monitor = next((run.best.monitor for run in runs if run.best), "")
     main = {"classes": "accuracy", "values": "spearman"}[group.data.kind]
-    quantities = dict.fromkeys(["loss", main, monitor.removeprefix("val_")])
     found = []
-    for quantity in quantities:
-        training, validation = (
-            [run.curves[f"{part}_{quantity}"] for run in runs if f"{part}_{quantity}" in run.curves]
-            for part in ("train", "val")
-        )
-        if training or validation:
+    for quantity in dict.fromkeys(["loss", main, monitor.removeprefix("val_")]):
+        lines = {
+            part: [run.curves[name] for run in runs if (name := f"{prefix}_{quantity}") in run.curves]
+            for part, prefix in (("validation", "val"), ("training", "train"))
+        }
+        if any(lines.values()):
             best = [(run.best.epoch, run.best.value) for run in runs if run.best and monitor == f"val_{quantity}"]
             label = _label(quantity, group)
-            file = f"model_{group.number}_{_slug(quantity)}"
             caption = f"{label[0].upper()}{label[1:]}: training and validation{_of(runs)}"
-            found.append(Drawing(file, caption, learning_figure, (training, validation, label, best)))
+            draw = partial(curves_figure, lines, label, best)
+            found.append(Drawing(f"model_{group.number}_{_slug(quantity)}", caption, draw))
     return found + _axes_drawings(group, runs)
 
 
@@ -85,25 +77,16 @@ def f1_drawings(group: Group) -> list[Drawing]:
         return []
     scores = np.array([[run.metrics[name] for name in names] for run in tested])
     caption = "F1 of each genre" + (f": mean and, as dots, {len(tested)} runs" if len(tested) > 1 else "")
-    return [Drawing(f"model_{group.number}_f1", caption, f1_figure, (genres, scores))]
+    return [Drawing(f"model_{group.number}_f1", caption, partial(f1_figure, genres, scores))]
 
 
-def test_drawings(run: Run, names: Mapping[Path, str]) -> list[Drawing]:
+def test_drawings(run: Run, name: str) -> list[Drawing]:
     """Return the confusion matrix of a run, or its scatter plot of each axis."""
-    name = names[run.folder]
-    if not run.metrics:
-        return []
-    if run.confusion is not None:
-        matrix = (run.confusion.matrix, run.confusion.names, run.metrics["test_accuracy"], 0.36, False)
-        return [
-            Drawing(
-                f"{_slug(name)}_confusion",
-                f"{name}: confusion matrix, coloured by the share of the genre's tracks",
-                confusion_figure,
-                matrix,
-                SHADES,
-            )
-        ]
+    if run.confusion is not None and run.metrics:
+        matrix, genres = run.confusion.matrix, run.confusion.names
+        draw = partial(confusion_figure, matrix, genres, run.metrics["test_accuracy"], 0.36, bar=False)
+        caption = f"{name}: confusion matrix, coloured by the share of the genre's tracks"
+        return [Drawing(f"{_slug(name)}_confusion", caption, draw, SHADES)]
     if run.predictions is None:
         return []
     found = []
@@ -112,19 +95,19 @@ def test_drawings(run: Run, names: Mapping[Path, str]) -> list[Drawing]:
         if correlation is not None:
             truth, predicted = (part[:, [column]] for part in (run.predictions.truth, run.predictions.predicted))
             caption = f"{name}: {axis} of {len(truth)} test tracks"
-            arguments = (truth, predicted, [axis], [correlation], 2.9)
-            found.append(Drawing(f"{_slug(name)}_{_slug(axis)}", caption, scatter_figure, arguments))
+            draw = partial(scatter_figure, truth, predicted, [axis], [correlation], 2.9)
+            found.append(Drawing(f"{_slug(name)}_{_slug(axis)}", caption, draw))
     return found
 
 
-def latent_pictures(run: Run, names: Mapping[Path, str]) -> list[Picture]:
+def latent_pictures(run: Run, name: str) -> list[Picture]:
     """Return the pictures that stand in the folder ``latents`` of a run."""
     pictures = []
     for path in sorted((run.folder / "latents").glob("*.png")):
         png = path.read_bytes()
         if png.startswith(b"\x89PNG") and len(png) > 24:
-            file = f"pictures/{_slug(names[run.folder])}_latents_{_slug(path.stem)}.png"
-            pictures.append(Picture(file, png, f"{names[run.folder]}: latents/{path.name}"))
+            file = f"pictures/{_slug(name)}_latents_{_slug(path.stem)}.png"
+            pictures.append(Picture(file, png, f"{name}: latents/{path.name}"))
     return pictures
 
 
@@ -139,26 +122,18 @@ def _axes_drawings(group: Group, runs: Sequence[Run]) -> list[Drawing]:
         lines = {axis: [run.curves[prefix + axis] for run in runs if prefix + axis in run.curves] for axis in axes}
         changes = any(np.ptp(line.values) > 0 for several in lines.values() for line in several)
         if len(axes) > 1 and all(lines.values()) and changes:
-            caption = f"{what}{_of(runs)}"
-            file = f"model_{group.number}_{_slug(prefix)}"
-            found.append(Drawing(file, caption, axis_curves_figure, (lines, label)))
+            draw = partial(curves_figure, lines, label)
+            found.append(Drawing(f"model_{group.number}_{_slug(prefix)}", f"{what}{_of(runs)}", draw))
     return found
-
-
-def _draw(drawing: Drawing) -> bytes:
-    return png_bytes(drawing.draw(*drawing.arguments), drawing.colours)
 
 
 def _label(quantity: str, group: Group) -> str:
     """Return a quantity with its unit."""
-    several = any(len(run.target_names) > 1 for run in group.runs)
-    labels = {
-        "loss": "loss" + (", sum of the axes" if several else ""),
-        "accuracy": "accuracy (share of tracks)",
-        "spearman": "Spearman" + (", mean of the axes" if several else ""),
-    }
-    if quantity == "loss" and group.data.kind == "classes":
-        return "cross-entropy (nats)"
+    labels = {"loss": "cross-entropy (nats)", "accuracy": "accuracy (share of tracks)"}
+    if group.data.kind == "values":
+        several = any(len(run.target_names) > 1 for run in group.runs)
+        sum_of, mean_of = (", sum of the axes", ", mean of the axes") if several else ("", "")
+        labels = {"loss": f"loss{sum_of}", "spearman": f"Spearman{mean_of}"}
     return labels.get(quantity, quantity)
 
 

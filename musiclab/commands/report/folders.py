@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections import Counter
 from collections.abc import Sequence
 from itertools import takewhile
 from pathlib import Path
@@ -69,21 +70,15 @@ def _search(path: Path) -> tuple[list[Path], list[LeftOut]]:
 
 def short_names(folders: Sequence[Path]) -> dict[Path, str]:
     """Return what to call each folder: what tells it from the others, without ``lightning_logs``."""
-    parts = {folder: [part for part in folder.resolve().parts if part != LOGS] for folder in folders}
+    parts = {folder: tuple(part for part in folder.resolve().parts if part != LOGS) for folder in folders}
     levels = zip(*(part[:-1] for part in parts.values()), strict=False)
     shared = sum(1 for _ in takewhile(lambda level: len(set(level)) == 1, levels))
     names = {folder: part[shared:] for folder, part in parts.items()}
-    versions: dict[tuple[str, ...], int] = {}
-    for name in names.values():
-        versions[tuple(name[:-1])] = versions.get(tuple(name[:-1]), 0) + 1
-    return {
-        folder: "/".join(name[:-1] if len(name) > 1 and versions[tuple(name[:-1])] == 1 and _is_version(name) else name)
-        for folder, name in names.items()
-    }
-
-
-def _is_version(name: Sequence[str]) -> bool:
-    return re.fullmatch(r"version_\d+", name[-1]) is not None
+    versions = Counter(name[:-1] for name in names.values())
+    for folder, name in names.items():
+        if len(name) > 1 and versions[name[:-1]] == 1 and re.fullmatch(r"version_\d+", name[-1]):
+            names[folder] = name[:-1]
+    return {folder: "/".join(name) for folder, name in names.items()}
 
 
 def _natural(name: str) -> list[tuple[int, str]]:

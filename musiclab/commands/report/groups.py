@@ -3,10 +3,11 @@
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Any
 
 from musiclab.commands.report.datasets import DataSet
-from musiclab.commands.report.settings import SEED, differences, simplify
+from musiclab.commands.report.settings import differences, simplify
 from musiclab.runs.run import Run
 
 AXES = ("valence", "energy", "danceability")
@@ -50,12 +51,16 @@ class Group:
                 seeds.setdefault(run.folder if run.seed is None else run.seed, run)
         return list(seeds.values())
 
+    def scores(self, metric: str) -> list[float]:
+        """Return what the runs that count have of a metric of the test."""
+        return [run.metrics[metric] for run in self.counted if metric in run.metrics]
+
 
 def make_groups(runs: Sequence[Run], data: dict[Run, DataSet]) -> list[Group]:
     """Put runs into groups, those of one data set and name one after the other."""
     alike: dict[tuple[Any, ...], list[Run]] = {}
     for run in runs:
-        alike.setdefault((data[run], model_name(run), _key(run)), []).append(run)
+        alike.setdefault((data[run], model_name(run), settings_key(run)), []).append(run)
     families: dict[tuple[DataSet, str], list[list[Run]]] = {}
     for (dataset, name, _), members in alike.items():
         families.setdefault((dataset, name), []).append(sorted(members, key=_seed))
@@ -64,8 +69,6 @@ def make_groups(runs: Sequence[Run], data: dict[Run, DataSet]) -> list[Group]:
     for dataset, name in order:
         members_of = families[dataset, name]
         settings = [simplify(members[0].config) for members in members_of]
-        for simple in settings:
-            simple.pop(SEED, None)
         first = _reference(members_of, settings)
         base = len(groups) + 1 if len(settings) > 1 else None
         for index in [first, *(index for index in range(len(settings)) if index != first)]:
@@ -99,22 +102,21 @@ def is_single(run: Run) -> bool:
     return len(run.target_names) == 1
 
 
-def spread(values: Sequence[float | None], text: Callable[[float], str]) -> str:
+def spread(values: Sequence[float], text: Callable[[float], str]) -> str:
     """Return the mean and, in brackets, lowest and highest of several values; the value itself of one."""
-    known = [value for value in values if value is not None]
-    if len(known) < 2:
-        return text(known[0]) if known else ""
-    low, high = text(min(known)), text(max(known))
-    return f"{text(sum(known) / len(known))} ({low} - {high})"
+    if len(values) < 2:
+        return text(values[0]) if values else ""
+    return f"{text(fmean(values))} ({text(min(values))} - {text(max(values))})"
 
 
-def _key(run: Run) -> str:
-    """What is the same for runs that differ in their seed alone."""
+def settings_key(run: Run, axes: bool = True) -> str:
+    """Return what is the same for runs that differ in their seed alone; or, without the axes, in these too."""
     if not run.config:  # damaged: nobody knows
         return str(run.folder)
-    simple = simplify(run.config)
-    simple.pop(SEED, None)
-    return json.dumps([simple, run.processes], default=str)
+    settings = simplify(run.config)
+    if not axes:
+        settings.get("data", {}).pop("axes", None)
+    return json.dumps([settings, run.processes], default=str)
 
 
 def _data_order(data: DataSet) -> tuple[bool, bool, str]:

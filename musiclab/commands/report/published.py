@@ -19,15 +19,9 @@ GENRES: Sequence[str] = [genre for question in QUESTIONS for genre in question.g
 
 def published_table(figures: Sequence[Mapping[str, Any]]) -> Table:
     """Return the published figures, a row for each team and model."""
-    scores = [name for name in PUBLISHED["scores"] if any(name in figure["scores"] for figure in figures)]
-    notes = ["note"] * any("note" in figure for figure in figures)
+    scores = PUBLISHED["scores"]
     rows = [
-        [
-            figure["model"],
-            figure["team"],
-            *(figure["scores"].get(name, "") for name in scores),
-            *(figure.get(note, "") for note in notes),
-        ]
+        [figure["model"], figure["team"], *(figure["scores"].get(name, "") for name in scores), figure.get("note", "")]
         for figure in figures
     ]
-    return Table(["published model", "team", *scores, *notes], rows)
+    return Table(["published model", "team", *scores, "note"], rows).without_empty()

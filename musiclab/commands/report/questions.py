@@ -1,14 +1,14 @@
 """The lab's questions: the published figures on each, and ours, never in one table and never ranked."""
 
-import json
+import math
 from collections.abc import Sequence
+from statistics import fmean
 from typing import Any
 
 from musiclab.commands.report.datasets import describe
-from musiclab.commands.report.groups import AXES, Group, is_single
+from musiclab.commands.report.groups import AXES, Group, is_single, settings_key
 from musiclab.commands.report.published import PUBLISHED, QUESTIONS, published_table
-from musiclab.commands.report.settings import SEED, simplify
-from musiclab.commands.report.tables import differs_text, heading_of, mean_text, score_text, without_empty
+from musiclab.commands.report.tables import differs_text, heading_of, mean_text, score_text
 from musiclab.pages.document import Block, Heading, Link, SideBySide, Table, Text
 
 OTHER_DATA = "Ours, on other data, so that these figures and the published ones do not compare. "
@@ -91,18 +91,14 @@ def _our_table(groups: Sequence[Group]) -> Table:
         mean = [] if genre else [_mean_of_axes(family)]
         count = f"{counts[0]} to {counts[-1]}" if len(counts) > 1 else str(counts[0])
         rows.append([Link(name, heading_of(first).anchor), "; ".join(filter(None, words)), count, *cells, *mean])
-    return without_empty(["our model", "set otherwise", "runs", *columns, *([] if genre else ["mean"])], rows)
+    return Table(["our model", "set otherwise", "runs", *columns, *([] if genre else ["mean"])], rows).without_empty()
 
 
 def _family(group: Group) -> str:
     """What is the same for models that differ in their single axis alone."""
     run = group.runs[0]
-    if group.data.kind == "classes" or not is_single(run) or not run.config:
-        return str(group.number)
-    settings = simplify(run.config)
-    settings.pop(SEED, None)
-    settings["data"] = {name: value for name, value in settings.get("data", {}).items() if name != "axes"}
-    return json.dumps([settings, run.processes], default=str)
+    single = group.data.kind == "values" and is_single(run)
+    return settings_key(run, axes=False) if single else str(group.number)
 
 
 def _mean_of_axes(family: Sequence[Group]) -> str:
@@ -111,9 +107,5 @@ def _mean_of_axes(family: Sequence[Group]) -> str:
         return mean_text(family[0], "test_spearman")
     if {group.runs[0].target_names[0] for group in family} != set(AXES):
         return ""
-    means = []
-    for group in family:
-        name = f"test_spearman_{group.runs[0].target_names[0]}"
-        values = [run.metrics[name] for run in group.counted if name in run.metrics]
-        means.append(sum(values) / len(values) if values else float("nan"))
-    return score_text(sum(means) / len(means))
+    scores = [group.scores(f"test_spearman_{group.runs[0].target_names[0]}") for group in family]
+    return score_text(fmean(fmean(values) if values else math.nan for values in scores))

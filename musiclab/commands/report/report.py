@@ -8,13 +8,7 @@ from tqdm import tqdm
 
 from musiclab import __version__
 from musiclab.commands.report.datasets import assign, describe
-from musiclab.commands.report.drawing import (
-    curve_drawings,
-    draw_all,
-    f1_drawings,
-    latent_pictures,
-    test_drawings,
-)
+from musiclab.commands.report.drawing import curve_drawings, draw_all, f1_drawings, latent_pictures, test_drawings
 from musiclab.commands.report.folders import LeftOut, find_folders, short_names
 from musiclab.commands.report.groups import Group, make_groups, model_name
 from musiclab.commands.report.questions import question_blocks
@@ -110,7 +104,9 @@ def _picture_blocks(groups: Sequence[Group], names: dict[Path, str]) -> list[Blo
     if not groups:
         return []
     by_group = [
-        [*curve_drawings(group), *f1_drawings(group), *(d for run in group.runs for d in test_drawings(run, names))]
+        curve_drawings(group)
+        + f1_drawings(group)
+        + [d for run in group.runs for d in test_drawings(run, names[run.folder])]
         for group in groups
     ]
     pictures = iter(draw_all([drawing for drawings in by_group for drawing in drawings]))
@@ -120,7 +116,7 @@ def _picture_blocks(groups: Sequence[Group], names: dict[Path, str]) -> list[Blo
         runs = ", ".join(names[run.folder] for run in group.runs)
         blocks += [heading_of(group), Text(f"On {group.data.name}. {settings}Runs: {runs}.")]
         shown = [next(pictures) for _ in drawings]
-        shown += [picture for run in group.runs for picture in latent_pictures(run, names)]
+        shown += [picture for run in group.runs for picture in latent_pictures(run, names[run.folder])]
         if shown:
             summary = f"{len(shown)} {'picture' if len(shown) == 1 else 'pictures'}"
             blocks.append(Details(summary, [Pictures(shown)], opened=len(groups) <= OPEN))
@@ -136,7 +132,7 @@ def _other_blocks(runs: Sequence[Run], names: dict[Path, str]) -> list[Block]:
         done = run.evaluations.get(run.command)  # none where it did not end
         results = [] if run.finished else [run.state]
         checkpoint, tracks, _, metrics = done or ("", "", None, {})
-        for metric, name in scores_of(run.kind, [run]) if run.kind in KINDS else []:
+        for metric, name in scores_of(run.kind, [run]).items() if run.kind in KINDS else []:
             logged = metric.replace("test", "val", 1) if run.command == "validate" else metric
             if logged in metrics:
                 results.append(f"{name.removeprefix('test ')} {score_text(metrics[logged])}")

@@ -3,15 +3,13 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from musiclab.runs.files import class_name, pick
+from musiclab.runs.files import pick
 
 CLASS = "class"
 """Under which name a simplified part keeps its class."""
 
-SEED = "seed_everything"
-
 IRRELEVANT: dict[str, Sequence[str]] = {
-    "": ("ckpt_path", "weights_only", "solution"),
+    "": ("ckpt_path", "seed_everything", "solution", "weights_only"),
     "trainer": (
         "accelerator", "barebones", "default_root_dir", "devices", "enable_autolog_hparams", "enable_model_summary",
         "enable_progress_bar", "limit_predict_batches", "log_every_n_steps", "logger", "model_registry", "num_nodes",
@@ -19,11 +17,11 @@ IRRELEVANT: dict[str, Sequence[str]] = {
     ),
     "data": ("cache", "num_workers", "pin_memory", "on_device"),
 }  # fmt: skip
-"""Settings that say where and on what a run was made, not what was learnt; the record knows the number of processes."""
+"""Settings that say where and on what a run was made, not what was learnt; the record knows seed and processes."""
 
 
 def simplify(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings that matter, with classes by their names, as on the command line: ``model``, ``loss``."""
+    """Return the settings that matter but for the seed, with classes by their names, as on the command line."""
     tree = _simple(config)
     for part, names in IRRELEVANT.items():
         branch = pick(tree, part) if part else tree
@@ -53,7 +51,7 @@ def _simple(value: Any) -> Any:
         if "class_path" in value:
             arguments = pick(value, "init_args")
             rest = _simple(arguments) if isinstance(arguments, Mapping) else {}
-            return {CLASS: class_name(value["class_path"]), **rest}
+            return {CLASS: str(value["class_path"]).rsplit(".", 1)[-1], **rest}
         return {str(key): _simple(item) for key, item in value.items()}
     return [_simple(item) for item in value] if isinstance(value, list | tuple) else value
 

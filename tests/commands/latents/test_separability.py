@@ -9,6 +9,7 @@ from sklearn.metrics import silhouette_score
 from sklearn.model_selection import LeaveOneOut, cross_val_predict
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 
+from musiclab.commands.latents.analysis import fit_settings
 from musiclab.commands.latents.separability import (
     class_silhouette,
     neighbour_accuracy,
@@ -16,8 +17,6 @@ from musiclab.commands.latents.separability import (
     project_pca,
     project_tsne,
     standardise,
-    usable_neighbours,
-    usable_perplexity,
 )
 
 RNG = np.random.default_rng(0)
@@ -96,5 +95,5 @@ def test_what_is_not_defined_is_nan():
 
 
 def test_few_tracks_have_few_neighbours():
-    assert [usable_neighbours(10, tracks) for tracks in (100, 31, 30, 5, 2)] == [10, 10, 9, 1, 1]
-    assert [usable_perplexity(30, tracks) for tracks in (100, 91, 61, 5)] == [30, 30, 20, 4 / 3]
+    assert [fit_settings(tracks, 30, 10, 0).neighbours for tracks in (100, 31, 30, 5)] == [10, 10, 9, 1]
+    assert [fit_settings(tracks, 30, 10, 0).perplexity for tracks in (100, 91, 61, 5)] == [30, 30, 20, 4 / 3]

@@ -131,5 +131,5 @@ def test_mean_and_spread():
         return f"{value:.2f}"
 
     assert spread([0.5, 0.25, 0.75], text) == "0.50 (0.25 - 0.75)"
-    assert spread([0.5, None], text) == "0.50"
-    assert spread([None], text) == spread([], text) == ""
+    assert spread([0.5], text) == "0.50"
+    assert spread([], text) == ""
