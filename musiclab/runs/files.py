@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import UnionType
-from typing import Any, NamedTuple, get_origin, get_type_hints
+from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
 
 import numpy as np
 import numpy.typing as npt
@@ -37,12 +37,13 @@ class Record:
     processes: int
 
 
-RECORD_TYPES = {
-    name: kind if isinstance(kind, UnionType) else get_origin(kind) or kind
-    for name, kind in get_type_hints(Record).items()
-}
-TRAINING_TYPES = {"epochs": int, "seconds": int | float, "best": dict | None, "history": list}
-"""Of which type each has to be, and what there has to be of a training."""
+class Training(NamedTuple):
+    """What there is besides of a training; numbers that JSON has none for are text."""
+
+    epochs: int
+    seconds: float
+    best: dict[str, str | float] | None
+    history: list[dict[str, str | float]]
 
 
 class Best(NamedTuple):
@@ -90,7 +91,7 @@ def read_json(path: Path) -> dict[str, Any]:
     """Read a mapping from a JSON file."""
     try:
         return _mapping(json.loads(path.read_text(encoding="utf-8")))
-    except json.JSONDecodeError as error:
+    except (json.JSONDecodeError, RecursionError) as error:
         raise UserError(f"not JSON: {error}") from None
 
 
@@ -106,10 +107,33 @@ def read_metrics(path: Path) -> dict[str, float]:
 def read_record(path: Path) -> dict[str, Any]:
     """Read run.json."""
     record = read_json(path)
-    for name, expected in (RECORD_TYPES | (TRAINING_TYPES if record.get("command") == "fit" else {})).items():
-        if not isinstance(record.get(name), expected):
-            raise UserError(f"{name} is {record.get(name)!r}, which no run.json of this version has")
+    check_types(record, Record)
+    if record["command"] == "fit":
+        check_types(record, Training)
     return record
+
+
+def check_types(record: Mapping[str, Any], kind: type) -> None:
+    """Refuse a mapping whose values are not as the fields of a class say.
+
+    Raises:
+        UserError: Naming the value.
+    """
+    for name, expected in get_type_hints(kind).items():
+        if not _is_a(record.get(name), expected):
+            raise UserError(f"{name} is {record.get(name)!r:.80}, which no run.json of this version has")
+
+
+def _is_a(value: Any, kind: Any) -> bool:
+    """Tell whether a value is of a type, with all that it holds; what is too large for a float is no number."""
+    if isinstance(kind, UnionType):
+        return any(_is_a(value, one) for one in get_args(kind))
+    if get_origin(kind) is not None:
+        items = value.values() if isinstance(value, dict) else value
+        return isinstance(value, get_origin(kind)) and all(_is_a(item, get_args(kind)[-1]) for item in items)
+    if kind is float:
+        return isinstance(value, float) or _is_a(value, int)
+    return isinstance(value, kind) and (kind is not int or (not isinstance(value, bool) and abs(value) < 2**63))
 
 
 def read_confusion(path: Path) -> Confusion:

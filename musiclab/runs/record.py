@@ -56,6 +56,7 @@ class RunRecord(Callback):
         self._started: float | None = None
         self._own = True  # not one of another command, which the folder is of
         self._earlier: dict[str, Any] = {}
+        self._found: dict[str, Any] = {}  # in the folder of a run that is to go on
         self._history: dict[int, dict[str, Any]] = {}
         self._best: dict[str, Any] | None = None
         self._ended_epoch: int | None = None  # until the next one starts
@@ -77,7 +78,12 @@ class RunRecord(Callback):
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write the first record, unless there is no run folder."""
         self._start(trainer)
+        self._found = read_found(self._folder)
         self._write(trainer, pl_module, "running", **self._training(self._earlier.get("epochs", 0)))
+
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+        """Remember that a resumed run does go on."""
+        self._found = {}
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write what the epoch before gave; only now are all its values logged, and its checkpoints saved."""
@@ -97,10 +103,12 @@ class RunRecord(Callback):
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """Write that the run was interrupted, and by what; unless it had ended, as a training before its test."""
-        if self._started is not None and self._own:
+        if self._found and self._folder is not None and trainer.is_global_zero:  # what was not resumed is as it was
+            write_json(self._folder / FILE, self._found)
+        elif self._started is not None and self._own:
             training = self._training(trainer.current_epoch) if trainer.state.fn == TrainerFn.FITTING else {}
             self._write(trainer, pl_module, "interrupted", reason=type(exception).__name__, **training)
-            self._started = None
+        self._started, self._found = None, {}
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Begin the record of a validation by itself."""

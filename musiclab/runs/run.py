@@ -10,10 +10,10 @@ import numpy.typing as npt
 
 from musiclab.errors import UserError
 from musiclab.runs.files import (
-    RECORD_TYPES,
     Best,
     Confusion,
     Record,
+    check_types,
     pick,
     read_confusion,
     read_metrics,
@@ -106,19 +106,21 @@ def read_run(folder: Path) -> Run:
 
     try:
         record = read_record(folder / "run.json")
-        facts = {name: record[name] for name in RECORD_TYPES}
+        facts = {name: record[name] for name in Record.__annotations__}
         best = record.get("best")
+        if best is not None:
+            check_types(best, Best)
         facts |= {
             "reason": record.get("reason", "unknown"),
             "epochs": record.get("epochs", 0),
             "seconds": record.get("seconds"),
-            "best": None if best is None else Best(**best),
+            "best": None if best is None else Best(*(best[name] for name in Best._fields)),
             "curves": curves(record.get("history", [])),
             "evaluations": {
                 name: evaluation(record[name]) for name in ("validate", "test", "predict") if name in record
             },
         }
-    except (ValueError, OSError, TypeError, KeyError) as error:
+    except (ValueError, OSError, TypeError, KeyError, AttributeError) as error:
         raise UserError(f"run.json: {error}") from None
     return Run(
         folder=folder,
@@ -133,7 +135,11 @@ def read_run(folder: Path) -> Run:
 
 def evaluation(found: Mapping[str, Any]) -> Evaluation:
     """Return what a run.json says of a validation, test or prediction."""
-    metrics = {name: float(value) for name, value in found["metrics"].items()}
+    given = found.get("metrics")
+    if not isinstance(given, dict):
+        raise UserError(f"metrics are {given!r}, which no run.json of this version has")
+    metrics = {name: float(value) for name, value in given.items()}
+    check_types({**found, "metrics": metrics}, Evaluation)
     return Evaluation(found["checkpoint"], found["tracks"], found["seconds"], metrics)
 
 

@@ -8,7 +8,7 @@ from commands.report.making import make_config, make_record
 
 from musiclab.errors import UserError
 from musiclab.runs.files import (
-    RECORD_TYPES,
+    Record,
     read_confusion,
     read_json,
     read_metrics,
@@ -35,7 +35,7 @@ def test_a_record_is_read(tmp_path):
     assert read_record(written(tmp_path, json.dumps(RECORD))) == RECORD
     without_best = {**RECORD, "best": None}
     assert read_record(written(tmp_path, json.dumps(without_best))) == without_best
-    tested = {"command": "test", **{name: RECORD[name] for name in RECORD_TYPES if name != "command"}}
+    tested = {"command": "test", **{name: RECORD[name] for name in Record.__annotations__ if name != "command"}}
     assert read_record(written(tmp_path, json.dumps(tested))) == tested
 
 

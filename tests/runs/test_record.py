@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from command_line import error_of, fit_args, run_folder
 from conftest import make_genre_folder
 from pytorch_lightning import Callback
 from pytorch_lightning.callbacks import ModelCheckpoint
@@ -14,6 +15,7 @@ from pytorch_lightning.trainer.states import TrainerFn
 from torch.utils.data import DataLoader
 
 from musiclab import __version__
+from musiclab.cli import main
 from musiclab.data.datamodules import GenreDataModule
 from musiclab.runs.averaging import EMAWeights
 from musiclab.runs.record import RunRecord, describe_data
@@ -309,3 +311,12 @@ def test_data_are_described_by_folder_and_tracks(tmp_path):
     assert describe_data(object()) == {"data_root": None, "demo": False, "limit": None, "tracks": {}}
     (tmp_path / "corpus.json").write_text("{}")
     assert describe_data(data) == expected | {"demo": True}
+
+
+def test_a_resumption_that_is_refused_leaves_the_record_as_it_was(genre_root, tmp_path, capfd):
+    main(fit_args("genre_cnn.yaml", genre_root, tmp_path))
+    run = run_folder(tmp_path)
+    before = (run / "run.json").read_text()
+    resume = ["fit", f"-c={run / 'config.yaml'}", f"--ckpt_path={run / 'checkpoints' / 'last.ckpt'}"]
+    assert "learning-rate schedule" in error_of(capfd, [*resume, "--trainer.max_epochs=3"])
+    assert (run / "run.json").read_text() == before

@@ -88,10 +88,17 @@ def test_a_damaged_file_is_named_and_the_others_are_read(tmp_path, name, lost):
     [
         ("{", "run.json: not JSON"),
         ("{}", "run.json: command is None"),
-        ({"best": {"value": 1}}, "run.json: .*missing"),
+        ("[" * 100_000, "run.json: not JSON"),
+        ({"best": {"value": 1}}, "run.json: monitor is None"),
+        ({"best": {"monitor": "val_accuracy", "mode": "max", "value": "x", "epoch": 1}}, "run.json: value is 'x'"),
+        ({"target_names": [1, None, {}]}, "run.json: target_names is"),
+        ({"tracks": {"train": "x"}}, "run.json: tracks is"),
+        ({"parameters": 10**400}, "run.json: parameters is"),
+        ({"demo": 1}, "run.json: demo is 1"),
         ({"history": [{"epoch": 1, "val_loss": "low"}]}, "run.json: could not convert"),
         ({"history": [{"val_loss": 1}]}, "run.json: 'epoch'"),
-        ({"test": {}}, "run.json: 'metrics'"),
+        ({"test": {}}, "run.json: metrics are None"),
+        ({"test": {"metrics": {}, "tracks": "many"}}, "run.json: tracks is 'many'"),
     ],
 )
 def test_a_damaged_record_is_an_error(tmp_path, content, message):
