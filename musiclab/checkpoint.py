@@ -52,3 +52,12 @@ def output_kind(checkpoint: Mapping[str, Any]) -> OutputKind:
     """Return what the outputs of a checkpoint's task are; those that do not say so have class weights if classes."""
     kind: OutputKind | None = checkpoint.get("output_kind")
     return kind or ("classes" if "class_weights" in checkpoint["state_dict"] else "values")
+
+
+def is_plain(value: Any) -> bool:
+    """Tell whether a hyperparameter can be safely loaded from a checkpoint; the command line gives parts as dicts."""
+    if isinstance(value, dict):
+        return all(isinstance(key, str) and is_plain(item) for key, item in value.items())
+    if isinstance(value, list | tuple):
+        return all(map(is_plain, value))
+    return isinstance(value, str | int | float | None)

@@ -1,7 +1,6 @@
 """LightningCLI with musiclab's datamodules and tasks: links between them, run folders, checkpoints."""
 
 import argparse
-import re
 import shutil
 import sys
 from pathlib import Path
@@ -9,10 +8,8 @@ from pydoc import locate
 from typing import Any, cast
 
 import pytorch_lightning as pl
-import yaml
-from jsonargparse import get_loader, set_loader
 from lightning_utilities.core.rank_zero import rank_zero_only
-from pytorch_lightning.cli import ArgsType, LightningArgumentParser, LightningCLI, SaveConfigCallback
+from pytorch_lightning.cli import ArgsType, LightningArgumentParser, LightningCLI
 from pytorch_lightning.loggers import TensorBoardLogger
 
 import musiclab.augmentations
@@ -20,19 +17,16 @@ import musiclab.losses
 import musiclab.models  # noqa: F401  (makes the short class names known to the parser, as do the lines around)
 from musiclab import __version__
 from musiclab.checkpoint import data_settings, read_checkpoint
+from musiclab.cli.configs import RunConfig, TrainingParser
 from musiclab.cli.default_callbacks import CALLBACKS, add_default_callbacks, follow_task, ignore_options, left_out
 from musiclab.cli.hints import quieten
-from musiclab.cli.parsing import OneLineErrors
 from musiclab.data.datamodules import AudioDataModule, SpectrogramDataModule
 from musiclab.errors import UserError
 from musiclab.inference.trained import fill_root
-from musiclab.runs.averaging import EMAWeights
 from musiclab.runs.gathering import gather
 from musiclab.runs.solution_writer import SolutionWriter
 from musiclab.runs.trainer import Trainer
 from musiclab.tasks import SpectrogramTask
-
-load_yaml = get_loader("yaml")
 
 LINKED = ("num_features", "target_names", "features", "beat_synced", "seconds")
 """What a task takes from the datamodule."""
@@ -40,32 +34,6 @@ LINKED = ("num_features", "target_names", "features", "beat_synced", "seconds")
 COMMANDS = ("fit", "validate", "test", "predict")
 
 LOGS = "lightning_logs"
-
-MOVED = re.compile(r"\bmusiclab\.callbacks\.(averaging\.)?EMAWeights\b")
-"""A class path of configs that earlier versions saved."""
-
-
-class TrainingParser(OneLineErrors, LightningArgumentParser):
-    """Lightning's parser with errors of one line, which reads configs of earlier versions."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        set_loader(self.parser_mode, load_config, (yaml.YAMLError,))
-
-
-class RunConfig(SaveConfigCallback):
-    """Saves the configuration in the run's folder: that of its start, which a resumed run leaves as it is."""
-
-    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        """Save the configuration, but for the checkpoint, if the folder has none yet."""
-        folder = trainer.log_dir  # all processes have to ask for it
-        if folder is None:  # without a logger there is no run folder
-            return
-        self.config = self.config.clone()
-        self.config.ckpt_path = None
-        found = Path(folder, self.config_filename).exists()
-        self.already_saved = self.already_saved or trainer.strategy.broadcast(found)
-        super().setup(trainer, pl_module, stage)
 
 
 class TrainingCLI(LightningCLI):
@@ -270,8 +238,3 @@ class TrainingCLI(LightningCLI):
             for failure in failures:
                 print(f"musiclab: error: {failure}", file=sys.stderr)
             raise SystemExit(1)
-
-
-def load_config(text: str) -> Any:
-    """Return what a text in YAML says, with the class paths of today."""
-    return load_yaml(MOVED.sub(f"{EMAWeights.__module__}.EMAWeights", text))

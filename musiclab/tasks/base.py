@@ -9,17 +9,25 @@ import torch
 from lightning_utilities.core.rank_zero import rank_zero_info
 from pytorch_lightning import LightningModule
 from pytorch_lightning.callbacks import Callback
-from pytorch_lightning.cli import LRSchedulerCallable, OptimizerCallable, ReduceLROnPlateau
+from pytorch_lightning.cli import LRSchedulerCallable, OptimizerCallable
 from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
 from musiclab.augmentations import Augmentation
 from musiclab.batch import Batch, OutputKind, TrainingData
+from musiclab.checkpoint import is_plain
 from musiclab.errors import UserError
 from musiclab.models import LSTM, Backbone
 from musiclab.spectrogram import FRAME_SECONDS
 from musiclab.tasks.compilation import Embed, compile_backbone
-from musiclab.tasks.optimisation import Optimisation, check_clipping, gradient_norm, settle, takes_total_steps
+from musiclab.tasks.optimisation import (
+    Optimisation,
+    check_clipping,
+    gradient_norm,
+    scheduled,
+    settle,
+    takes_total_steps,
+)
 from musiclab.tasks.transfer import FrozenBackbone, FrozenEpochs, load_backbone
 
 INPUT_HPARAMS = ("features", "beat_synced", "seconds")
@@ -76,7 +84,7 @@ class SpectrogramTask(LightningModule):
         self.save_hyperparameters()
         self.hparams.pop("compile", None)  # what a machine can compile says nothing about where a run goes on
         # Parts given from Python are no plain values, which a safely loaded checkpoint cannot hold.
-        for name in [name for name, value in self.hparams.items() if not _is_plain(value)]:
+        for name in [name for name, value in self.hparams.items() if not is_plain(value)]:
             del self.hparams[name]
         if frozen_epochs and (pretrained is None or (frozen_epochs != "all" and frozen_epochs < 0)):
             raise UserError(
@@ -223,18 +231,10 @@ class SpectrogramTask(LightningModule):
         check_clipping(optimizer, self.trainer)
         if make_scheduler is None:
             return optimizer
-        steps: dict[str, Any] = {}
+        steps = None
         if takes_total_steps(make_scheduler, self.hparams.get("lr_scheduler")):
-            steps["total_steps"] = self.trainer.estimated_stepping_batches
-        try:
-            scheduler = make_scheduler(optimizer, **steps)
-        except ValueError as error:
-            raise UserError(f"lr_scheduler: {error}; does the run have an end (--trainer.max_epochs)?") from None
-        interval = "step" if steps else "epoch"
-        config: dict[str, Any] = {"scheduler": scheduler, "interval": interval}
-        if isinstance(scheduler, ReduceLROnPlateau):
-            config["monitor"] = scheduler.monitor
-        return {"optimizer": optimizer, "lr_scheduler": config}  # type: ignore[return-value]
+            steps = int(self.trainer.estimated_stepping_batches)
+        return scheduled(optimizer, make_scheduler, steps)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the kind of the outputs, the median length of the training tracks, in frames, and how many processes.
@@ -272,12 +272,3 @@ class SpectrogramTask(LightningModule):
         tracks = batch_size * before
         use = f"use --data.batch_size {tracks // now}" if tracks % now == 0 else f"{now} cannot share them out evenly"
         return f"; it had {tracks} tracks a step, {batch_size} for each process ({before}): {use}"
-
-
-def _is_plain(value: Any) -> bool:
-    """Whether a hyperparameter holds nothing but plain values; the command line gives parts as dicts."""
-    if isinstance(value, dict):
-        return all(isinstance(key, str) and _is_plain(item) for key, item in value.items())
-    if isinstance(value, list | tuple):
-        return all(map(_is_plain, value))
-    return isinstance(value, str | int | float | None)

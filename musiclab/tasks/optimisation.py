@@ -1,14 +1,16 @@
 """What makes the optimizer, and what has to be known of one that runs fused."""
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from inspect import Parameter, signature
 from pydoc import locate
 from typing import Any, NamedTuple, Self, cast
 
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.cli import LRSchedulerCallable, OptimizerCallable
+from pytorch_lightning.cli import LRSchedulerCallable, OptimizerCallable, ReduceLROnPlateau
 from pytorch_lightning.plugins.precision import MixedPrecision, Precision
+from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
@@ -38,11 +40,38 @@ def takes_total_steps(make_scheduler: LRSchedulerCallable, hyperparameter: Mappi
 
 
 def _takes(maker: Callable[..., Any]) -> bool:
+    if isinstance(maker, partial):
+        return _takes(maker.func)
     parameters = signature(maker).parameters
     if "total_steps" in parameters:
         return True
     passes_on = any(parameter.kind is Parameter.VAR_KEYWORD for parameter in parameters.values())
     return passes_on and (not isinstance(maker, type) or any(_takes(base) for base in maker.__bases__))
+
+
+def scheduled(
+    optimizer: Optimizer, make_scheduler: LRSchedulerCallable, total_steps: int | None
+) -> OptimizerLRScheduler:
+    """Return an optimizer with its scheduler, as Lightning wants them.
+
+    Args:
+        optimizer: The optimizer.
+        make_scheduler: Makes the scheduler.
+        total_steps: Steps of the run, for a scheduler that is told them and steps after each; None for one that steps
+            after each epoch.
+
+    Raises:
+        UserError: If the scheduler cannot be made.
+    """
+    steps: dict[str, Any] = {} if total_steps is None else {"total_steps": total_steps}
+    try:
+        scheduler = make_scheduler(optimizer, **steps)
+    except ValueError as error:
+        raise UserError(f"lr_scheduler: {error}; does the run have an end (--trainer.max_epochs)?") from None
+    config: dict[str, Any] = {"scheduler": scheduler, "interval": "step" if steps else "epoch"}
+    if isinstance(scheduler, ReduceLROnPlateau):
+        config["monitor"] = scheduler.monitor
+    return {"optimizer": optimizer, "lr_scheduler": config}  # type: ignore[return-value]
 
 
 def check_clipping(optimizer: Optimizer, trainer: pl.Trainer) -> None:

@@ -18,7 +18,8 @@ from musiclab import __version__
 from musiclab.cli import main
 from musiclab.data.datamodules import GenreDataModule
 from musiclab.runs.averaging import EMAWeights
-from musiclab.runs.record import RunRecord, describe_data
+from musiclab.runs.facts import describe_data
+from musiclab.runs.record import RunRecord
 from runs.made_runs import GENRES, make_loader, make_task, make_trainer
 
 pytestmark = pytest.mark.filterwarnings("ignore")

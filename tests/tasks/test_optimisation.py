@@ -8,6 +8,7 @@ import torch
 import yaml
 from command_line import CONFIGS, error_of, fit_args
 from pytorch_lightning import Callback
+from pytorch_lightning.cli import ReduceLROnPlateau
 from pytorch_lightning.plugins.precision import MixedPrecision
 from torch import nn
 
@@ -142,6 +143,7 @@ class Steps(torch.optim.lr_scheduler.StepLR):
         (lambda optimizer, **others: None, True),
         (partial(torch.optim.lr_scheduler.OneCycleLR, max_lr=0.1), True),
         (partial(torch.optim.lr_scheduler.StepLR, step_size=1), False),
+        (partial(ReduceLROnPlateau, monitor="val_loss"), False),
     ],
 )
 def test_which_schedulers_are_told_the_number_of_steps(maker, expected):

@@ -1,0 +1,70 @@
+"""What is said of a run in ``run.json``: task, data, machine."""
+
+import math
+import os
+import platform
+from importlib.metadata import version
+from typing import Any
+
+import torch
+from pytorch_lightning import LightningModule, Trainer
+from torch import nn
+
+from musiclab import __version__
+from musiclab.data.datamodules import FolderDataModule, SpectrogramDataModule
+from musiclab.demo.corpus import DESCRIPTION
+
+
+def describe_task(task: LightningModule) -> dict[str, Any]:
+    """Return the kind of a task's outputs, the names of its classes, its inputs and targets, and its parameters."""
+    backbone = getattr(task, "backbone", None)
+    return {
+        "kind": getattr(task, "output_kind", None),
+        "task": type(task).__name__,
+        "backbone": type(backbone).__name__ if isinstance(backbone, nn.Module) else None,
+        "features": task.hparams.get("features"),
+        "beat_synced": task.hparams.get("beat_synced"),
+        "target_names": list(getattr(task, "target_names", [])),
+        "parameters": sum(parameter.numel() for parameter in task.parameters()),
+        "trainable_parameters": sum(parameter.numel() for parameter in task.parameters() if parameter.requires_grad),
+    }
+
+
+def describe_data(datamodule: Any) -> dict[str, Any]:
+    """Return the folder of a datamodule's data, and the number of tracks of each part that was set up."""
+    data = datamodule if isinstance(datamodule, SpectrogramDataModule) else SpectrogramDataModule()
+    root = None if data.root is None else data.root.absolute()
+    return {
+        "data_root": None if root is None else str(root),
+        "demo": root is not None and (root.parent / DESCRIPTION).is_file(),
+        "limit": data.draw.limit if isinstance(data, FolderDataModule) else None,
+        "tracks": data.track_counts(),
+    }
+
+
+def describe_machine(trainer: Trainer) -> dict[str, Any]:
+    """Return on what a run is made: seed, devices, versions."""
+    seed, device = os.environ.get("PL_GLOBAL_SEED"), trainer.strategy.root_device
+    name = f" {torch.cuda.get_device_name(device)}" if device.type == "cuda" else ""
+    versions = {
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "lightning": version("pytorch-lightning"),
+    }
+    return {
+        "seed": None if seed is None else int(seed),
+        "device": f"{device}{name}",
+        "processes": trainer.world_size,
+        "versions": {"musiclab": __version__, **versions},
+    }
+
+
+def command_of(trainer: Trainer) -> str:
+    """Return ``fit``, ``validate``, ``test`` or ``predict``."""
+    return str(trainer.state.fn.value) if trainer.state.fn else ""
+
+
+def plain(value: Any) -> float | str:
+    """Return a value as JSON can hold it: a number, or ``nan``, ``inf`` or ``-inf``."""
+    number = float(value)
+    return number if math.isfinite(number) else str(number)
