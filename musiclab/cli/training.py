@@ -223,7 +223,7 @@ class TrainingCLI(LightningCLI):
             if self.datamodule.has_test:
                 self.trainer.test(self.model, datamodule=self.datamodule, ckpt_path=best, verbose=False)
             if self.trainer.is_global_zero:
-                print(f"Best checkpoint: {best}")
+                print(f"{'Best' if checkpoints.monitor else 'Last'} checkpoint: {best}")  # type: ignore[union-attr]
 
     def test(self, **kwargs: Any) -> None:
         """Test without Lightning's table: the report is printed instead."""

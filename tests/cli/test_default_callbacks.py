@@ -95,8 +95,9 @@ def test_another_metric_needs_its_direction(trained, genre_root, tmp_path, capfd
     assert (best.monitor, best.mode) == ("val_f1_macro", "max")
 
 
-def test_a_training_without_validation_has_nothing_to_stop_it(genre_root, tmp_path):
+def test_a_training_without_validation_has_nothing_to_stop_it(genre_root, tmp_path, capsys):
     main(fit_args("genre_cnn.yaml", genre_root, tmp_path, "--trainer.limit_val_batches=0"))
+    assert "Last checkpoint: " in capsys.readouterr().out
     assert [path.name for path in (run_folder(tmp_path) / "checkpoints").iterdir()] == ["last.ckpt"]
 
 
