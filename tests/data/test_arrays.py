@@ -7,7 +7,7 @@ import pickle
 import numpy as np
 import pytest
 
-from musiclab.data.arrays import find_arrays, read_array, read_header, scan_arrays
+from musiclab.data.arrays import checksum, find_arrays, read_array, read_header, scan_arrays
 from musiclab.errors import UserError
 
 ARRAY = np.random.default_rng(0).uniform(-80, 0, (140, 7))
@@ -228,3 +228,13 @@ def test_hidden_files_are_passed_over(tmp_path):
 def test_missing_folder_is_refused(tmp_path):
     with pytest.raises(UserError, match=r"train: no such folder"):
         find_arrays(tmp_path / "train")
+
+
+def test_a_checksum_is_of_values_not_of_how_they_are_kept():
+    array = np.random.default_rng(0).normal(size=(128, 30)).astype(np.float16)
+    forms = [array, array.astype(np.float64), array.astype(">f4"), np.asfortranarray(array)]
+    assert len({checksum(form) for form in forms}) == 1
+    assert len(checksum(array)) == 16
+    changed = array.copy()
+    changed[127, 29] += 0.5
+    assert len({checksum(array), checksum(changed), checksum(array.T), checksum(array[:, :-1])}) == 4
