@@ -12,9 +12,10 @@ from torch.utils.data import DataLoader
 from musiclab.batch import Batch
 from musiclab.data.dataset import SpectrogramDataset
 from musiclab.data.device import DeviceDataset, Placement
+from musiclab.data.packing import open_store
 from musiclab.data.parts import Part
 from musiclab.data.sampling import TrainingBatches, evaluation_order
-from musiclab.data.store import SpectrogramStore, StoreDtype, open_store
+from musiclab.data.store import SpectrogramStore, StoreDtype
 from musiclab.errors import UserError
 from musiclab.spectrogram import FEATURE_ROWS
 

@@ -40,7 +40,7 @@ def make_folder(root: Path, tracks: int) -> None:
 
 def build(root: Path, cache: Path) -> Result:
     """Build the store of ``train/``."""
-    from musiclab.data.store import open_store
+    from musiclab.data.packing import open_store
 
     sampler = MemorySampler()
     sampler.start()

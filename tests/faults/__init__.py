@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pytorch_lightning import Callback
 
-from musiclab.data import store
+from musiclab.data import packing
 
 
 class KillAt(Callback):
@@ -41,11 +41,11 @@ class CountBuilds(Callback):
     """Add a line to a file each time a store is built."""
 
     def __init__(self, path: str) -> None:
-        build = store._build
+        build = packing._built
 
-        def counting(source, *arguments):
+        def counting(folder, source, dtype):
             with Path(path).open("a") as stream:
-                stream.write(f"{source}\n")
-            build(source, *arguments)
+                stream.write(f"{source.folder}\n")
+            return build(folder, source, dtype)
 
-        store._build = counting
+        packing._built = counting
