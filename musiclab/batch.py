@@ -1,6 +1,7 @@
 """What travels from the data to the tasks, and from the tasks to those who write results."""
 
-from typing import Literal, NamedTuple, Protocol, TypedDict, runtime_checkable
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple, Protocol, TypedDict, runtime_checkable
 
 from torch import Tensor
 
@@ -48,3 +49,22 @@ class TrainingData(Protocol):
 
     def train_targets(self) -> Tensor:
         """Return the target of each track, as in a batch."""
+
+
+@runtime_checkable
+class KnownParts(Protocol):
+    """What a datamodule that is set up tells of which tracks are trained, validated and tested on."""
+
+    def keep_parts(self) -> dict[str, Any]:
+        """Return which tracks are in which part, as a checkpoint can hold it."""
+
+    def compare_parts(self, kept: Mapping[str, Any] | None, command: str) -> None:
+        """Compare the parts of today with those of the training that a checkpoint is of.
+
+        Args:
+            kept: What the checkpoint holds; None if it holds nothing.
+            command: ``fit`` for a training that goes on, ``validate`` or ``test``.
+
+        Raises:
+            UserError: If tracks would be tested on that the model was trained on.
+        """

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+import numpy as np
 from lightning_utilities.core.rank_zero import rank_zero_info
 from torch import Tensor, cat
 
@@ -28,6 +29,10 @@ class Part(NamedTuple):
         """Return the tracks of two parts of the same folder."""
         classes = None if self.classes is None or other.classes is None else self.classes + other.classes
         return Part(self.folder, self.ids + other.ids, cat([self.targets, other.targets]), classes)
+
+    def by_id(self) -> "Part":
+        """Return the tracks in the order of their ids, whatever that of rows and files: what is drawn goes by it."""
+        return self.select(np.array(sorted(range(len(self.ids)), key=self.ids.__getitem__), np.int64))
 
     def limit(self, limit: int | None, seed: int) -> "Part":
         """Return at most ``limit`` tracks, drawn by ``seed``, an equal number per class as far as there are.
@@ -108,9 +113,24 @@ class Parts:
         """Tell whether the tracks of a part are those of a label file of its own."""
         return self.draw.folds is None and self.labels_path(name).exists()
 
+    def is_drawn(self, name: str) -> bool:
+        """Tell whether the tracks of a part depend on a draw."""
+        if name == "train":
+            return self.is_drawn("validation") or self.is_drawn("test")
+        return self._draws_test() if name == "test" else not self.is_given(name)
+
     def labelled(self, name: str) -> Part:
         """Return the tracks of the label file of a part: ``train``, ``validation`` or ``test``."""
-        return Part("test" if name == "test" else "train", *self.targets.read(self.labels_path(name)))
+        return Part("test" if name == "test" else "train", *self.targets.read(self.labels_path(name))).by_id()
+
+    def folder(self, name: str) -> str:
+        """Return the folder that the tracks of a part lie in."""
+        return "test" if name == "predict" or (name == "test" and not self._draws_test()) else "train"
+
+    def label_files(self, folder: str) -> list[Path]:
+        """Return the label files of the tracks of ``train`` or ``test``, as far as there are any."""
+        names = ("test",) if folder == "test" else ("train", "validation")
+        return [path for path in map(self.labels_path, names) if path.exists()]
 
     def train(self) -> Part:
         """Return the tracks that are not tested on; validation tracks are among them unless they are given.
@@ -159,7 +179,7 @@ class Parts:
                 f"{self.labels_path('validation')}: track {both[0]} stands in train_labels.txt too"
                 f"{f' (and {len(both) - 1} more)' if len(both) > 1 else ''}; remove it from one of them"
             )
-        return part if self.draw.folds is None else part.join(given)
+        return part if self.draw.folds is None else part.join(given).by_id()
 
     def _draws_test(self) -> bool:
         return bool(self.test_fraction) and not self.is_given("test")

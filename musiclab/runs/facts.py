@@ -31,7 +31,7 @@ def describe_task(task: LightningModule) -> dict[str, Any]:
 
 
 def describe_data(datamodule: Any) -> dict[str, Any]:
-    """Return the folder of a datamodule's data, and the number of tracks of each part that was set up."""
+    """Return the folder of a datamodule's data, the tracks of each part that was set up, and what tells its files."""
     data = datamodule if isinstance(datamodule, SpectrogramDataModule) else SpectrogramDataModule()
     root = None if data.root is None else data.root.absolute()
     return {
@@ -39,6 +39,7 @@ def describe_data(datamodule: Any) -> dict[str, Any]:
         "demo": root is not None and (root.parent / DESCRIPTION).is_file(),
         "limit": data.draw.limit if isinstance(data, FolderDataModule) else None,
         "tracks": data.track_counts(),
+        "checksums": data.checksums() if isinstance(data, FolderDataModule) else {},
     }
 
 

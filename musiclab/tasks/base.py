@@ -1,7 +1,7 @@
 """What all tasks share: inputs, normalisation, backbone, head, optimisation and reproducible batches."""
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -10,11 +10,12 @@ from lightning_utilities.core.rank_zero import rank_zero_info
 from pytorch_lightning import LightningModule
 from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.cli import LRSchedulerCallable, OptimizerCallable
+from pytorch_lightning.trainer.states import TrainerFn
 from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
 from musiclab.augmentations import Augmentation
-from musiclab.batch import Batch, OutputKind, TrainingData
+from musiclab.batch import Batch, KnownParts, OutputKind, TrainingData
 from musiclab.checkpoint import is_plain
 from musiclab.errors import UserError
 from musiclab.models import LSTM, Backbone
@@ -100,6 +101,7 @@ class SpectrogramTask(LightningModule):
         self.augmentations = list(augmentations or [])
         self.pretrained = pretrained
         self._restored = False
+        self._kept_parts: Mapping[str, Any] | None = None
         self._track_frames: int | None = None
         self._world_size = 1
         self._batches: tuple[int | None, int] = None, 1
@@ -144,10 +146,25 @@ class SpectrogramTask(LightningModule):
         Raises:
             UserError: If the checkpoint does not fit, or the backbone cannot be compiled.
         """
+        self._compare_parts()
         self._world_size = self.trainer.world_size
         if self.pretrained is not None and not self._restored:
             load_backbone(self, self.pretrained, (*INPUT_HPARAMS, "num_features"))
         self._compiled = compile_backbone(self.backbone, self.device) if self._compiles else None
+
+    def on_validation_start(self) -> None:
+        """Refuse to be validated on what was trained on."""
+        if self.trainer.state.fn == TrainerFn.VALIDATING:
+            self._compare_parts()
+
+    def on_test_start(self) -> None:
+        """Refuse to be tested on what was trained or validated on."""
+        self._compare_parts()
+
+    def _compare_parts(self) -> None:
+        data, command = self.trainer.datamodule, self.trainer.state.fn  # type: ignore[attr-defined]
+        if self._restored and command is not None and isinstance(data, KnownParts):
+            data.compare_parts(self._kept_parts, command.value)
 
     def on_fit_end(self) -> None:
         """Forget what was compiled."""
@@ -237,13 +254,16 @@ class SpectrogramTask(LightningModule):
         return scheduled(optimizer, make_scheduler, steps)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep the kind of the outputs, the median length of the training tracks, in frames, and how many processes.
+        """Keep the kind of the outputs, the median length of the training tracks, in frames, how many processes, parts.
 
-        Songs are best cut to that length, and who goes on with the run on another machine may need that number.
+        Songs are best cut to that length, who goes on with the run on another machine may need that number, and nobody
+        is to be tested on what they were trained on.
         """
         checkpoint["output_kind"] = self.output_kind
         checkpoint["track_frames"] = self._track_frames
         checkpoint["world_size"] = self._world_size
+        data = self.trainer.datamodule  # type: ignore[attr-defined]
+        checkpoint["parts"] = data.keep_parts() if isinstance(data, KnownParts) else None
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Refuse a checkpoint of another task, of other targets or of other inputs.
@@ -261,6 +281,7 @@ class SpectrogramTask(LightningModule):
         self._track_frames = checkpoint.get("track_frames")
         batch_size = checkpoint.get("datamodule_hyper_parameters", {}).get("batch_size")
         self._batches = batch_size, checkpoint.get("world_size", 1)
+        self._kept_parts = checkpoint.get("parts")
         self._restored = True
 
     def _batches_before(self) -> str:

@@ -54,10 +54,8 @@ class EmotionDataModule(FolderDataModule):
                 of a part have the same value on an axis.
         """
         super().setup(stage)
-        if stage == "fit" and self.has_test:
-            if self.parts.is_given("test"):
-                rank_zero_info(f"Test: the tracks of {self.parts.labels_path('test')}, instead of test_fraction")
-            super().setup("test")  # what is wrong with it would otherwise come to light after hours of training
+        if stage == "fit" and self.has_test and self.parts.is_given("test"):
+            rank_zero_info(f"Test: the tracks of {self.parts.labels_path('test')}, instead of test_fraction")
         for name, dataset in self.loading.datasets.items():
             if name != "predict":
                 given = name != "train" and self.parts.is_given(name)

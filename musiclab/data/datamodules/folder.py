@@ -1,23 +1,27 @@
 """From a data set folder to the batches of each stage."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from lightning_utilities.core.rank_zero import rank_zero_info
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from musiclab.batch import Batch, TrainingData
+from musiclab.batch import Batch, KnownParts, TrainingData
 from musiclab.data.datamodules.base import Features, SpectrogramDataModule
 from musiclab.data.loading import Loading
 from musiclab.data.parts import Draw, Part, Parts
+from musiclab.data.provenance import DONE, folder_checksum, keep_parts, tracks_of_other_parts
 from musiclab.data.store import StoreDtype
 from musiclab.data.targets import Targets
 from musiclab.errors import UserError
 from musiclab.spectrogram import FRAME_SECONDS
 
 
-class FolderDataModule(SpectrogramDataModule, TrainingData):
+class FolderDataModule(SpectrogramDataModule, TrainingData, KnownParts):
     """Tracks of a data set folder: some parts of it, loaded in some way.
 
     A root may hold ``validation_labels.txt``, as ``train_labels.txt`` and of other tracks of ``train/``: then these
@@ -103,6 +107,7 @@ class FolderDataModule(SpectrogramDataModule, TrainingData):
         self.beat_synced = beat_synced
         self.seconds = seconds
         self._resumed_epoch = 0
+        self._checksums: dict[str, str] = {}
 
     def use_targets(self, targets: Targets, test_fraction: float | None = None) -> None:
         """Make the parts; constructors end with it, after the hyperparameters were saved.
@@ -118,13 +123,18 @@ class FolderDataModule(SpectrogramDataModule, TrainingData):
                 self.hparams[name] = str(Path(self.hparams[name]).expanduser().absolute())
 
     def setup(self, stage: str) -> None:
-        """Open the stores that a stage needs, building them if need be, and make its datasets."""
+        """Open the stores that a stage needs, building them if need be, and make its datasets.
+
+        The test part is among those of ``fit``: what is wrong with it would otherwise come to light after hours of
+        training, and a checkpoint keeps which tracks are in it.
+        """
         if stage in ("fit", "validate") and "train" not in self.loading.datasets:
             for name, part in zip(("train", "validation"), self.parts.train_and_validation(), strict=True):
                 self.loading.open(name, part)
-        if stage in ("test", "predict") and stage not in self.loading.datasets:
-            part = self.parts.test() if stage == "test" else self.predict_part()
-            self.loading.open(stage, part.limit(self.draw.limit, self.draw.seed))
+        wanted = "test" if stage == "fit" and self.has_test else stage
+        if wanted in ("test", "predict") and wanted not in self.loading.datasets:
+            part = self.parts.test() if wanted == "test" else self.predict_part()
+            self.loading.open(wanted, part.limit(self.draw.limit, self.draw.seed))
 
     def predict_part(self) -> Part:
         """Return all tracks of ``test/``, with targets as far as they are known."""
@@ -133,6 +143,54 @@ class FolderDataModule(SpectrogramDataModule, TrainingData):
     def track_counts(self) -> dict[str, int]:
         """Return the number of tracks of each part that has been set up."""
         return {part: len(dataset) for part, dataset in self.loading.datasets.items()}
+
+    def checksums(self) -> dict[str, str]:
+        """Return a checksum of each folder that has been opened: of arrays, ids and labels, in whatever order."""
+        for name, dataset in self.loading.datasets.items():
+            folder = self.parts.folder(name)
+            if folder not in self._checksums:
+                self._checksums[folder] = folder_checksum(dataset.store, self.parts.label_files(folder))
+        return dict(self._checksums)
+
+    def keep_parts(self) -> dict[str, Any]:
+        """Return which tracks are in which part, for a checkpoint."""
+        return keep_parts(self.root, self.loading.datasets, self.checksums())
+
+    def compare_parts(self, kept: Mapping[str, Any] | None, command: str, *, same_draw: bool = True) -> None:
+        """Refuse parts that are drawn and hold tracks of other parts of a training; say it of those that are given.
+
+        Args:
+            kept: What the training's checkpoint keeps; None if it keeps nothing.
+            command: ``fit`` for a training that goes on, ``validate`` or ``test``.
+            same_draw: Whether the training's parts have been drawn like these. If not, nothing is refused.
+
+        Raises:
+            UserError: Saying how many tracks there are, and what to do.
+        """
+        names = {"fit": tuple(DONE), "validate": ("validation",), "test": ("test",)}[command]
+        names = tuple(name for name in names if name in self.loading.datasets)
+        drawn = [name for name in names if same_draw and self.parts.is_drawn(name)]
+        if kept is None:
+            if drawn:
+                raise UserError(
+                    f"{self.root}: the checkpoint does not say which tracks it was trained on, as earlier versions did "
+                    f"not, so that the {drawn[-1]} part, which is drawn, may hold some of them; name its tracks in "
+                    f"{self.parts.labels_path(drawn[-1]).name}"
+                )
+            rank_zero_info("The checkpoint does not say which tracks it was trained on; make sure that they are others")
+            return
+        changed = [name for name, now in self.checksums().items() if kept["checksums"].get(name, now) != now]
+        if changed:
+            folders = " and ".join(f"{name}/" for name in changed)
+            rank_zero_info(f"{self.root}: {folders} with labels is not what the checkpoint was trained with")
+        for shared in tracks_of_other_parts(self.root, self.loading.datasets, names, kept):
+            if shared.part in drawn:
+                raise UserError(
+                    f"{self.root}: {shared}; draw the parts as then (data.seed, folds, fold, val_fraction, "
+                    "test_fraction, limit, class_map), with the rows of then, or name tracks that it has not had in "
+                    f"{self.parts.labels_path(shared.part).name}"
+                )
+            rank_zero_info(f"{self.root}: {shared}; figures on them are too good")
 
     def feature_statistics(self) -> tuple[Tensor, Tensor]:
         """Return mean and standard deviation of each feature over all frames of the training part, float32."""

@@ -40,7 +40,6 @@ class GenreDataModule(FolderDataModule):
     def setup(self, stage: str) -> None:
         """Open the stores that a stage needs and make its datasets; say what ``class_map`` did."""
         if stage == "fit" and "train" not in self.loading.datasets:
-            self.parts.test()  # a wrong test label would otherwise come to light after hours of training
             merged = describe_merge(read_genre_labels(self.parts.labels_path("train")), self.class_map)
             rank_zero_info(f"Genres of {self.root}: {', '.join(self.target_names)}")
             if merged:
