@@ -101,7 +101,8 @@ class SpectrogramTask(LightningModule):
         self.augmentations = list(augmentations or [])
         self.pretrained = pretrained
         self._restored = False
-        self._kept_parts: Mapping[str, Any] | None = None
+        self._parts: Mapping[str, Any] | None = None
+        self._parts_before: Mapping[str, Any] | None = None
         self._track_frames: int | None = None
         self._world_size = 1
         self._batches: tuple[int | None, int] = None, 1
@@ -120,6 +121,8 @@ class SpectrogramTask(LightningModule):
         if stage != "fit":
             return
         data = self.trainer.datamodule  # type: ignore[attr-defined]
+        if isinstance(data, KnownParts):
+            self._parts = data.keep_parts()
         if isinstance(data, TrainingData):
             self.fit_to(data)
         elif data is not None:
@@ -164,7 +167,7 @@ class SpectrogramTask(LightningModule):
     def _compare_parts(self) -> None:
         data, command = self.trainer.datamodule, self.trainer.state.fn  # type: ignore[attr-defined]
         if self._restored and command is not None and isinstance(data, KnownParts):
-            data.compare_parts(self._kept_parts, command.value)
+            data.compare_parts(self._parts_before, command.value)
 
     def on_fit_end(self) -> None:
         """Forget what was compiled."""
@@ -262,8 +265,7 @@ class SpectrogramTask(LightningModule):
         checkpoint["output_kind"] = self.output_kind
         checkpoint["track_frames"] = self._track_frames
         checkpoint["world_size"] = self._world_size
-        data = self.trainer.datamodule  # type: ignore[attr-defined]
-        checkpoint["parts"] = data.keep_parts() if isinstance(data, KnownParts) else None
+        checkpoint["parts"] = self._parts or self._parts_before
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Refuse a checkpoint of another task, of other targets or of other inputs.
@@ -281,7 +283,7 @@ class SpectrogramTask(LightningModule):
         self._track_frames = checkpoint.get("track_frames")
         batch_size = checkpoint.get("datamodule_hyper_parameters", {}).get("batch_size")
         self._batches = batch_size, checkpoint.get("world_size", 1)
-        self._kept_parts = checkpoint.get("parts")
+        self._parts_before = checkpoint.get("parts")
         self._restored = True
 
     def _batches_before(self) -> str:

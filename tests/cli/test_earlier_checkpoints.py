@@ -72,13 +72,3 @@ def test_its_config_trains_anew_and_saves_and_averages_once(arguments, tmp_path)
     kinds = ["EMAWeights", "ModelCheckpoint", "ModelCheckpoint", "EarlyStopping", "LearningRateMonitor"]
     assert classes == kinds
     assert config["trainer"]["callbacks"][0]["class_path"].startswith("musiclab.runs.")
-
-
-def test_its_training_goes_on(arguments, tmp_path):
-    run = run_folder(tmp_path)
-    (run / "checkpoints").mkdir(parents=True)
-    (run / "checkpoints" / "last.ckpt").write_bytes((EARLIER / "genre.ckpt").read_bytes())
-    resume = ["fit", f"-c={EARLIER / 'config.yaml'}", f"--ckpt_path={run / 'checkpoints' / 'last.ckpt'}", *arguments]
-    main([*resume, f"--trainer.default_root_dir={tmp_path}", *TRAINER])
-    assert (run / "test_metrics.json").exists()
-    assert [path.name for path in run.parent.iterdir()] == ["version_0"]
