@@ -58,12 +58,14 @@ class KnownParts(Protocol):
     def keep_parts(self) -> dict[str, Any]:
         """Return which tracks are in which part, as a checkpoint can hold it."""
 
-    def compare_parts(self, kept: Mapping[str, Any] | None, command: str) -> None:
+    def compare_parts(self, kept: Mapping[str, Any] | None, command: str, *, same_draw: bool = True) -> None:
         """Compare the parts of today with those of the training that a checkpoint is of.
 
         Args:
             kept: What the checkpoint holds; None if it holds nothing.
-            command: ``fit`` for a training that goes on, ``validate`` or ``test``.
+            command: ``fit`` for a training that goes on, ``validate``, ``test``, or ``pretrained`` if no more than the
+                backbone comes from there.
+            same_draw: Whether the training's parts have been drawn like these. If not, nothing is refused.
 
         Raises:
             UserError: If tracks would be tested on that the model was trained on.

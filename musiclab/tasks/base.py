@@ -152,7 +152,10 @@ class SpectrogramTask(LightningModule):
         self._compare_parts()
         self._world_size = self.trainer.world_size
         if self.pretrained is not None and not self._restored:
-            load_backbone(self, self.pretrained, (*INPUT_HPARAMS, "num_features"))
+            checkpoint = load_backbone(self, self.pretrained, (*INPUT_HPARAMS, "num_features"))
+            data = self.trainer.datamodule  # type: ignore[attr-defined]
+            if isinstance(data, KnownParts):
+                data.compare_parts(checkpoint.get("parts"), "pretrained", same_draw=False)
         self._compiled = compile_backbone(self.backbone, self.device) if self._compiles else None
 
     def on_validation_start(self) -> None:

@@ -19,13 +19,16 @@ BUFFERS = ("feature_mean", "feature_std")
 """What a backbone's inputs are normalised by."""
 
 
-def load_backbone(task: pl.LightningModule, path: str | Path, inputs: tuple[str, ...]) -> None:
+def load_backbone(task: pl.LightningModule, path: str | Path, inputs: tuple[str, ...]) -> dict[str, Any]:
     """Put the backbone and the normalisation of a checkpoint into a task; nothing else of it is used.
 
     Args:
         task: A task with ``backbone`` and the buffers of its normalisation.
         path: A checkpoint of any of musiclab's tasks.
         inputs: The hyperparameters that say what the backbone reads, which have to agree.
+
+    Returns:
+        The checkpoint.
 
     Raises:
         UserError: If there is no such checkpoint, its backbone was trained on other inputs, or it does not fit.
@@ -52,6 +55,7 @@ def load_backbone(task: pl.LightningModule, path: str | Path, inputs: tuple[str,
     backbone.load_state_dict(weights)
     for name in BUFFERS:
         getattr(task, name).copy_(checkpoint["state_dict"][name])
+    return checkpoint
 
 
 def _shape(tensor: torch.Tensor | None) -> str:

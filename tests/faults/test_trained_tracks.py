@@ -119,7 +119,15 @@ def test_given_test_tracks_that_were_trained_on_are_said(changing, trained, tmp_
     main(evaluate_args("test", checkpoint(trained), tmp_path, f"--data.root={changing}"))
     error = caplog.text
     assert f"{changing}: of 10 test tracks, the checkpoint's training has trained on" in error
-    assert "figures on them are too good" in error
+    assert "figures on them flatter" in error
+
+
+def test_tracks_that_a_pretrained_backbone_was_trained_on_are_said(emotions, trained, tmp_path, caplog):
+    options = [f"--model.pretrained={checkpoint(trained)}", "--data.seed=1"]
+    main(fit_args("emotion_lstm.yaml", emotions, tmp_path, *options))
+    assert f"{emotions}: of 8 test tracks, the checkpoint's training has trained on" in caplog.text
+    assert "figures on them may flatter, as the backbone comes from there" in caplog.text
+    assert "is not what the checkpoint was trained with" not in caplog.text
 
 
 def test_another_data_set_is_said(tmp_path, caplog):

@@ -20,6 +20,9 @@ from musiclab.data.targets import Targets
 from musiclab.errors import UserError
 from musiclab.spectrogram import FRAME_SECONDS
 
+JUDGED = {"fit": tuple(DONE), "validate": ("validation",), "test": ("test",), "pretrained": ("validation", "test")}
+"""Parts whose tracks matter to a command that goes on from a checkpoint."""
+
 
 class FolderDataModule(SpectrogramDataModule, TrainingData, KnownParts):
     """Tracks of a data set folder: some parts of it, loaded in some way.
@@ -161,14 +164,14 @@ class FolderDataModule(SpectrogramDataModule, TrainingData, KnownParts):
 
         Args:
             kept: What the training's checkpoint keeps; None if it keeps nothing.
-            command: ``fit`` for a training that goes on, ``validate`` or ``test``.
+            command: ``fit`` for a training that goes on, ``validate``, ``test``, or ``pretrained`` if no more than the
+                backbone comes from there.
             same_draw: Whether the training's parts have been drawn like these. If not, nothing is refused.
 
         Raises:
             UserError: Saying how many tracks there are, and what to do.
         """
-        names = {"fit": tuple(DONE), "validate": ("validation",), "test": ("test",)}[command]
-        names = tuple(name for name in names if name in self.loading.datasets)
+        names = [name for name in JUDGED[command] if name in self.loading.datasets]
         drawn = [name for name in names if same_draw and self.parts.is_drawn(name)]
         if kept is None:
             if drawn:
@@ -180,7 +183,7 @@ class FolderDataModule(SpectrogramDataModule, TrainingData, KnownParts):
             rank_zero_info("The checkpoint does not say which tracks it was trained on; make sure that they are others")
             return
         changed = [name for name, now in self.checksums().items() if kept["checksums"].get(name, now) != now]
-        if changed:
+        if changed and command != "pretrained":
             folders = " and ".join(f"{name}/" for name in changed)
             rank_zero_info(f"{self.root}: {folders} with labels is not what the checkpoint was trained with")
         for shared in tracks_of_other_parts(self.root, self.loading.datasets, names, kept):
@@ -190,7 +193,8 @@ class FolderDataModule(SpectrogramDataModule, TrainingData, KnownParts):
                     "test_fraction, limit, class_map), with the rows of then, or name tracks that it has not had in "
                     f"{self.parts.labels_path(shared.part).name}"
                 )
-            rank_zero_info(f"{self.root}: {shared}; figures on them are too good")
+            flatter = "may flatter, as the backbone comes from there" if command == "pretrained" else "flatter"
+            rank_zero_info(f"{self.root}: {shared}; figures on them {flatter}")
 
     def feature_statistics(self) -> tuple[Tensor, Tensor]:
         """Return mean and standard deviation of each feature over all frames of the training part, float32."""
