@@ -2,6 +2,7 @@
 
 import gzip
 import math
+import stat
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +21,9 @@ from musiclab.errors import UserError, raise_first
 ARRAY_SUFFIXES = (".npy", ".npy.gz")
 ROW_COUNTS = (128, 140)
 """Rows of an array: 128 mel bands, or 128 mel bands and 12 chroma."""
+MAX_FRAMES = 4_000_000
+"""More are taken for a damaged header, or for one that is to fill the memory."""
+LEFTOVER = "more bytes than its header says"
 
 
 def scan_arrays(folder: Path) -> tuple[dict[str, Path], list[str]]:
@@ -75,9 +79,10 @@ def read_array(path: Path) -> npt.NDArray[np.floating]:
     Raises:
         UserError: Naming the file, what is wrong with it, and what to do.
     """
-    with _explained(path):
-        array = _load(path)
-    _check_form(path, array.shape, array.dtype)
+    with _explained(path), _open(path) as stream:
+        shape, fortran_order, dtype = _read_form(path, stream)
+        values = _read_values(stream, math.prod(shape), dtype)
+    array = values.reshape(shape[::-1]).T if fortran_order else values.reshape(shape)
     if not np.isfinite(array).all():
         raise UserError(f"{path}: holds NaN or infinite values; extract the track again")
     return array
@@ -99,18 +104,43 @@ def read_header(path: Path) -> ArrayHeader:
         UserError: As :func:`read_array`, for what can be seen without the values.
     """
     with _explained(path), _open(path) as stream:
-        version = np.lib.format.read_magic(stream)
-        if version == (1, 0):
-            shape, _, dtype = np.lib.format.read_array_header_1_0(stream)
-        else:  # later versions differ in nothing that matters to plain arrays
-            shape, _, dtype = np.lib.format.read_array_header_2_0(stream)
-        if dtype.hasobject:
-            raise ValueError("object arrays")
-        size = stream.tell() + math.prod(shape) * dtype.itemsize
-        if not path.name.endswith(".gz") and path.stat().st_size < size:
-            raise EOFError
-    _check_form(path, shape, dtype)
+        shape, _, dtype = _read_form(path, stream)
+        if not path.name.endswith(".gz"):
+            size, found = stream.tell() + math.prod(shape) * dtype.itemsize, path.stat().st_size
+            if found < size:
+                raise EOFError
+            if found > size:
+                raise ValueError(LEFTOVER)
     return ArrayHeader(shape[0], shape[1], dtype.name)
+
+
+def _read_form(path: Path, stream: gzip.GzipFile | BufferedReader) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Read the beginning of an array file: the shape, whether columns come first, and the type of its values."""
+    version = np.lib.format.read_magic(stream)
+    if version == (1, 0):
+        shape, fortran_order, dtype = np.lib.format.read_array_header_1_0(stream)
+    else:  # later versions differ in nothing that matters to plain arrays
+        shape, fortran_order, dtype = np.lib.format.read_array_header_2_0(stream)
+    if dtype.hasobject:
+        raise ValueError("object arrays")
+    if any(isinstance(size, bool) or size < 0 for size in shape):
+        raise ValueError("no shape")
+    _check_form(path, shape, dtype)
+    return shape, fortran_order, dtype
+
+
+def _read_values(stream: gzip.GzipFile | BufferedReader, count: int, dtype: np.dtype[Any]) -> npt.NDArray[np.floating]:
+    """Read so many values and make sure that no more follow: what a header does not promise is never unpacked."""
+    values = np.empty(count, dtype)
+    rest = values.view(np.uint8).data
+    while rest:
+        read = stream.readinto(rest)
+        if not read:
+            raise EOFError
+        rest = rest[read:]
+    if stream.read(1):  # in which a zipped file's checksum is compared, too
+        raise ValueError(LEFTOVER)
+    return values
 
 
 @contextmanager
@@ -122,9 +152,13 @@ def _explained(path: Path) -> Iterator[None]:
         raise UserError(f"{path}: no such file") from None
     except MemoryError:
         raise UserError(f"{path}: larger than the memory, or its header is damaged; copy or extract it again") from None
+    except UserError:
+        raise
     except (ValueError, EOFError, gzip.BadGzipFile, zlib.error, TokenError) as error:  # the last for a damaged header
         if "pickle" in str(error).lower() or "object arrays" in str(error).lower():
             raise UserError(f"{path}: holds pickled objects, which are never loaded; save a plain array") from None
+        if LEFTOVER in str(error):
+            raise UserError(f"{path}: holds {LEFTOVER}; copy or extract it again") from None
         raise UserError(f"{path}: truncated or not an array file; copy or extract it again") from None
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror or error})") from None
@@ -137,18 +171,14 @@ def _check_form(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Non
         raise UserError(f"{path}: an array of {dtype}; expected floats (dB and chroma)")
     if shape[0] not in ROW_COUNTS:
         raise UserError(f"{path}: {shape[0]} rows; expected 128 (mel) or 140 (mel and chroma), as (rows, time)")
+    if shape[1] > MAX_FRAMES:
+        raise UserError(f"{path}: {shape[1]} frames by its header, over a day of music; copy or extract it again")
     if not shape[1]:
         raise UserError(f"{path}: no frames; remove the track or extract it again")
 
 
 def _open(path: Path) -> gzip.GzipFile | BufferedReader:
+    mode = path.stat().st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # to open a pipe would wait for ever
+        raise UserError(f"{path}: not a regular file but a pipe, socket or device; remove it")
     return gzip.open(path) if path.name.endswith(".gz") else path.open("rb")
-
-
-def _load(path: Path) -> npt.NDArray[np.floating]:
-    with _open(path) as stream:
-        # Unlike np.load, this never takes a file without the .npy header for a pickle or an archive.
-        array = np.lib.format.read_array(stream, allow_pickle=False)
-        if path.name.endswith(".gz"):
-            stream.read(1)  # only at its end is the checksum compared
-    return np.asarray(array)
