@@ -30,6 +30,8 @@ def describe_user_error(error: BaseException) -> str | None:
         if isinstance(cause, UserError):
             return str(cause)
         cause = cause.__cause__
+    if isinstance(error, RuntimeError) and "home directory" in str(error):  # of expanduser
+        return "a path begins with ~, but there is no such home folder; give it without"
     if isinstance(error, OSError) and error.filename:
         return f"{error.filename}: {error.strerror}"
     return None

@@ -1,7 +1,10 @@
 """Files that are written whole or not at all, and the folder for those that can be made again."""
 
 import csv
+import importlib.util
 import os
+import sys
+import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -49,3 +52,30 @@ def cache_folder(argument: str | Path | None = None) -> Path:
     """
     folder = argument or os.environ.get(CACHE_VARIABLE) or platformdirs.user_cache_dir("musiclab")
     return Path(folder).expanduser().absolute()
+
+
+def make_home() -> None:
+    """Give a user who has no home, as in some containers, one among the temporary files, and say so.
+
+    Matplotlib, numba and librosa keep files there, too.
+    """
+    if not os.path.expanduser("~").startswith("~"):  # noqa: PTH111  (Path.expanduser raises)
+        return
+    home = Path(tempfile.gettempdir(), f"musiclab-{os.getuid()}")
+    home.mkdir(mode=0o700, exist_ok=True)
+    os.environ["HOME"] = str(home)
+    print(
+        f"There is no home folder: {home} stands in ({CACHE_VARIABLE} names a place for packed data)", file=sys.stderr
+    )
+
+
+def give_numba_a_cache() -> None:
+    """Have numba keep what it compiles of librosa in musiclab's cache folder, where librosa's own cannot be written.
+
+    Call it before librosa is imported, which fails otherwise where the user's own cache cannot be written either.
+    """
+    found = importlib.util.find_spec("librosa")
+    if "NUMBA_CACHE_DIR" in os.environ or found is None or found.origin is None:
+        return
+    if not os.access(Path(found.origin).parent, os.W_OK):
+        os.environ["NUMBA_CACHE_DIR"] = str(cache_folder() / "numba")

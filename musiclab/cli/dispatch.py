@@ -1,6 +1,7 @@
 """The ``musiclab`` command: Lightning's fit, validate, test and predict, and musiclab's own commands."""
 
 import importlib
+import io
 import re
 import signal
 import sys
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, get_args, get_origin, get_type_hints
 
 from musiclab import __version__
 from musiclab.errors import UserError, describe_user_error
+from musiclab.files import make_home
 
 if TYPE_CHECKING:
     from musiclab.cli.training import TrainingCLI
@@ -63,6 +65,10 @@ def main(args: Sequence[str] | None = None) -> None:
             command line itself is wrong.
     """
     arguments = list(sys.argv[1:] if args is None else args)
+    make_home()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # which a console or a redirection may give any encoding
+            stream.reconfigure(errors="replace")
     try:
         if not arguments or arguments[0] in ("-h", "--help", "--version"):
             print(f"musiclab {__version__}" if arguments == ["--version"] else help_text())

@@ -94,6 +94,7 @@ def test_a_finished_run(tmp_path, monkeypatch):
         "demo": False,
         "limit": None,
         "tracks": {},
+        "checksums": {},
         "seed": 7,
         "device": "cpu",
         "processes": 1,
@@ -307,9 +308,11 @@ def test_data_are_described_by_folder_and_tracks(tmp_path):
     root = make_genre_folder(tmp_path / "genres")
     data = GenreDataModule(root=root, limit=6, val_fraction=0.5, cache=tmp_path / "cache")
     data.setup("fit")
-    expected = {"data_root": str(root), "demo": False, "limit": 6, "tracks": {"train": 3, "validation": 3}}
+    counts = {"train": 3, "validation": 3, "test": 6}
+    expected = {"data_root": str(root), "demo": False, "limit": 6, "tracks": counts, "checksums": data.checksums()}
     assert describe_data(data) == expected
-    assert describe_data(object()) == {"data_root": None, "demo": False, "limit": None, "tracks": {}}
+    nothing = {"data_root": None, "demo": False, "limit": None, "tracks": {}, "checksums": {}}
+    assert describe_data(object()) == nothing
     (tmp_path / "corpus.json").write_text("{}")
     assert describe_data(data) == expected | {"demo": True}
 

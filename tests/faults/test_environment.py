@@ -1,0 +1,82 @@
+"""Environments that lack what others have: a home, a console that knows all letters, folders that can be written."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+from command_line import TIMEOUT, environment, fit_args, musiclab
+from conftest import make_genre_folder
+
+from musiclab.files import give_numba_a_cache
+
+WITHOUT_PASSWD = """
+import pwd, sys
+
+def getpwuid(number):
+    raise KeyError(number)
+
+pwd.getpwuid = getpwuid
+from musiclab.cli import main
+main(sys.argv[1:])
+"""
+
+
+def run_homeless(args, folder, **more):
+    """Run a command as a user who has no home; temporary files go to a folder."""
+    variables = environment(TMPDIR=str(folder))
+    for name in ("HOME", "MUSICLAB_CACHE", "XDG_CACHE_HOME"):
+        variables.pop(name, None)
+    command = [sys.executable, "-c", WITHOUT_PASSWD, *args]
+    return subprocess.run(
+        command, env={**variables, **more}, cwd=folder, capture_output=True, text=True, check=False, timeout=TIMEOUT
+    )
+
+
+class TestNoHome:
+    """Before: could not determine the home directory."""
+
+    @pytest.mark.parametrize("command", ["fit", "explore"])
+    def test_the_temporary_folder_is_used_and_that_is_said_once(self, command, tmp_path):
+        root = make_genre_folder(tmp_path / "genres")
+        fit, explore = fit_args("genre_lstm.yaml", root, tmp_path), ["explore", str(root), f"--out={tmp_path / 'look'}"]
+        result = run_homeless(fit if command == "fit" else explore, tmp_path)
+        assert result.returncode == 0, result.stderr
+        home = tmp_path / f"musiclab-{os.getuid()}"
+        assert result.stderr.count(f"There is no home folder: {home} stands in") == 1
+        assert home.is_dir()
+
+    def test_a_path_in_the_home_is_refused_in_a_line(self, tmp_path):
+        result = run_homeless(["check", "~/data"], tmp_path)
+        assert result.returncode == 1
+        assert len(result.stderr.splitlines()) == 2
+        assert f"{tmp_path}/musiclab-{os.getuid()}/data: no such folder" in result.stderr
+
+
+def test_librosa_is_compiled_into_our_cache_where_its_own_folder_cannot_be_written(monkeypatch, cache):
+    """Before, `extract` listed `RuntimeError: cannot cache function` as the fault of each song."""
+    monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
+    give_numba_a_cache()
+    assert "NUMBA_CACHE_DIR" not in os.environ
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    give_numba_a_cache()
+    assert os.environ["NUMBA_CACHE_DIR"] == str(cache / "numba")
+    monkeypatch.setenv("NUMBA_CACHE_DIR", "/somewhere")
+    give_numba_a_cache()
+    assert os.environ["NUMBA_CACHE_DIR"] == "/somewhere"
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii"])
+def test_names_that_a_console_cannot_show_are_shown_as_far_as_it_can(tmp_path, encoding):
+    """Before: everything was done, then a UnicodeEncodeError."""
+    root = make_genre_folder(tmp_path / "ジャンル")
+    for path in root.glob("*_labels.txt"):
+        path.write_text(path.read_text().replace("Blues", "ブルース"), encoding="utf-8")
+    checked = musiclab(["check", str(root)], PYTHONIOENCODING=encoding)
+    assert checked.returncode == 0, checked.stderr
+    assert "????" in checked.stdout
+    fitted = musiclab(fit_args("genre_lstm.yaml", root, tmp_path), PYTHONIOENCODING=encoding)
+    assert fitted.returncode == 0, fitted.stderr
+    broken = musiclab(["check", str(tmp_path / "無")], PYTHONIOENCODING=encoding)
+    assert broken.returncode == 1
+    assert "Traceback" not in broken.stderr
