@@ -34,6 +34,6 @@ class Mixup(Augmentation):
         positions = torch.arange(frames, device=lengths.device) % lengths[partners][:, None]
         others = take_frames(spectrograms[partners], positions)
         return batch._replace(
-            spectrograms=torch.lerp(others, spectrograms, weights[:, None, None]),
-            targets=torch.lerp(targets[partners], targets, weights[:, None]),
+            spectrograms=torch.lerp(others, spectrograms, weights[:, None, None].to(spectrograms.dtype)),
+            targets=torch.lerp(targets[partners], targets, weights[:, None].to(targets.dtype)),
         )

@@ -180,7 +180,11 @@ class TrainingCLI(LightningCLI):
             if config["trainer"]["logger"] in (None, True) and not config["trainer"]["fast_dev_run"]:
                 kwargs["logger"] = self._run_logger(Path(config["trainer"]["default_root_dir"] or ".").absolute())
                 kwargs["default_root_dir"] = kwargs["logger"].save_dir
-        made = super().instantiate_trainer(**kwargs)
+        try:
+            made = super().instantiate_trainer(**kwargs)
+        except BaseException:
+            self._unclaim()
+            raise
         assert isinstance(made, Trainer)
         made.run_record.command_line = self._command_line
         return made
@@ -210,9 +214,13 @@ class TrainingCLI(LightningCLI):
         try:
             self.trainer.fit(**kwargs)
         except BaseException:
-            if self._claimed and self.trainer.global_step == 0:
-                shutil.rmtree(self._claimed, ignore_errors=True)
+            if self.trainer.global_step == 0:
+                self._unclaim()
             raise
+
+    def _unclaim(self) -> None:
+        if self._claimed:
+            shutil.rmtree(self._claimed, ignore_errors=True)
 
     def after_fit(self) -> None:
         """Test the best checkpoint, unless the run was a mere check or there is nothing to test on."""

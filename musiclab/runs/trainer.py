@@ -29,7 +29,7 @@ class Trainer(pl.Trainer):
         kwargs: See Lightning's Trainer.
 
     Raises:
-        UserError: If batch norms are to be synchronised.
+        UserError: If batch norms are to be synchronised, or weights to be kept in half precision.
     """
 
     def __init__(
@@ -46,6 +46,11 @@ class Trainer(pl.Trainer):
             raise UserError(
                 "sync_batchnorm would count padding as music; leave it false: on several processes, the batch norms of "
                 "each have the statistics of its own tracks"
+            )
+        if str(kwargs.get("precision")) in ("bf16-true", "16-true"):
+            raise UserError(
+                f"precision {kwargs['precision']} would keep weights and their averages in half precision, which rounds "
+                f"away what a step adds; use {str(kwargs['precision']).removesuffix('true')}mixed"
             )
         keep_freed_memory()
         root = Path(default_root_dir or ".").absolute()
