@@ -47,10 +47,11 @@ class Trainer(pl.Trainer):
                 "sync_batchnorm would count padding as music; leave it false: on several processes, the batch norms of "
                 "each have the statistics of its own tracks"
             )
-        if str(kwargs.get("precision")) in ("bf16-true", "16-true"):
+        precision = str(kwargs.get("precision"))
+        if precision in ("bf16-true", "16-true"):
             raise UserError(
-                f"precision {kwargs['precision']} would keep weights and their averages in half precision, which rounds "
-                f"away what a step adds; use {str(kwargs['precision']).removesuffix('true')}mixed"
+                f"precision {precision} would keep weights and their averages in half precision, which rounds away what a "
+                f"step adds; use {precision.removesuffix('true')}mixed"
             )
         keep_freed_memory()
         root = Path(default_root_dir or ".").absolute()
