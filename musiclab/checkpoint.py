@@ -31,7 +31,15 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     hparams = checkpoint.get("hyper_parameters") if isinstance(checkpoint, dict) else None
     if not isinstance(hparams, dict) or "target_names" not in hparams:
         raise UserError(f"{path}: a checkpoint, but not of musiclab; give a .ckpt file that `musiclab fit` wrote")
+    if not is_finite(checkpoint.get("state_dict", {})):
+        raise UserError(f"{path}: its weights are not finite, so it can answer nothing; train the model anew")
     return checkpoint  # type: ignore[no-any-return]
+
+
+def is_finite(weights: Mapping[str, Any]) -> bool:
+    """Tell whether all weights of a state dict are finite numbers; a GPU is waited for once."""
+    found = [value.isfinite().all() for value in weights.values() if torch.is_tensor(value)]
+    return not found or bool(torch.stack(found).all())
 
 
 def data_settings(checkpoint: Mapping[str, Any]) -> tuple[str, dict[str, Any]] | None:

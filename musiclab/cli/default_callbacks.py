@@ -26,7 +26,7 @@ CALLBACKS: dict[str, tuple[type[Callback], dict[str, Any] | None]] = {
         ModelCheckpoint,
         {"filename": "best", "monitor": FOLLOWED, "mode": FOLLOWED},
     ),  # Lightning takes the first one's best
-    "last_checkpoint": (ModelCheckpoint, {"filename": "last"}),
+    "last_checkpoint": (ModelCheckpoint, {"filename": "last", "save_on_train_epoch_end": True}),
     "early_stopping": (EarlyStopping, {"monitor": FOLLOWED, "mode": FOLLOWED, "patience": 20}),
     "lr_monitor": (LearningRateMonitor, {"logging_interval": "step"}),
 }

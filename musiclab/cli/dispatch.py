@@ -140,3 +140,7 @@ def run_training(arguments: list[str]) -> "TrainingCLI":
         raise SystemExit(TERMINATED) from None
     except MisconfigurationException as error:
         raise UserError(str(error)) from error
+    except RuntimeError as error:
+        if str(error).startswith("Early stopping conditioned on metric"):
+            raise UserError(" ".join(str(error).split())) from error
+        raise

@@ -131,6 +131,8 @@ class TrainingCLI(LightningCLI):
             return ""
         checkpoint = read_checkpoint(given.ckpt_path)
         self._checkpoint = Path(given.ckpt_path).absolute()
+        if command != "fit" and checkpoint.get("precision"):  # figures belong to the precision that they were had with
+            self._parsers[command].set_defaults({"trainer.precision": checkpoint["precision"]})
         settings = data_settings(checkpoint)
         # Of other data that are asked for, the checkpoint says nothing.
         if settings and (not given.data or given.data.rsplit(".", 1)[-1] == settings[0].rsplit(".", 1)[-1]):
@@ -227,6 +229,8 @@ class TrainingCLI(LightningCLI):
         checkpoints = self.trainer.checkpoint_callback
         best = getattr(checkpoints, "best_model_path", "")
         mere_check = self.trainer.fast_dev_run or self.trainer.overfit_batches  # type: ignore[attr-defined]
+        if not mere_check and not self.trainer.global_step:
+            raise UserError("nothing was trained: no step was done; raise limit_train_batches, max_epochs or max_steps")
         if best and not mere_check:
             if self.datamodule.has_test:
                 self.trainer.test(self.model, datamodule=self.datamodule, ckpt_path=best, verbose=False)

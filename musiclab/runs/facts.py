@@ -55,9 +55,26 @@ def describe_machine(trainer: Trainer) -> dict[str, Any]:
     return {
         "seed": None if seed is None else int(seed),
         "device": f"{device}{name}",
+        "precision": str(trainer.precision),
+        "threads": torch.get_num_threads(),
         "processes": trainer.world_size,
         "versions": {"musiclab": __version__, **versions},
     }
+
+
+def describe_problems(trainer: Trainer) -> list[str]:
+    """Return what is the matter with a training that has come to its end all the same."""
+    problems = []
+    checkpoints: Any = trainer.checkpoint_callback
+    if getattr(checkpoints, "monitor", None) and not checkpoints.best_model_path:
+        problems.append(
+            f"nothing was validated by {checkpoints.monitor}, so that there is no best checkpoint and nothing to test; "
+            "see check_val_every_n_epoch, limit_val_batches and max_epochs"
+        )
+    loss = trainer.callback_metrics.get("train_loss")
+    if loss is not None and not math.isfinite(loss):
+        problems.append(f"the training loss of the last epoch is {float(loss)}; lower the learning rate")
+    return problems
 
 
 def command_of(trainer: Trainer) -> str:

@@ -7,11 +7,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from lightning_utilities.core.rank_zero import rank_zero_info
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.trainer.states import TrainerFn
 
+from musiclab.errors import UserError
 from musiclab.files import write_text
-from musiclab.runs.facts import command_of, describe_data, describe_machine, describe_task, plain
+from musiclab.runs.facts import command_of, describe_data, describe_machine, describe_problems, describe_task, plain
 from musiclab.runs.gathering import gather
 
 FILE = "run.json"
@@ -32,6 +34,7 @@ class RunRecord(Callback):
 
     Of a training, ``history`` has a row for each epoch, counted from 1, with what was logged once in it; NaN and
     infinities are the strings ``nan``, ``inf`` and ``-inf``, which JSON has no numbers for and ``float`` reads.
+    ``problems`` are what is the matter with a training that ended all the same.
     ``seconds`` are those of the training with its validations, ``best`` is what the first ModelCheckpoint monitors. A
     resumed run goes on from the command line, history, seconds and best in its checkpoint.
 
@@ -90,8 +93,12 @@ class RunRecord(Callback):
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write the last record."""
         self._note(trainer, trainer.current_epoch)
-        training = self._training(trainer.current_epoch)
-        self._write(trainer, pl_module, "finished", **training)
+        # Of a run that had come to its end before, the trainer does not count the last epoch.
+        training = self._training(max(trainer.current_epoch, self._earlier.get("epochs", 0)))
+        problems = [] if self._folder is None else describe_problems(trainer)
+        for problem in problems:
+            rank_zero_info(f"{self._folder}: {problem}")
+        self._write(trainer, pl_module, "finished", **training, problems=problems)
         self._earlier, self._started = {**training, "command_line": self._command_line()}, None
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
@@ -100,7 +107,8 @@ class RunRecord(Callback):
             write_json(self._folder / FILE, self._found)
         elif self._started is not None and self._own:
             training = self._training(trainer.current_epoch) if trainer.state.fn == TrainerFn.FITTING else {}
-            self._write(trainer, pl_module, "interrupted", reason=type(exception).__name__, **training)
+            reason = str(exception) if isinstance(exception, UserError) else type(exception).__name__
+            self._write(trainer, pl_module, "interrupted", reason=reason, **training)
         self._started, self._found = None, {}
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -10,6 +10,8 @@ from pytorch_lightning.loggers import Logger, TensorBoardLogger
 
 from musiclab.errors import UserError
 from musiclab.runs.allocator import keep_freed_memory
+from musiclab.runs.divergence import StopDivergence
+from musiclab.runs.early_stop import KeepEarlyStop
 from musiclab.runs.record import RunRecord
 from musiclab.runs.results import TaskResults
 
@@ -50,8 +52,8 @@ class Trainer(pl.Trainer):
         precision = str(kwargs.get("precision"))
         if precision in ("bf16-true", "16-true"):
             raise UserError(
-                f"precision {precision} would keep weights and their averages in half precision, which rounds away what a "
-                f"step adds; use {precision.removesuffix('true')}mixed"
+                f"precision {precision} would keep weights and their averages in half precision, which rounds away "
+                f"what a step adds; use {precision.removesuffix('true')}mixed"
             )
         keep_freed_memory()
         root = Path(default_root_dir or ".").absolute()
@@ -61,7 +63,13 @@ class Trainer(pl.Trainer):
         self.run_record = RunRecord()
         super().__init__(
             logger=logger,
-            callbacks=[*(callback for callback in given if callback is not None), self.run_record, TaskResults()],
+            callbacks=[
+                StopDivergence(),
+                *(callback for callback in given if callback is not None),
+                KeepEarlyStop(),
+                self.run_record,
+                TaskResults(),
+            ],
             default_root_dir=str(root),
             use_distributed_sampler=use_distributed_sampler,
             **kwargs,

@@ -105,6 +105,7 @@ class SpectrogramTask(LightningModule):
         self._parts_before: Mapping[str, Any] | None = None
         self._track_frames: int | None = None
         self._world_size = 1
+        self._precision: str | None = None
         self._batches: tuple[int | None, int] = None, 1
         self.frozen_epochs = frozen_epochs
         self.register_buffer("feature_mean", torch.zeros(num_features))
@@ -151,6 +152,7 @@ class SpectrogramTask(LightningModule):
         """
         self._compare_parts()
         self._world_size = self.trainer.world_size
+        self._precision = str(self.trainer.precision)
         if self.pretrained is not None and not self._restored:
             checkpoint = load_backbone(self, self.pretrained, (*INPUT_HPARAMS, "num_features"))
             data = self.trainer.datamodule  # type: ignore[attr-defined]
@@ -260,14 +262,15 @@ class SpectrogramTask(LightningModule):
         return scheduled(optimizer, make_scheduler, steps)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep the kind of the outputs, the median length of the training tracks, in frames, how many processes, parts.
+        """Keep the kind of the outputs, the median length of the training tracks in frames, and how it was trained.
 
-        Songs are best cut to that length, who goes on with the run on another machine may need that number, and nobody
-        is to be tested on what they were trained on.
+        Songs are best cut to that length, who goes on with the run on another machine may need the number of processes,
+        figures belong to a precision, and no model is to be tested on what it was trained on.
         """
         checkpoint["output_kind"] = self.output_kind
         checkpoint["track_frames"] = self._track_frames
         checkpoint["world_size"] = self._world_size
+        checkpoint["precision"] = self._precision
         checkpoint["parts"] = self._parts or self._parts_before
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
