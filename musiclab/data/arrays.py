@@ -21,6 +21,8 @@ ARRAY_SUFFIXES = (".npy", ".npy.gz")
 ROW_COUNTS = (128, 140)
 """Rows of an array: 128 mel bands, or 128 mel bands and 12 chroma."""
 
+NOT_FINITE = "NaN or infinite values; extract the track again"
+
 
 def scan_arrays(folder: Path) -> tuple[dict[str, Path], list[str]]:
     """Return the array files of ``folder`` by id, in the order of their names, and what is wrong with the names."""
@@ -75,11 +77,39 @@ def read_array(path: Path) -> npt.NDArray[np.floating]:
     Raises:
         UserError: Naming the file, what is wrong with it, and what to do.
     """
+    array = _read_formed(path)
+    if not np.isfinite(array).all():
+        raise UserError(f"{path}: holds {NOT_FINITE}")
+    return array
+
+
+def read_float32(path: Path) -> tuple[ArrayHeader, npt.NDArray[np.float32]]:
+    """Read one array as float32, which most is computed with the fastest, and return what its header says with it.
+
+    That its values are finite is left to see to :func:`require_finite`.
+
+    Raises:
+        UserError: As :func:`read_array`, but for values that are not finite.
+    """
+    array = _read_formed(path)
+    with np.errstate(over="ignore"):
+        return ArrayHeader(array.shape[0], array.shape[1], array.dtype.name), np.asarray(array, np.float32)
+
+
+def require_finite(path: Path, *extremes: float) -> None:
+    """Refuse an array by its lowest and highest values: NaN is both.
+
+    Raises:
+        UserError: If one of them is not finite.
+    """
+    if not all(map(math.isfinite, extremes)):
+        raise UserError(f"{path}: holds {NOT_FINITE}")
+
+
+def _read_formed(path: Path) -> npt.NDArray[np.floating]:
     with _explained(path):
         array = _load(path)
     _check_form(path, array.shape, array.dtype)
-    if not np.isfinite(array).all():
-        raise UserError(f"{path}: holds NaN or infinite values; extract the track again")
     return array
 
 
