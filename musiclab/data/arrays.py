@@ -5,7 +5,8 @@ import math
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from io import BufferedReader
+from functools import lru_cache
+from io import BufferedReader, BytesIO
 from pathlib import Path
 from tokenize import TokenError
 from typing import Any, NamedTuple
@@ -29,7 +30,7 @@ def scan_arrays(folder: Path) -> tuple[dict[str, Path], list[str]]:
     if not folder.is_dir():
         return {}, [f"{folder}: no such folder; a data set has train/ and test/ beside its label files"]
     try:
-        paths = sorted(folder.iterdir())
+        paths = sorted(folder.iterdir(), key=lambda path: path.name)
     except OSError as error:
         return {}, [f"{folder}: cannot be read ({error.strerror or error})"]
     found: dict[str, Path] = {}
@@ -93,7 +94,12 @@ def read_float32(path: Path) -> tuple[ArrayHeader, npt.NDArray[np.float32]]:
     """
     array = _read_formed(path)
     with np.errstate(over="ignore"):
-        return ArrayHeader(array.shape[0], array.shape[1], array.dtype.name), np.asarray(array, np.float32)
+        return ArrayHeader(array.shape[0], array.shape[1], _name(array.dtype)), np.asarray(array, np.float32)
+
+
+@lru_cache
+def _name(dtype: np.dtype[Any]) -> str:
+    return dtype.name  # which numpy makes anew each time
 
 
 def require_finite(path: Path, *extremes: float) -> None:
@@ -129,13 +135,7 @@ def read_header(path: Path) -> ArrayHeader:
         UserError: As :func:`read_array`, for what can be seen without the values.
     """
     with _explained(path), _open(path) as stream:
-        version = np.lib.format.read_magic(stream)
-        if version == (1, 0):
-            shape, _, dtype = np.lib.format.read_array_header_1_0(stream)
-        else:  # later versions differ in nothing that matters to plain arrays
-            shape, _, dtype = np.lib.format.read_array_header_2_0(stream)
-        if dtype.hasobject:
-            raise ValueError("object arrays")
+        shape, _, dtype = _read_layout(stream)
         size = stream.tell() + math.prod(shape) * dtype.itemsize
         if not path.name.endswith(".gz") and path.stat().st_size < size:
             raise EOFError
@@ -175,10 +175,36 @@ def _open(path: Path) -> gzip.GzipFile | BufferedReader:
     return gzip.open(path) if path.name.endswith(".gz") else path.open("rb")
 
 
+def _read_layout(stream: gzip.GzipFile | BufferedReader) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Read the header of an array file: shape, whether columns come first, and dtype."""
+    version = np.lib.format.read_magic(stream)
+    length = stream.read(2 if version == (1, 0) else 4)
+    layout = _parse_header(version == (1, 0), length + stream.read(int.from_bytes(length, "little")))
+    if layout[2].hasobject:
+        raise ValueError("object arrays")
+    return layout
+
+
+@lru_cache(maxsize=4096)  # the files of a folder share a few headers, which take longer to parse than the rest to read
+def _parse_header(first_version: bool, header: bytes) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    # Later versions differ in nothing that matters to plain arrays.
+    parse = np.lib.format.read_array_header_1_0 if first_version else np.lib.format.read_array_header_2_0
+    return parse(BytesIO(header))
+
+
 def _load(path: Path) -> npt.NDArray[np.floating]:
     with _open(path) as stream:
         # Unlike np.load, this never takes a file without the .npy header for a pickle or an archive.
-        array = np.lib.format.read_array(stream, allow_pickle=False)
+        shape, fortran_order, dtype = _read_layout(stream)
+        if min(shape, default=0) < 0:
+            raise ValueError("a negative size")
+        array = np.empty(shape, dtype, "F" if fortran_order else "C")
+        values = array.reshape(-1, order="A").view(np.uint8).data if array.size else memoryview(b"")
+        while values:
+            count = stream.readinto(values)
+            if not count:
+                raise EOFError
+            values = values[count:]
         if path.name.endswith(".gz"):
             stream.read(1)  # only at its end is the checksum compared
     return np.asarray(array)

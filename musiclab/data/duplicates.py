@@ -24,7 +24,8 @@ two of 7140 tracks of FMA that are no copies of each other below 0.6."""
 BLOCK = 256
 """Clips whose fingerprints are taken at a time, and pairs, times this, that are compared at a time."""
 
-HASHES, TABLES = 32, 48
+HASHES, TABLES = 32, 32
+FEW, MANY = 1000, 20_000
 CROWD = 64
 """With so many of the next clips of its kind is a clip compared at most, so that clips that look all alike take no
 quadratic time."""
@@ -108,14 +109,12 @@ def _candidates(
     Source: Broder, "On the resemblance and containment of documents", SEQUENCES 1997 (MinHash).
     """
     rng = np.random.default_rng(0)
-    order = np.stack([rng.permutation(2 * CELLS).astype(np.uint16) for _ in range(HASHES)])
+    ranks = np.stack([rng.permutation(2 * CELLS).astype(np.uint16) for _ in range(HASHES)], axis=1)
     hashes = np.empty((len(strongest), HASHES), np.uint64)
     for start in range(0, len(strongest), BLOCK):
-        cells = strongest[start : start + BLOCK]
-        for column, ranks in enumerate(order):
-            hashes[start : start + BLOCK, column] = ranks[cells].min(axis=1)
-    # More clips, more that agree by chance: 11 bits a hash.
-    agreeing = 2 if len(strongest) < 4000 else 3 if len(strongest) < 40_000 else 4
+        hashes[start : start + BLOCK] = ranks[strongest[start : start + BLOCK]].min(axis=1)
+    # The more clips there are, the more agree by chance.
+    agreeing = 2 if len(strongest) < FEW else 3 if len(strongest) < MANY else 4
     for _ in range(TABLES):
         keys = np.zeros(len(strongest), np.uint64)
         for column in rng.choice(HASHES, agreeing, replace=False):

@@ -5,6 +5,7 @@ their difference lies clearly above and clearly below its own median over time: 
 balance of low and high. Recordings that have nothing to do with each other agree as often as they disagree.
 """
 
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,8 +23,11 @@ LEAST_COMMON = 150
 STRONGEST = 128
 """So many cells of a fingerprint, those of the largest differences, say where to look for others like it."""
 
+SHORT = 512
+"""Columns."""
+
 CELLS = (BANDS - 1) * SPANS
-WORDS = -(-CELLS // 16)
+WORDS = -(-CELLS // 64)
 
 Array = npt.NDArray[Any]
 
@@ -40,8 +44,8 @@ class Fingerprints(NamedTuple):
         strongest: The cells of the largest differences, ``(clips, 128)``: twice the number, plus one if above.
     """
 
-    above: npt.NDArray[np.uint16]
-    below: npt.NDArray[np.uint16]
+    above: npt.NDArray[np.uint64]
+    below: npt.NDArray[np.uint64]
     strongest: npt.NDArray[np.uint16]
 
 
@@ -54,12 +58,26 @@ def coarse_grid(mel: npt.NDArray[np.float32]) -> npt.NDArray[np.float32] | None:
     columns = mel.shape[1]
     if columns < SPANS:
         return None
-    width = NUM_MELS // BANDS
-    bands = mel.reshape(BANDS, width, columns).sum(axis=1)
-    starts = np.arange(SPANS + 1) * columns // SPANS
-    sums = np.add.reduceat(bands, starts[:-1], axis=1)
-    grid: npt.NDArray[np.float32] = sums / (width * np.diff(starts)).astype(np.float32)
+    bands = mel.reshape(BANDS, NUM_MELS // BANDS, columns).sum(axis=1)
+    starts, shares = _spans(columns)
+    grid: npt.NDArray[np.float32]
+    if columns <= SHORT:  # many short sums take longer than a product of matrices
+        grid = bands @ shares
+    else:
+        grid = np.add.reduceat(bands, starts, axis=1)
+        grid *= shares
     return grid
+
+
+@lru_cache(maxsize=SHORT)
+def _spans(columns: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+    """Return where spans begin, and what a value counts in a cell: of each span, for short clips of each column too."""
+    bounds = np.arange(SPANS + 1) * columns // SPANS
+    sizes = np.diff(bounds)
+    shares = (1 / (NUM_MELS // BANDS * sizes)).astype(np.float32)
+    if columns <= SHORT:
+        shares = np.repeat(np.diag(shares), sizes, axis=0)
+    return bounds[:-1], shares
 
 
 def take_fingerprints(grids: npt.NDArray[np.float32]) -> Fingerprints:
@@ -95,12 +113,14 @@ def likeness(prints: Fingerprints, first: Array, second: Array) -> npt.NDArray[n
     return np.where(common >= LEAST_COMMON, (agree - differ) / np.maximum(common, 1), 0.0)
 
 
-def _pack(cells: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint16]:
-    packed = np.zeros((len(cells), 2 * WORDS), np.uint8)
+def _pack(cells: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint64]:
+    packed = np.zeros((len(cells), 8 * WORDS), np.uint8)
     bits = np.packbits(cells, axis=1)
     packed[:, : bits.shape[1]] = bits
-    return packed.view(np.uint16)
+    return packed.view(np.uint64)
 
 
-def _count(words: npt.NDArray[np.uint16]) -> npt.NDArray[np.int64]:
-    return np.asarray(_ONES[words].sum(axis=1, dtype=np.int64))
+def _count(words: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
+    """Return the number of ones in each row."""
+    ones = np.bitwise_count(words) if hasattr(np, "bitwise_count") else _ONES[words.view(np.uint16)]  # since NumPy 2
+    return np.asarray(ones.sum(axis=1, dtype=np.int64))

@@ -39,14 +39,15 @@ def find_copies(survey: Survey, music: MusicIndex, paths: Sequence[Path]) -> Cop
         music: What was read of it.
         paths: The file of each clip of that.
     """
-    places = _places(survey)
     copies = Copies([], [], [])
-    for group in music.identical():
+    groups, alike = music.identical(), music.likely()
+    places = _places(survey) if groups or alike else {}
+    for group in groups:
         found = [places[paths[position]] for position in group]
         (copies.faults if _differ(found) else copies.identical).append(_describe(found))
-    pairs = [([places[paths[pair.first]], places[paths[pair.second]]], pair.alike) for pair in music.likely()]
-    for found, alike in sorted(pairs, key=lambda pair: not _differ(pair[0])):
-        copies.likely.append(f"{_describe(found)}, {100 * alike:.0f} % alike")
+    pairs = [([places[paths[pair.first]], places[paths[pair.second]]], pair.alike) for pair in alike]
+    for found, share in sorted(pairs, key=lambda pair: not _differ(pair[0])):
+        copies.likely.append(f"{_describe(found)}, {100 * share:.0f} % alike")
     return copies
 
 

@@ -22,7 +22,7 @@ class Values:
 
     Attributes:
         ranges: Lowest and highest value of each array's mel rows and, if there are any, of its chroma rows.
-        faults: What is wrong with each array's mel or chroma rows, by the name of the rows.
+        faults: What is wrong with mel and with chroma rows, by array.
         rises: Whether bands and frames of a square array look as if they had changed places, for some of each folder.
         music: The clips, to tell which are the same.
         paths: The file of each of these.
@@ -30,7 +30,7 @@ class Values:
 
     def __init__(self) -> None:
         self.ranges: dict[Path, dict[str, Range]] = {}
-        self.faults: dict[Path, dict[str, str]] = {}
+        self.faults: dict[str, dict[Path, str]] = {"mel": {}, "chroma": {}}
         self.rises: dict[Path, list[bool]] = {}
         self.music = MusicIndex()
         self.paths: list[Path] = []
@@ -45,20 +45,20 @@ class Values:
         kinds = {"mel": array[:NUM_MELS], "chroma": array[NUM_MELS:]}
         ranges = {kind: (float(rows.min()), float(rows.max())) for kind, rows in kinds.items() if rows.size}
         require_finite(path, *(value for extremes in ranges.values() for value in extremes))
-        faults = {"mel": mel_fault(array[:NUM_MELS], *ranges["mel"])}
-        if "chroma" in ranges:
-            faults["chroma"] = chroma_fault(*ranges["chroma"])
         self.ranges[path] = ranges
-        self.faults[path] = {kind: fault for kind, fault in faults.items() if fault}
-        self._look_at_square(path, array)
+        if fault := mel_fault(kinds["mel"], *ranges["mel"]):
+            self.faults["mel"][path] = fault
+        if "chroma" in ranges and (fault := chroma_fault(*ranges["chroma"])):
+            self.faults["chroma"][path] = fault
+        if array.shape[0] == array.shape[1]:
+            self._look_at_square(path, kinds["mel"][:, :NUM_MELS])
         self.music.add(array)
         self.paths.append(path)
         return header
 
-    def _look_at_square(self, path: Path, array: npt.NDArray[np.float32]) -> None:
+    def _look_at_square(self, path: Path, mel: npt.NDArray[np.float32]) -> None:
         votes = self.rises.setdefault(path.parent, [])
-        if array.shape[0] == array.shape[1] and len(votes) < ENOUGH:
-            mel = array[:NUM_MELS, :NUM_MELS]
+        if len(votes) < ENOUGH:
             votes.append(falls(mel.mean(axis=0)) and not falls(mel.mean(axis=1)))
 
 
@@ -69,13 +69,14 @@ def scale_problems(survey: Survey, values: Values) -> list[str]:
         votes = values.rises.get(survey.root / folder, [])
         if sum(votes) > len(votes) / 2:
             problems.append(f"{survey.root / folder}: bands and frames are likely transposed; {TRANSPOSED}")
-        for kind in ("mel", "chroma"):
+        for kind in values.faults:
             problems += _rows_problems(survey.root / folder, kind, list(arrays.values()), values)
     return problems
 
 
 def _rows_problems(folder: Path, kind: str, arrays: list[ArrayFile], values: Values) -> list[str]:
-    faults = {array.path: fault for array in arrays if (fault := values.faults[array.path].get(kind))}
+    known = values.faults[kind]
+    faults = {path: known[path] for path, _ in arrays if path in known} if known else {}
     counts = Counter(faults.values())
     if counts[NARROW] <= len(arrays) / 2:  # of single tracks, beats of mere noise are such
         faults = {path: fault for path, fault in faults.items() if fault != NARROW}
