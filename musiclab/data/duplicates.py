@@ -32,11 +32,12 @@ quadratic time."""
 
 
 class Pair(NamedTuple):
-    """Positions of two clips, the first one first, and how alike they are; 1 if they are identical."""
+    """Positions of two clips, the first one first, how alike they are, from 0 to 1, and whether they are identical."""
 
     first: int
     second: int
     alike: float
+    identical: bool = False
 
 
 class MusicIndex:

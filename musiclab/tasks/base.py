@@ -18,7 +18,7 @@ from musiclab.batch import Batch, OutputKind, TrainingData
 from musiclab.checkpoint import is_plain
 from musiclab.errors import UserError
 from musiclab.models import LSTM, Backbone
-from musiclab.spectrogram import FRAME_SECONDS
+from musiclab.spectrogram import FRAME_SECONDS, features_fault
 from musiclab.tasks.compilation import Embed, compile_backbone
 from musiclab.tasks.optimisation import (
     Optimisation,
@@ -28,6 +28,7 @@ from musiclab.tasks.optimisation import (
     settle,
     takes_total_steps,
 )
+from musiclab.tasks.scale import SameScale, check_part
 from musiclab.tasks.transfer import FrozenBackbone, FrozenEpochs, load_backbone
 
 INPUT_HPARAMS = ("features", "beat_synced", "seconds")
@@ -134,6 +135,9 @@ class SpectrogramTask(LightningModule):
         self._track_frames = data.track_frames()
         if self.pretrained is None:
             mean, std = data.feature_statistics()
+            fault = features_fault(mean.numpy(), self.hparams["features"])
+            if fault and not getattr(data, "any_scale", False):
+                rank_zero_info(f"Warning: the training tracks have {fault}; `musiclab check` tells more")
             self.feature_mean.copy_(mean)
             # A feature that never changes says nothing; it becomes zero instead of being blown up.
             self.feature_std.copy_(torch.where(std > 1e-4, std, torch.ones_like(std)))
@@ -142,11 +146,15 @@ class SpectrogramTask(LightningModule):
         """Take backbone and normalisation from the pretrained checkpoint; a resumed run has its own by now.
 
         Raises:
-            UserError: If the checkpoint does not fit, or the backbone cannot be compiled.
+            UserError: If the checkpoint does not fit, its training had data of another scale, or the backbone cannot
+                be compiled.
         """
         self._world_size = self.trainer.world_size
         if self.pretrained is not None and not self._restored:
             load_backbone(self, self.pretrained, (*INPUT_HPARAMS, "num_features"))
+        if self.pretrained is not None or self._restored:
+            source = self.trainer.ckpt_path or self.pretrained or "the model"
+            check_part(self, self.trainer.datamodule, "train", source)  # type: ignore[attr-defined]
         self._compiled = compile_backbone(self.backbone, self.device) if self._compiles else None
 
     def on_fit_end(self) -> None:
@@ -159,7 +167,8 @@ class SpectrogramTask(LightningModule):
 
     def configure_callbacks(self) -> list[Callback]:
         """Return the callbacks that a task brings along."""
-        return [FrozenBackbone(self.frozen_epochs)] if self.frozen_epochs else []
+        frozen = [FrozenBackbone(self.frozen_epochs)] if self.frozen_epochs else []
+        return [SameScale(), *frozen]
 
     def forward(self, spectrograms: Tensor, lengths: Tensor) -> Tensor:
         """Return the outputs ``(batch, len(target_names))`` for spectrograms as they are in the files.

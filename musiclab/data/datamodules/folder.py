@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from musiclab.batch import Batch, TrainingData
+from musiclab.batch import Batch, ScaledData, TrainingData
 from musiclab.data.datamodules.base import Features, SpectrogramDataModule
 from musiclab.data.loading import Loading
 from musiclab.data.parts import Draw, Part, Parts
@@ -17,7 +17,7 @@ from musiclab.errors import UserError
 from musiclab.spectrogram import FRAME_SECONDS
 
 
-class FolderDataModule(SpectrogramDataModule, TrainingData):
+class FolderDataModule(SpectrogramDataModule, TrainingData, ScaledData):
     """Tracks of a data set folder: some parts of it, loaded in some way.
 
     A root may hold ``validation_labels.txt``, as ``train_labels.txt`` and of other tracks of ``train/``: then these
@@ -43,6 +43,7 @@ class FolderDataModule(SpectrogramDataModule, TrainingData):
         pin_memory: Load into pinned memory; null: beside a GPU.
         on_device: Keep the frames on the GPU and make batches there; null: if they take up to half of its free memory
             and neither ``num_workers`` nor ``pin_memory`` is given.
+        any_scale: Take arrays of another scale than those that a model was trained on, which are refused otherwise.
 
     Attributes:
         draw: How tracks are drawn.
@@ -72,6 +73,7 @@ class FolderDataModule(SpectrogramDataModule, TrainingData):
         num_workers: int | None = None,
         pin_memory: bool | None = None,
         on_device: bool | None = None,
+        any_scale: bool = False,
     ) -> None:
         super().__init__()
         if root is None:
@@ -102,6 +104,7 @@ class FolderDataModule(SpectrogramDataModule, TrainingData):
         self.num_features = self.loading.columns.stop - self.loading.columns.start
         self.beat_synced = beat_synced
         self.seconds = seconds
+        self.any_scale = any_scale
         self._resumed_epoch = 0
 
     def use_targets(self, targets: Targets, test_fraction: float | None = None) -> None:
@@ -139,6 +142,12 @@ class FolderDataModule(SpectrogramDataModule, TrainingData):
         train = self.loading.datasets["train"]
         mean, std = train.store.mean_and_std(train.positions, train.columns)
         return torch.from_numpy(mean).float(), torch.from_numpy(std).float()
+
+    def part_mean(self, part: str) -> tuple[Tensor, int]:
+        """Return the mean of each feature over all frames of a part that is set up, and its number of tracks."""
+        dataset = self.loading.datasets[part]
+        mean, _ = dataset.store.mean_and_std(dataset.positions, dataset.columns)
+        return torch.from_numpy(mean).float(), len(dataset)
 
     def track_frames(self) -> int:
         """Return the median length of the training tracks, in frames."""
