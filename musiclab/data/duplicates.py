@@ -26,9 +26,9 @@ BLOCK = 256
 
 HASHES, TABLES = 32, 32
 FEW, MANY = 1000, 20_000
-CROWD = 64
-"""With so many of the next clips of its kind is a clip compared at most, so that clips that look all alike take no
-quadratic time."""
+CROWD = 16
+"""In a table, a clip is compared with so many at most, and one for which four times as many hits were found with none
+any more, so that a crowd of copies takes no quadratic time."""
 
 
 class Pair(NamedTuple):
@@ -84,11 +84,14 @@ class MusicIndex:
             return []
         prints = join_fingerprints(self._prints)
         found: dict[tuple[int, int], float] = {}
-        for first, second in _candidates(prints.strongest):
+        partners = np.zeros(len(self._printed), np.int64)
+        for first, second in _candidates(prints.strongest, partners):
             for start in range(0, len(first), BLOCK**2):
                 one, other = first[start : start + BLOCK**2], second[start : start + BLOCK**2]
                 alike = likeness(prints, one, other)
-                for index in np.flatnonzero(alike >= LIKELY):
+                hits = np.flatnonzero(alike >= LIKELY)
+                np.add.at(partners, np.concatenate([one[hits], other[hits]]), 1)
+                for index in hits:
                     one_of, other_of = sorted((int(one[index]), int(other[index])))
                     found[self._printed[one_of], self._printed[other_of]] = float(alike[index])
         return sorted((Pair(*pair, alike) for pair, alike in found.items()), key=lambda pair: (-pair.alike, pair))
@@ -100,12 +103,16 @@ class MusicIndex:
 
 
 def _candidates(
-    strongest: npt.NDArray[np.uint16],
+    strongest: npt.NDArray[np.uint16], partners: npt.NDArray[np.int64]
 ) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
     """Yield pairs of clips that share several of their strongest cells, some of them repeatedly.
 
     Each hash draws a cell of every clip: one that two clips both have, with the probability that goes with what they
     have in common. Clips that agree in all hashes of a table are compared.
+
+    Args:
+        strongest: The strongest cells of each clip, ``(clips, cells)``.
+        partners: How many clips like it were found of each, kept up to date by the caller; pairs found again count.
 
     Source: Broder, "On the resemblance and containment of documents", SEQUENCES 1997 (MinHash).
     """
@@ -117,11 +124,12 @@ def _candidates(
     # The more clips there are, the more agree by chance.
     agreeing = 2 if len(strongest) < FEW else 3 if len(strongest) < MANY else 4
     for _ in range(TABLES):
-        keys = np.zeros(len(strongest), np.uint64)
+        lonely = np.flatnonzero(partners < 4 * CROWD)
+        keys = np.zeros(len(lonely), np.uint64)
         for column in rng.choice(HASHES, agreeing, replace=False):
-            keys = keys << np.uint64(11) | hashes[:, column]
-        positions = np.argsort(keys, kind="stable")
-        keys = keys[positions]
+            keys = keys << np.uint64(11) | hashes[lonely, column]
+        order = np.argsort(keys, kind="stable")
+        keys, positions = keys[order], lonely[order]
         for offset in range(1, min(CROWD, len(keys) - 1) + 1):
             same = np.flatnonzero(keys[offset:] == keys[:-offset])
             if not len(same):
