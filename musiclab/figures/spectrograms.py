@@ -24,8 +24,8 @@ def mel_figure(decibels: npt.NDArray[np.floating], title: str, seconds: float | 
     """
     limits, label = (QUIETEST, 0.0), "power (dB re. maximum)"
     lowest, highest = float(decibels.min()), float(decibels.max())
-    if mel_fault(decibels, lowest, highest):  # between -80 and 0, it would be a plane of one colour
-        limits, label = (lowest, max(highest, lowest + 1e-3)), "value (not dB re. maximum)"
+    if lowest < highest and mel_fault(decibels, lowest, highest):  # between -80 and 0, a plane of one colour
+        limits, label = (lowest, highest), "value (not dB re. maximum)"
     figure, axes = _figure(3.3, title, decibels, "mel", seconds, limits, label)
     axes.set_yticks(MEL_TICKS, [str(hertz) for hertz in MEL_TICKS])
     axes.set_ylabel("frequency (Hz)")
