@@ -38,6 +38,21 @@ class StepOutput(TypedDict):
 
 
 @runtime_checkable
+class ScaledData(Protocol):
+    """What a datamodule tells a task of the values of its tracks."""
+
+    any_scale: bool
+    """Whether they may be on another scale than those that a model was trained on."""
+
+    def part_mean(self, part: str) -> tuple[Tensor, int]:
+        """Return the mean of each feature over all frames of a part that is set up, ``(features,)``, and its tracks.
+
+        Args:
+            part: ``train``, ``validation``, ``test`` or ``predict``.
+        """
+
+
+@runtime_checkable
 class TrainingData(Protocol):
     """What a datamodule that is set up to ``fit`` tells a task of the tracks to train on."""
 

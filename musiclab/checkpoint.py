@@ -45,13 +45,13 @@ def is_finite(weights: Mapping[str, Any]) -> bool:
 def data_settings(checkpoint: Mapping[str, Any]) -> tuple[str, dict[str, Any]] | None:
     """Return class and arguments of the datamodule that a checkpoint was trained with; None if it names none.
 
-    What belongs to the machine is left out.
+    What belongs to the machine, and what was allowed once, is left out.
     """
     settings = dict(checkpoint.get("datamodule_hyper_parameters", {}))
     class_path = settings.pop("_class_path", None)
     if class_path is None:
         return None
-    for name in ("_instantiator", *MACHINE_SETTINGS):
+    for name in ("_instantiator", "any_scale", *MACHINE_SETTINGS):
         settings.pop(name, None)
     return class_path, settings
 

@@ -28,7 +28,7 @@ COMMANDS = {
         "musiclab.commands.demo_data:demo_data",
         "Make the demo corpus: synthesised music, laid out as the lab's data.",
     ),
-    "check": ("musiclab.commands.check:check", "List everything that is wrong with a data set folder."),
+    "check": ("musiclab.commands.check.check:check", "List everything that is wrong with a data set folder."),
     "explore": ("musiclab.commands.explore.explore:explore", "Show what a data set looks like, as a page of pictures."),
     "extract": ("musiclab.commands.extract:extract", "Turn audio files into spectrogram arrays."),
     "build-genres": (

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from musiclab.data.audio.copies import Duplicates, settle_copies
 from musiclab.data.audio.extraction import Clip, Kind, extract_tracks
 from musiclab.data.audio.files import AudioFile, Ids, find_audio, make_id, name_tracks, read_lines
 from musiclab.data.audio.label_files import GENRE_HEADER, genre_row, track_name, write_labels
@@ -27,6 +28,7 @@ def build_genres(
     offset: float = 0.0,
     seconds: float | None = 30.0,
     ids: Ids = "stem",
+    duplicates: Duplicates = "keep",
     jobs: int | None = None,
 ) -> None:
     """Make a genre data set of audio files that lie in a folder per genre, as those of GTZAN do.
@@ -49,6 +51,9 @@ def build_genres(
         seconds: How much of each file to take at most, in s; null for all of it.
         ids: Name tracks by the file's name (stem) or with the folders of the tree before it (path). Dots and slashes
             become _.
+        duplicates: What to do with the same music twice, be it identical arrays or likely the same recording at
+            another gain or encoding: keep lists it in duplicates.csv, drop also leaves out the later of two tracks,
+            by their ids. A track that is left out is extracted again by the next run, and left out again.
         jobs: Number of processes; null for as many as there are cores.
     """
     clip = Clip(offset, seconds)
@@ -66,6 +71,8 @@ def build_genres(
     output = Output(folders, settings, sources)
     with claimed(output, complete=True):
         outcome = extract_tracks(planned_tracks(output), clip, jobs)
+        labels = {track_name(part, identifier): genres[identifier] for identifier, part in parts.items()}
+        settle_copies(output, labels, duplicates)
         for folder in folders.values():
             for part in PARTS:
                 rows = {i: genre_row(i, genres[i]) for i, own_part in parts.items() if own_part == part}

@@ -6,7 +6,8 @@ import stat
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from io import BufferedReader
+from functools import lru_cache
+from io import BufferedReader, BytesIO
 from pathlib import Path
 from tokenize import TokenError
 from typing import Any, NamedTuple
@@ -23,7 +24,11 @@ ROW_COUNTS = (128, 140)
 """Rows of an array: 128 mel bands, or 128 mel bands and 12 chroma."""
 MAX_FRAMES = 4_000_000
 """More are taken for a damaged header, or for one that is to fill the memory."""
+MAX_HEADER = 10_000
+"""Bytes of a header; numpy reads no longer ones."""
 LEFTOVER = "more bytes than its header says"
+
+NOT_FINITE = "NaN or infinite values; extract the track again"
 
 
 def scan_arrays(folder: Path) -> tuple[dict[str, Path], list[str]]:
@@ -31,7 +36,7 @@ def scan_arrays(folder: Path) -> tuple[dict[str, Path], list[str]]:
     if not folder.is_dir():
         return {}, [f"{folder}: no such folder; a data set has train/ and test/ beside its label files"]
     try:
-        paths = sorted(folder.iterdir())
+        paths = sorted(folder.iterdir(), key=lambda path: path.name)
     except OSError as error:
         return {}, [f"{folder}: cannot be read ({error.strerror or error})"]
     found: dict[str, Path] = {}
@@ -79,13 +84,45 @@ def read_array(path: Path) -> npt.NDArray[np.floating]:
     Raises:
         UserError: Naming the file, what is wrong with it, and what to do.
     """
+    array = _read_formed(path)
+    if not np.isfinite(array).all():
+        raise UserError(f"{path}: holds {NOT_FINITE}")
+    return array
+
+
+def read_float32(path: Path) -> tuple[ArrayHeader, npt.NDArray[np.float32]]:
+    """Read one array as float32, which most is computed with the fastest, and return what its header says with it.
+
+    That its values are finite is left to see to :func:`require_finite`.
+
+    Raises:
+        UserError: As :func:`read_array`, but for values that are not finite.
+    """
+    array = _read_formed(path)
+    with np.errstate(over="ignore"):
+        return ArrayHeader(array.shape[0], array.shape[1], _name(array.dtype)), np.asarray(array, np.float32)
+
+
+@lru_cache
+def _name(dtype: np.dtype[Any]) -> str:
+    return dtype.name  # which numpy makes anew each time
+
+
+def require_finite(path: Path, *extremes: float) -> None:
+    """Refuse an array by its lowest and highest values: NaN is both.
+
+    Raises:
+        UserError: If one of them is not finite.
+    """
+    if not all(map(math.isfinite, extremes)):
+        raise UserError(f"{path}: holds {NOT_FINITE}")
+
+
+def _read_formed(path: Path) -> npt.NDArray[np.floating]:
     with _explained(path), _open(path) as stream:
         shape, fortran_order, dtype = _read_form(path, stream)
         values = _read_values(stream, math.prod(shape), dtype)
-    array = values.reshape(shape[::-1]).T if fortran_order else values.reshape(shape)
-    if not np.isfinite(array).all():
-        raise UserError(f"{path}: holds NaN or infinite values; extract the track again")
-    return array
+    return values.reshape(shape[::-1]).T if fortran_order else values.reshape(shape)
 
 
 def checksum(array: npt.NDArray[np.floating]) -> str:
@@ -117,10 +154,11 @@ def read_header(path: Path) -> ArrayHeader:
 def _read_form(path: Path, stream: gzip.GzipFile | BufferedReader) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     """Read the beginning of an array file: the shape, whether columns come first, and the type of its values."""
     version = np.lib.format.read_magic(stream)
-    if version == (1, 0):
-        shape, fortran_order, dtype = np.lib.format.read_array_header_1_0(stream)
-    else:  # later versions differ in nothing that matters to plain arrays
-        shape, fortran_order, dtype = np.lib.format.read_array_header_2_0(stream)
+    length = stream.read(2 if version == (1, 0) else 4)
+    size = int.from_bytes(length, "little")
+    if size > MAX_HEADER:
+        raise ValueError("no header")
+    shape, fortran_order, dtype = _parse_header(version == (1, 0), length + stream.read(size))
     if dtype.hasobject:
         raise ValueError("object arrays")
     if any(isinstance(size, bool) or size < 0 for size in shape):
@@ -182,3 +220,10 @@ def _open(path: Path) -> gzip.GzipFile | BufferedReader:
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # to open a pipe would wait for ever
         raise UserError(f"{path}: not a regular file but a pipe, socket or device; remove it")
     return gzip.open(path) if path.name.endswith(".gz") else path.open("rb")
+
+
+@lru_cache(maxsize=4096)  # the files of a folder share a few headers, which take longer to parse than the rest to read
+def _parse_header(first_version: bool, header: bytes) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    # Later versions differ in nothing that matters to plain arrays.
+    parse = np.lib.format.read_array_header_1_0 if first_version else np.lib.format.read_array_header_2_0
+    return parse(BytesIO(header))

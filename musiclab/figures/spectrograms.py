@@ -7,22 +7,26 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from musiclab.figures.style import TITLE, VALUES, new_figure
-from musiclab.spectrogram import SAMPLE_RATE
+from musiclab.spectrogram import QUIETEST, SAMPLE_RATE, mel_fault
 
 WIDTH = 4.8  # inches; two stand side by side on a page, and one can be read on a phone
 MEL_TICKS = (0, 256, 512, 1024, 2048, 4096, 8192)  # Hz
-QUIETEST = -80  # dB, where extraction cuts off
 
 
 def mel_figure(decibels: npt.NDArray[np.floating], title: str, seconds: float | None) -> Figure:
     """Draw a mel spectrogram.
 
     Args:
-        decibels: ``(128, time)``, power in dB relative to the clip's maximum.
+        decibels: ``(128, time)``, power in dB relative to the clip's maximum; values that cannot be such are drawn
+            over their own range, and said to be others.
         title: What is shown.
         seconds: Duration of a column in s; None for a column a beat.
     """
-    figure, axes = _figure(3.3, title, decibels, "mel", seconds, (QUIETEST, 0), "power (dB re. maximum)")
+    limits, label = (QUIETEST, 0.0), "power (dB re. maximum)"
+    lowest, highest = float(decibels.min()), float(decibels.max())
+    if lowest < highest and mel_fault(decibels, lowest, highest):  # between -80 and 0, a plane of one colour
+        limits, label = (lowest, highest), "value (not dB re. maximum)"
+    figure, axes = _figure(3.3, title, decibels, "mel", seconds, limits, label)
     axes.set_yticks(MEL_TICKS, [str(hertz) for hertz in MEL_TICKS])
     axes.set_ylabel("frequency (Hz)")
     return figure

@@ -38,10 +38,10 @@ class SpearmanLoss(nn.Module):
             distributed predictions with the same standard deviation. Towards 0, rho becomes Spearman's, but ever
             more tracks lie too far from their neighbours to pass a gradient. At 0.5, rho is nearly Spearman's, but
             descent on the predictions of some ten tracks ends in a wrong order. At 1, and for skewed predictions, rho
-            is off by some 0.4 of what Pearson's is off by; Adam (rate 0.02, 2000 steps) took the predictions of 8 tracks
+            is off by some 0.4 of what Pearson's is off by. Adam (rate 0.02, 2000 steps) took predictions of 8 tracks
             to the right order from 19 of 20 random starts and to 0.976 from the other one, those of 32, 256 and 4096 to
-            0.9996 and more from all. Plain gradient descent (rate 0.5) went to 0.64 to 1 with 8 tracks, to 0.87 to 1 with
-            32, and to 0.12 in 1000 steps with 4096 (tests/benchmarks/bench_spearman_descent.py).
+            0.9996 and more from all. Plain gradient descent (rate 0.5) ended between 0.64 and 1 with 8 tracks, between
+            0.87 and 1 with 32, and at 0.12 in 1000 steps with 4096 (tests/benchmarks/bench_spearman_descent.py).
     """
 
     def __init__(self, strength: float = 1.0) -> None:

@@ -10,7 +10,6 @@ from lightning_utilities.core.rank_zero import rank_zero_info
 from pytorch_lightning import LightningModule
 from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.cli import LRSchedulerCallable, OptimizerCallable
-from pytorch_lightning.trainer.states import TrainerFn
 from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
@@ -19,8 +18,9 @@ from musiclab.batch import Batch, KnownParts, OutputKind, TrainingData
 from musiclab.checkpoint import is_plain
 from musiclab.errors import UserError
 from musiclab.models import LSTM, Backbone
-from musiclab.spectrogram import FRAME_SECONDS
+from musiclab.spectrogram import FRAME_SECONDS, features_fault
 from musiclab.tasks.compilation import Embed, compile_backbone
+from musiclab.tasks.known_tracks import KnownTracks
 from musiclab.tasks.optimisation import (
     Optimisation,
     check_clipping,
@@ -29,6 +29,7 @@ from musiclab.tasks.optimisation import (
     settle,
     takes_total_steps,
 )
+from musiclab.tasks.scale import SameScale, check_part
 from musiclab.tasks.transfer import FrozenBackbone, FrozenEpochs, load_backbone
 
 INPUT_HPARAMS = ("features", "beat_synced", "seconds")
@@ -100,9 +101,9 @@ class SpectrogramTask(LightningModule):
         self._optimisation = Optimisation(optimizer, lr_scheduler)
         self.augmentations = list(augmentations or [])
         self.pretrained = pretrained
-        self._restored = False
+        self.restored = False
         self._parts: Mapping[str, Any] | None = None
-        self._parts_before: Mapping[str, Any] | None = None
+        self.parts_before: Mapping[str, Any] | None = None
         self._track_frames: int | None = None
         self._world_size = 1
         self._precision: str | None = None
@@ -140,6 +141,9 @@ class SpectrogramTask(LightningModule):
         self._track_frames = data.track_frames()
         if self.pretrained is None:
             mean, std = data.feature_statistics()
+            fault = features_fault(mean.numpy(), self.hparams["features"])
+            if fault and not getattr(data, "any_scale", False):
+                rank_zero_info(f"Warning: the training tracks have {fault}; `musiclab check` tells more")
             self.feature_mean.copy_(mean)
             # A feature that never changes says nothing; it becomes zero instead of being blown up.
             self.feature_std.copy_(torch.where(std > 1e-4, std, torch.ones_like(std)))
@@ -148,31 +152,17 @@ class SpectrogramTask(LightningModule):
         """Take backbone and normalisation from the pretrained checkpoint; a resumed run has its own by now.
 
         Raises:
-            UserError: If the checkpoint does not fit, or the backbone cannot be compiled.
+            UserError: If the checkpoint does not fit, its training had data of another scale, or the backbone cannot
+                be compiled.
         """
-        self._compare_parts()
         self._world_size = self.trainer.world_size
         self._precision = str(self.trainer.precision)
-        if self.pretrained is not None and not self._restored:
-            checkpoint = load_backbone(self, self.pretrained, (*INPUT_HPARAMS, "num_features"))
-            data = self.trainer.datamodule  # type: ignore[attr-defined]
-            if isinstance(data, KnownParts):
-                data.compare_parts(checkpoint.get("parts"), "pretrained", same_draw=False)
+        if self.pretrained is not None and not self.restored:
+            load_backbone(self, self.pretrained, (*INPUT_HPARAMS, "num_features"))
+        if self.pretrained is not None or self.restored:
+            source = self.trainer.ckpt_path or self.pretrained or "the model"
+            check_part(self, self.trainer.datamodule, "train", source)  # type: ignore[attr-defined]
         self._compiled = compile_backbone(self.backbone, self.device) if self._compiles else None
-
-    def on_validation_start(self) -> None:
-        """Refuse to be validated on what was trained on."""
-        if self.trainer.state.fn == TrainerFn.VALIDATING:
-            self._compare_parts()
-
-    def on_test_start(self) -> None:
-        """Refuse to be tested on what was trained or validated on."""
-        self._compare_parts()
-
-    def _compare_parts(self) -> None:
-        data, command = self.trainer.datamodule, self.trainer.state.fn  # type: ignore[attr-defined]
-        if self._restored and command is not None and isinstance(data, KnownParts):
-            data.compare_parts(self._parts_before, command.value)
 
     def on_fit_end(self) -> None:
         """Forget what was compiled."""
@@ -184,7 +174,8 @@ class SpectrogramTask(LightningModule):
 
     def configure_callbacks(self) -> list[Callback]:
         """Return the callbacks that a task brings along."""
-        return [FrozenBackbone(self.frozen_epochs)] if self.frozen_epochs else []
+        frozen = [FrozenBackbone(self.frozen_epochs)] if self.frozen_epochs else []
+        return [KnownTracks(), SameScale(), *frozen]
 
     def forward(self, spectrograms: Tensor, lengths: Tensor) -> Tensor:
         """Return the outputs ``(batch, len(target_names))`` for spectrograms as they are in the files.
@@ -271,7 +262,7 @@ class SpectrogramTask(LightningModule):
         checkpoint["track_frames"] = self._track_frames
         checkpoint["world_size"] = self._world_size
         checkpoint["precision"] = self._precision
-        checkpoint["parts"] = self._parts or self._parts_before
+        checkpoint["parts"] = self._parts or self.parts_before
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Refuse a checkpoint of another task, of other targets or of other inputs.
@@ -289,8 +280,8 @@ class SpectrogramTask(LightningModule):
         self._track_frames = checkpoint.get("track_frames")
         batch_size = checkpoint.get("datamodule_hyper_parameters", {}).get("batch_size")
         self._batches = batch_size, checkpoint.get("world_size", 1)
-        self._parts_before = checkpoint.get("parts")
-        self._restored = True
+        self.parts_before = checkpoint.get("parts")
+        self.restored = True
 
     def _batches_before(self) -> str:
         """Return how a run that is resumed on another number of processes was started, and how to go on with it."""

@@ -11,6 +11,7 @@ from torch.optim import Optimizer
 
 from musiclab.checkpoint import read_checkpoint
 from musiclab.errors import UserError
+from musiclab.tasks.known_tracks import compare_parts
 
 FrozenEpochs = int | Literal["all"]
 """For how many epochs the backbone stays as it is."""
@@ -19,16 +20,15 @@ BUFFERS = ("feature_mean", "feature_std")
 """What a backbone's inputs are normalised by."""
 
 
-def load_backbone(task: pl.LightningModule, path: str | Path, inputs: tuple[str, ...]) -> dict[str, Any]:
+def load_backbone(task: pl.LightningModule, path: str | Path, inputs: tuple[str, ...]) -> None:
     """Put the backbone and the normalisation of a checkpoint into a task; nothing else of it is used.
+
+    If tracks to validate or test on are among those of its training, that is said.
 
     Args:
         task: A task with ``backbone`` and the buffers of its normalisation.
         path: A checkpoint of any of musiclab's tasks.
         inputs: The hyperparameters that say what the backbone reads, which have to agree.
-
-    Returns:
-        The checkpoint.
 
     Raises:
         UserError: If there is no such checkpoint, its backbone was trained on other inputs, or it does not fit.
@@ -55,7 +55,7 @@ def load_backbone(task: pl.LightningModule, path: str | Path, inputs: tuple[str,
     backbone.load_state_dict(weights)
     for name in BUFFERS:
         getattr(task, name).copy_(checkpoint["state_dict"][name])
-    return checkpoint
+    compare_parts(task.trainer, checkpoint.get("parts"), "pretrained", same_draw=False)
 
 
 def _shape(tensor: torch.Tensor | None) -> str:

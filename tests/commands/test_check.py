@@ -9,7 +9,7 @@ import pytest
 from conftest import SHARED, make_emotion_folder, make_genre_folder
 
 from musiclab.cli import main
-from musiclab.commands.check import check, inspect_dataset
+from musiclab.commands.check.check import check, inspect_dataset
 from musiclab.errors import UserError
 
 REAL = [
@@ -269,7 +269,7 @@ def test_command_line_that_is_wrong_exits_2(capsys):
 
 
 def test_torch_is_not_imported():
-    code = "import musiclab.commands.check, sys; assert 'torch' not in sys.modules"
+    code = "import musiclab.commands.check.check, sys; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 

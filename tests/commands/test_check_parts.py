@@ -5,7 +5,7 @@ import re
 import pytest
 from conftest import give_test, give_validation, make_emotion_folder, make_genre_folder
 
-from musiclab.commands.check import check, inspect_dataset
+from musiclab.commands.check.check import check, inspect_dataset
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from musiclab.figures import Clip, attention_figure, feature_maps_figure, png_by
 from musiclab.inference.trained import TrainedModel, name_models, results_folder
 from musiclab.pages.document import Block, Document, Picture, Pictures, Table, Text
 from musiclab.tasks import ClassificationTask, SpectrogramTask
+from musiclab.tasks.scale import require_scale
 
 FOLDERS = ("test", "train")
 
@@ -28,10 +29,12 @@ class TrackSource:
     Args:
         root: Data set folder; null for the one that the model was trained on.
         seconds: Duration of a frame in s, for the axis of time; null for what the model was trained with.
+        any_scale: Show a track, too, whose values are on another scale than those that the model was trained on.
     """
 
     root: str | None = None
     seconds: float | None = None
+    any_scale: bool = False
 
 
 def activations(
@@ -61,6 +64,8 @@ def activations(
         )
     batch = load_track(source, track or source.parts.test().ids[0])
     (identifier,) = batch.ids
+    if not data.any_scale:
+        require_scale(task, batch.spectrograms[0].float().mean(dim=0), 1, f"{source.root}: track {identifier}", path)
     observation = observe(task, batch)
     clip = Clip(batch.spectrograms[0].numpy(), source.features, None if source.beat_synced else source.seconds)
     (name,) = name_models([path], [task])

@@ -15,6 +15,7 @@ from musiclab.commands.build_fma.metadata import (
     read_genres,
     read_tracks,
 )
+from musiclab.data.audio.copies import Duplicates, settle_copies
 from musiclab.data.audio.extraction import Clip, Kind, extract_tracks
 from musiclab.data.audio.label_files import (
     AXES,
@@ -61,6 +62,7 @@ def build_fma(
     offset: float = 0.0,
     seconds: float | None = 30.0,
     jobs: int | None = None,
+    duplicates: Duplicates = "keep",
 ) -> None:
     """Make a genre and an emotion data set of the Free Music Archive (FMA), with its own split by artists.
 
@@ -80,6 +82,10 @@ def build_fma(
         offset: Where to begin in each file, in s.
         seconds: How much of each file to take at most, in s; null for all of it.
         jobs: Number of processes; null for as many as there are cores.
+        duplicates: What to do with the same music twice in a data set, be it identical arrays or likely the same
+            recording at another gain or encoding: keep lists it in duplicates.csv, drop also leaves out the later of
+            two tracks, those to train on coming first. A track that is left out is extracted again by the next run,
+            and left out again.
     """
     clip = Clip(offset, seconds)
     names = list(LAB_CLASS_MAP) if genres == ["lab"] else genres
@@ -100,10 +106,12 @@ def build_fma(
     rows = _divide({i: emotion_row(i, values) for i, values in emotions.items()}, tracks, EMOTION_FOLDER)
     output = _output(root / EMOTION_FOLDER, kind, settings, rows, clips)
     emotion_set = DataSet(output, EMOTION_HEADER, rows, incomplete, ("emotion_multitask.yaml",))
-    make_data_sets([genre_set, emotion_set], clips, clip, jobs)
+    make_data_sets([genre_set, emotion_set], clips, clip, jobs, duplicates)
 
 
-def make_data_sets(data_sets: list[DataSet], clips: Path, clip: Clip, jobs: int | None) -> None:
+def make_data_sets(
+    data_sets: list[DataSet], clips: Path, clip: Clip, jobs: int | None, duplicates: Duplicates = "keep"
+) -> None:
     """Extract what data sets need and write their label files; sum them up on screen.
 
     Raises:
@@ -119,6 +127,12 @@ def make_data_sets(data_sets: list[DataSet], clips: Path, clip: Clip, jobs: int 
         outcome = extract_tracks(tracks, clip, jobs)
         report(outcome, *outputs)
         for data_set in data_sets:
+            labels = {
+                track_name(part, identifier): row.split("\t" if data_set.header == GENRE_HEADER else ",", 1)[1]
+                for part, rows in data_set.rows.items()
+                for identifier, row in rows.items()
+            }
+            settle_copies(data_set.output, labels, duplicates)
             _write_labels(data_set)
     for data_set in data_sets:
         config, *options = data_set.fit

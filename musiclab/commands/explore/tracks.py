@@ -14,7 +14,7 @@ from musiclab.data.survey import ArrayFile, Survey
 from musiclab.errors import UserError
 from musiclab.figures import chroma_figure, mel_figure, png_bytes
 from musiclab.pages.document import Block, Heading, Picture, Pictures, Table, Text
-from musiclab.spectrogram import NUM_MELS
+from musiclab.spectrogram import NUM_MELS, mel_fault
 
 DRAWN = 2
 """So many tracks are looked at if none are named."""
@@ -144,7 +144,12 @@ def _read(survey: Survey, beats: Beats, identifier: str) -> Track:
     part, file = found
     beat = beats.get(part, {}).get(identifier)
     label = track_labels(survey).get(identifier, "")
-    return Track(identifier, part, label, read_array(file.path), None if beat is None else read_array(beat.path))
+    arrays = {array.path: read_array(array.path) for array in (file, beat) if array}
+    for path, array in arrays.items():
+        mel = array[:NUM_MELS]
+        if fault := mel_fault(mel, float(mel.min()), float(mel.max())):
+            survey.problems["Scale"].append(f"{path}: mel rows {mel.min():.3g}..{mel.max():.3g}: {fault}")
+    return Track(identifier, part, label, arrays[file.path], None if beat is None else arrays[beat.path])
 
 
 def _size(array: npt.NDArray[np.floating[Any]]) -> str:

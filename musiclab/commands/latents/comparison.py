@@ -10,6 +10,7 @@ from musiclab.errors import UserError
 from musiclab.inference.embeddings import Embeddings, embed_tracks
 from musiclab.inference.trained import TrainedModel, name_models
 from musiclab.tasks.base import INPUT_HPARAMS
+from musiclab.tasks.scale import check_part
 
 
 @dataclass(frozen=True)
@@ -20,11 +21,13 @@ class TrackChoice:
         root: Data set folder; null for that of each model's training.
         limit: At most so many tracks.
         cache: Folder of the packed store; null for $MUSICLAB_CACHE, else the user's cache folder.
+        any_scale: Show tracks, too, whose values are on another scale than those that a model was trained on.
     """
 
     root: str | None = None
     limit: int | None = None
     cache: str | None = None
+    any_scale: bool = False
 
 
 class EmbeddedModel(NamedTuple):
@@ -70,6 +73,7 @@ def compare_models(paths: Sequence[Path], tracks: TrackChoice) -> Comparison:
             data.compare_parts(model.checkpoint.get("parts"), "test", same_draw=same_kind)
         except UserError as error:
             raise UserError(f"{path}: {error}") from None
+        check_part(task, data, "test", path)
         embeddings = embed_tracks(task, data.test_dataloader(), name)
         models.append(EmbeddedModel(name, path, embeddings))
         target_names = target_names or data.target_names
@@ -81,7 +85,7 @@ def _open_data(models: Sequence[TrainedModel], tracks: TrackChoice) -> list[Fold
     """Return the datamodule for each model: that of the first, but with the model's own features."""
     first, (first_kind, first_settings) = models[0], models[0].data_settings()
     same = [own for kind, own in (model.data_settings() for model in models) if kind == first_kind]
-    common: dict[str, Any] = {"limit": tracks.limit, "cache": tracks.cache}
+    common: dict[str, Any] = {"limit": tracks.limit, "cache": tracks.cache, "any_scale": tracks.any_scale}
     axes = [axis for own in same for axis in own.get("axes", [])]
     if axes:
         common["axes"] = list(dict.fromkeys(axes))

@@ -19,7 +19,7 @@ from musiclab.data.datamodules.base import SpectrogramDataModule
 from musiclab.data.dataset import Track, collate
 from musiclab.data.targets import unknown_targets
 from musiclab.errors import UserError
-from musiclab.spectrogram import FEATURE_ROWS, FRAME_SECONDS, Spectrogram
+from musiclab.spectrogram import FEATURE_ROWS, FRAME_SECONDS, Spectrogram, features_fault
 
 BEAT_WINDOW = 30.0
 """Length in s of windows for beat-synchronised models, as of the tracks in the lab's data."""
@@ -44,6 +44,7 @@ class AudioDataModule(SpectrogramDataModule):
             else is asked, to the last bit.
         ids: Call files by their name (``stem``), or with the folders that they were found in before it (``path``).
         jobs: Processes that compute spectrograms; null for as many as there are cores, once that is worth it.
+        any_scale: Ask a model, too, that was trained on other values than audio files give, which is refused otherwise.
     """
 
     has_test = False
@@ -56,6 +57,7 @@ class AudioDataModule(SpectrogramDataModule):
         batch_size: int = 32,
         ids: Ids = "stem",
         jobs: int | None = None,
+        any_scale: bool = False,
     ) -> None:
         super().__init__()
         if ckpt_path is None:
@@ -77,6 +79,14 @@ class AudioDataModule(SpectrogramDataModule):
             raise UserError(
                 f"{ckpt_path}: was trained on frames of {self.seconds:g} s, but frames of audio files have "
                 f"{FRAME_SECONDS:.4g} s; train on arrays that `musiclab extract` or `build-genres` makes"
+            )
+        self.any_scale = any_scale
+        means = checkpoint["state_dict"]["feature_mean"].numpy()
+        if not any_scale and means.any() and (fault := features_fault(means, self.features)):
+            raise UserError(
+                f"{ckpt_path}: was trained on {fault.split(';')[0]}; audio files give dB relative to a maximum and "
+                "chroma of 0..1, for which its answers would mean nothing; train on such arrays, or give "
+                "--data.any_scale true"
             )
         (self.target,) = unknown_targets(output_kind(checkpoint), 1, len(self.target_names))
         self.window = window or training_window(checkpoint)

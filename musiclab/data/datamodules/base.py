@@ -21,6 +21,7 @@ class SpectrogramDataModule(LightningDataModule):
         target_names: Genres or axes, in the order of the model's outputs.
         root: Data set folder; None for tracks of anywhere else.
         has_test: Whether there are labelled tracks to test on.
+        any_scale: Whether values may be on another scale than those that a model was trained on.
         failures: Tracks of which nothing could be used, with the reason, as far as they are known by now.
     """
 
@@ -32,6 +33,7 @@ class SpectrogramDataModule(LightningDataModule):
     target_names: list[str]
     root: Path | None = None
     has_test: bool = True
+    any_scale: bool = False
     failures: Sequence[str] = ()
 
     def track_counts(self) -> dict[str, int]:

@@ -10,7 +10,7 @@ from lightning_utilities.core.rank_zero import rank_zero_info
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from musiclab.batch import Batch, KnownParts, TrainingData
+from musiclab.batch import Batch, KnownParts, ScaledData, TrainingData
 from musiclab.data.datamodules.base import Features, SpectrogramDataModule
 from musiclab.data.loading import Loading
 from musiclab.data.parts import Draw, Part, Parts
@@ -24,7 +24,7 @@ JUDGED = {"fit": tuple(DONE), "validate": ("validation",), "test": ("test",), "p
 """Parts whose tracks matter to a command that goes on from a checkpoint."""
 
 
-class FolderDataModule(SpectrogramDataModule, TrainingData, KnownParts):
+class FolderDataModule(SpectrogramDataModule, TrainingData, KnownParts, ScaledData):
     """Tracks of a data set folder: some parts of it, loaded in some way.
 
     A root may hold ``validation_labels.txt``, as ``train_labels.txt`` and of other tracks of ``train/``: then these
@@ -50,6 +50,7 @@ class FolderDataModule(SpectrogramDataModule, TrainingData, KnownParts):
         pin_memory: Load into pinned memory; null: beside a GPU.
         on_device: Keep the frames on the GPU and make batches there; null: if they take up to half of its free memory
             and neither ``num_workers`` nor ``pin_memory`` is given.
+        any_scale: Take arrays of another scale than those that a model was trained on, which are refused otherwise.
 
     Attributes:
         draw: How tracks are drawn.
@@ -79,6 +80,7 @@ class FolderDataModule(SpectrogramDataModule, TrainingData, KnownParts):
         num_workers: int | None = None,
         pin_memory: bool | None = None,
         on_device: bool | None = None,
+        any_scale: bool = False,
     ) -> None:
         super().__init__()
         if root is None:
@@ -109,6 +111,7 @@ class FolderDataModule(SpectrogramDataModule, TrainingData, KnownParts):
         self.num_features = self.loading.columns.stop - self.loading.columns.start
         self.beat_synced = beat_synced
         self.seconds = seconds
+        self.any_scale = any_scale
         self._resumed_epoch = 0
         self._checksums: dict[str, str] = {}
 
@@ -201,6 +204,12 @@ class FolderDataModule(SpectrogramDataModule, TrainingData, KnownParts):
         train = self.loading.datasets["train"]
         mean, std = train.store.mean_and_std(train.positions, train.columns)
         return torch.from_numpy(mean).float(), torch.from_numpy(std).float()
+
+    def part_mean(self, part: str) -> tuple[Tensor, int]:
+        """Return the mean of each feature over all frames of a part that is set up, and its number of tracks."""
+        dataset = self.loading.datasets[part]
+        mean, _ = dataset.store.mean_and_std(dataset.positions, dataset.columns)
+        return torch.from_numpy(mean).float(), len(dataset)
 
     def track_frames(self) -> int:
         """Return the median length of the training tracks, in frames."""

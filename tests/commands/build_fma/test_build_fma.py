@@ -10,7 +10,7 @@ from data.audio.sounds import truncate
 
 from commands.build_fma.fma_tree import Row, mp3_path, write_clip, write_metadata
 from musiclab.cli import main
-from musiclab.commands.check import inspect_dataset
+from musiclab.commands.check.check import inspect_dataset
 from musiclab.data.audio import extraction
 
 GENRE, EMOTION = "fma_genre_spectrograms", "multitask_dataset"

@@ -7,26 +7,32 @@ from typing import NamedTuple
 
 import numpy as np
 
-from musiclab.data.arrays import ArrayHeader, read_array
+from musiclab.commands.check.copies import find_copies
+from musiclab.commands.check.values import Range, Values, scale_problems
 from musiclab.data.labels import GenreLabels
 from musiclab.data.survey import ArrayFile, Labels, survey_dataset
-from musiclab.errors import UserError
-from musiclab.spectrogram import NUM_MELS
-
-Range = tuple[float, float]
 
 
 class Report(NamedTuple):
-    """Problems by kind, and lines that describe what is sound."""
+    """What was found.
+
+    Attributes:
+        problems: What is wrong, by kind.
+        notes: What is to be looked at and may be right, by kind.
+        summary: Lines that describe what is sound.
+    """
 
     problems: dict[str, list[str]]
+    notes: dict[str, list[str]]
     summary: list[str]
 
 
 def check(root: str, most: int = 10) -> None:
     """List everything that is wrong with a data set folder, or sum up what it holds.
 
-    Exits with code 1 if anything is wrong.
+    Exits with code 1 if anything is wrong: also if mel or chroma rows are on another scale, and if identical tracks
+    stand in two parts or under two labels. Other identical tracks, and those that are likely the same recording at
+    another gain or encoding, are listed for you to look at, and are no fault.
 
     Args:
         root: Data set folder with train/, test/, train_labels.txt and, for genres, test_labels.txt; there may be
@@ -34,15 +40,17 @@ def check(root: str, most: int = 10) -> None:
         most: List at most so many problems of a kind; the counts are of all.
     """
     folder = Path(root).expanduser()
-    problems, summary = inspect_dataset(folder)
+    problems, notes, summary = inspect_dataset(folder)
     for line in summary:
         print(line)
-    for kind, found in problems.items():
+    for kind, found in [*notes.items(), *problems.items()]:
         print(f"\n{kind}: {len(found)}")
-        for problem in found[:most]:
-            print(f"  {problem}")
+        for line in found[:most]:
+            print(f"  {line}")
         if len(found) > most:
             print(f"  and {len(found) - most} more; --most {len(found)} lists them all")
+    if notes and not problems:
+        print()
     if problems:
         count = sum(map(len, problems.values()))
         print(f"\n{folder}: {count} {'problem' if count == 1 else 'problems'}")
@@ -52,28 +60,27 @@ def check(root: str, most: int = 10) -> None:
 
 def inspect_dataset(root: Path) -> Report:
     """Read a whole data set folder and return what is wrong with it and what it holds."""
-    ranges: dict[Path, list[Range]] = {}
-
-    def read_values(path: Path) -> ArrayHeader:
-        array = read_array(path)
-        if np.abs(array).max() > np.finfo(np.float16).max:
-            raise UserError(f"{path}: values up to {np.abs(array).max():.3g}; expected dB and chroma")
-        kinds = (array[:NUM_MELS], array[NUM_MELS:])
-        ranges[path] = [(float(values.min()), float(values.max())) for values in kinds if values.size]
-        return ArrayHeader(array.shape[0], array.shape[1], array.dtype.name)
-
-    survey = survey_dataset(root, read_values)
+    values = Values()
+    survey = survey_dataset(root, values.read)
+    survey.problems["Scale"] += scale_problems(survey, values)
+    copies = find_copies(survey, values.music, values.paths)
+    survey.problems["Identical tracks in two parts or with two labels"] += copies.faults
     summary: list[str] = []
     for folder, arrays in survey.arrays.items():
         labels = survey.labels[folder]
-        summary.append(_describe_arrays(folder, list(arrays.values()), ranges))
+        summary.append(_describe_arrays(folder, list(arrays.values()), values.ranges))
         summary += [line for part, found in labels.items() for line in _describe_labels(part, found)]
         if not labels:
             summary.append("  without labels")
-    return Report(survey.problems, summary)
+    notes = {"Identical tracks of one part and label": copies.identical, "Likely the same recording": copies.likely}
+    return Report(_found(survey.problems), _found(notes), summary)
 
 
-def _describe_arrays(folder: str, sound: list[ArrayFile], ranges: Mapping[Path, list[Range]]) -> str:
+def _found(kinds: Mapping[str, list[str]]) -> dict[str, list[str]]:
+    return {kind: lines for kind, lines in kinds.items() if lines}
+
+
+def _describe_arrays(folder: str, sound: list[ArrayFile], ranges: Mapping[Path, dict[str, Range]]) -> str:
     line = f"{folder}: {len(sound)} sound arrays"
     if not sound:
         return line
@@ -81,9 +88,9 @@ def _describe_arrays(folder: str, sound: list[ArrayFile], ranges: Mapping[Path, 
     dtypes = ", ".join(sorted({array.header.dtype for array in sound}))
     rows = ", ".join(str(number) for number in sorted({array.header.rows for array in sound}))
     line += f", {rows} rows, {frames.min()} to {frames.max()} frames (median {np.median(frames):.0f}), {dtypes}"
-    for index, name in enumerate(("dB", "chroma")):
-        found = np.array([ranges[array.path][index] for array in sound if len(ranges[array.path]) > index])
-        line += f", {name} {found.min():g}..{found.max():g}" if found.size else ""
+    for name in ("mel", "chroma"):
+        found = np.array([ranges[array.path][name] for array in sound if name in ranges[array.path]])
+        line += f", {'dB' if name == 'mel' else name} {found.min():g}..{found.max():g}" if found.size else ""
     return line
 
 
