@@ -83,6 +83,12 @@ def check_part(task: pl.LightningModule, data: Any, part: str, source: str | Pat
 class SameScale(Callback):
     """Refuses to validate, test or predict on data of another scale than those of the training."""
 
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Look at the test part before the first step, if it is set up: after the last one would be late."""
+        data = trainer.datamodule  # type: ignore[attr-defined]
+        if "test" in getattr(data, "track_counts", dict)():
+            self._check(trainer, pl_module, "test")
+
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Look at the validation part, unless it is that of a training."""
         if trainer.state.fn == "validate":

@@ -139,3 +139,11 @@ def test_songs_are_not_asked_of_a_model_of_another_scale(rescaled, tmp_path, cap
 def test_explore_draws_another_scale_over_its_own_range(rescaled, tmp_path):
     main(["explore", str(rescaled), f"--out={tmp_path / 'page'}"])
     assert "likely dB above the quietest value" in (tmp_path / "page" / "index.html").read_text()
+
+
+def test_a_test_part_on_another_scale_is_refused_before_the_first_step(tmp_path, capfd):
+    """Before, it was refused, or scored, after the last one."""
+    root = rescale(make_genre_folder(tmp_path / "genres"), CHANGES["0..1"], parts=["test"])
+    error = error_of(capfd, fit_args("genre_cnn.yaml", root, tmp_path))
+    assert f"{root}: test tracks: values of" in error
+    assert not run_folder(tmp_path).exists()

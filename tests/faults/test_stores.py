@@ -52,3 +52,18 @@ def test_a_damaged_store_is_packed_anew(genres, tmp_path, capfd):
     lines = [line for line in capfd.readouterr().err.splitlines() if "packed anew" in line]
     assert len(lines) == 2
     assert all(": damaged (" in line for line in lines)
+
+
+def test_check_compares_stores_with_their_arrays(genres, tmp_path, capsys):
+    fit_mean(genres, tmp_path / "run")
+    capsys.readouterr()
+    main(["check", str(genres), "--store", "true"])
+    assert "packed stores: those in the cache folder hold the values of the arrays" in capsys.readouterr().out
+    frames = next((tmp_path / "cache" / "stores").glob("genres-train-*/frames.bin"))
+    with frames.open("r+b") as stream:
+        stream.seek(5000)
+        stream.write(bytes(2))
+    main(["check", str(genres)])
+    with pytest.raises(SystemExit):
+        main(["check", str(genres), "--store", "true"])
+    assert f"{frames.parent}: 1 of 24 tracks are not as their files are" in capsys.readouterr().out

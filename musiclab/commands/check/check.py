@@ -10,7 +10,8 @@ import numpy as np
 from musiclab.commands.check.copies import find_copies
 from musiclab.commands.check.values import Range, Values, scale_problems
 from musiclab.data.labels import GenreLabels
-from musiclab.data.survey import ArrayFile, Labels, survey_dataset
+from musiclab.data.packing import damaged_tracks
+from musiclab.data.survey import FOLDERS, ArrayFile, Labels, survey_dataset
 
 
 class Report(NamedTuple):
@@ -27,7 +28,7 @@ class Report(NamedTuple):
     summary: list[str]
 
 
-def check(root: str, most: int = 10) -> None:
+def check(root: str, most: int = 10, store: bool = False) -> None:
     """List everything that is wrong with a data set folder, or sum up what it holds.
 
     Exits with code 1 if anything is wrong: also if mel or chroma rows are on another scale, and if identical tracks
@@ -38,9 +39,14 @@ def check(root: str, most: int = 10) -> None:
         root: Data set folder with train/, test/, train_labels.txt and, for genres, test_labels.txt; there may be
             validation_labels.txt and, for emotions, test_labels.txt too.
         most: List at most so many problems of a kind; the counts are of all.
+        store: Compare the packed stores of the folder, as far as there are any in the cache folder, with its arrays.
     """
     folder = Path(root).expanduser()
     problems, notes, summary = inspect_dataset(folder)
+    if store:
+        stored = [line for name in FOLDERS if (folder / name).is_dir() for line in damaged_tracks(folder / name)]
+        problems |= {"Packed stores": stored} if stored else {}
+        summary += [] if stored else ["packed stores: those in the cache folder hold the values of the arrays"]
     for line in summary:
         print(line)
     for kind, found in [*notes.items(), *problems.items()]:
