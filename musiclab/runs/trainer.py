@@ -10,6 +10,7 @@ from pytorch_lightning.loggers import Logger, TensorBoardLogger
 
 from musiclab.errors import UserError
 from musiclab.runs.allocator import keep_freed_memory
+from musiclab.runs.gathering import end_group_at_exit
 from musiclab.runs.record import RunRecord
 from musiclab.runs.results import TaskResults
 
@@ -66,3 +67,5 @@ class Trainer(pl.Trainer):
             use_distributed_sampler=use_distributed_sampler,
             **kwargs,
         )
+        if self.world_size > 1:
+            end_group_at_exit()
