@@ -12,6 +12,7 @@ from musiclab.errors import UserError
 from musiclab.runs.allocator import keep_freed_memory
 from musiclab.runs.divergence import StopDivergence
 from musiclab.runs.early_stop import KeepEarlyStop
+from musiclab.runs.gathering import end_group_at_exit
 from musiclab.runs.record import RunRecord
 from musiclab.runs.results import TaskResults
 
@@ -74,3 +75,5 @@ class Trainer(pl.Trainer):
             use_distributed_sampler=use_distributed_sampler,
             **kwargs,
         )
+        if self.world_size > 1:
+            end_group_at_exit()

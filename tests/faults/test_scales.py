@@ -143,7 +143,7 @@ def test_explore_draws_another_scale_over_its_own_range(rescaled, tmp_path):
 
 def test_a_test_part_on_another_scale_is_refused_before_the_first_step(tmp_path, capfd):
     """Before, it was refused, or scored, after the last one."""
-    root = rescale(make_genre_folder(tmp_path / "genres"), CHANGES["0..1"], parts=["test"])
+    root = rescale(make_genre_folder(tmp_path / "genres"), CHANGES["above the quietest"], parts=["test"])
     error = error_of(capfd, fit_args("genre_cnn.yaml", root, tmp_path))
     assert f"{root}: test tracks: values of" in error
     assert not run_folder(tmp_path).exists()
