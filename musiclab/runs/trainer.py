@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
 from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.loggers import Logger, TensorBoardLogger
 
@@ -13,13 +14,16 @@ from musiclab.runs.allocator import keep_freed_memory
 from musiclab.runs.gathering import end_group_at_exit
 from musiclab.runs.record import RunRecord
 from musiclab.runs.results import TaskResults
+from musiclab.runs.resumption import MovedCheckpoints, OwnCheckpoints
+from musiclab.runs.slurm import check_tasks, check_variables, in_slurm, requeue_by_signal
 
 
 class Trainer(pl.Trainer):
     """Lightning's Trainer for musiclab's tasks and datamodules, as the command line uses it.
 
     A run goes to ``lightning_logs/version_N`` below the root: curves for TensorBoard, ``run.json``, and the result
-    files of tests and predictions. Our datamodules share tracks out to processes themselves.
+    files of tests and predictions. Our datamodules share tracks out to processes themselves. A run starts from the
+    checkpoint that it is given, or none: of what earlier runs have left in the root it takes nothing.
 
     Args:
         logger: See Lightning; None or true for TensorBoard's.
@@ -30,7 +34,8 @@ class Trainer(pl.Trainer):
         kwargs: See Lightning's Trainer.
 
     Raises:
-        UserError: If batch norms are to be synchronised, or weights to be kept in half precision.
+        UserError: If batch norms are to be synchronised, or weights to be kept in half precision, or if what SLURM's
+            variables say does not fit.
     """
 
     def __init__(
@@ -51,8 +56,8 @@ class Trainer(pl.Trainer):
         precision = str(kwargs.get("precision"))
         if precision in ("bf16-true", "16-true"):
             raise UserError(
-                f"precision {precision} would keep weights and their averages in half precision, which rounds away what a "
-                f"step adds; use {precision.removesuffix('true')}mixed"
+                f"precision {precision} would keep weights and their averages in half precision, which rounds away "
+                f"what a step adds; use {precision.removesuffix('true')}mixed"
             )
         keep_freed_memory()
         root = Path(default_root_dir or ".").absolute()
@@ -60,12 +65,28 @@ class Trainer(pl.Trainer):
             logger = TensorBoardLogger(str(root), default_hp_metric=False)
         given = [callbacks] if isinstance(callbacks, Callback) else callbacks or []
         self.run_record = RunRecord()
-        super().__init__(
-            logger=logger,
-            callbacks=[*(callback for callback in given if callback is not None), self.run_record, TaskResults()],
-            default_root_dir=str(root),
-            use_distributed_sampler=use_distributed_sampler,
-            **kwargs,
-        )
+        check_variables()
+        try:
+            super().__init__(
+                logger=logger,
+                callbacks=[
+                    *(callback for callback in given if callback is not None),
+                    MovedCheckpoints(),
+                    self.run_record,
+                    TaskResults(),
+                ],
+                default_root_dir=str(root),
+                use_distributed_sampler=use_distributed_sampler,
+                **kwargs,
+            )
+        except ValueError as error:
+            if in_slurm() and "SLURM" in str(error):  # other numbers of nodes and tasks than the job has
+                raise UserError(str(error)) from None
+            raise
+        check_tasks(self.world_size)
+        self._checkpoint_connector = OwnCheckpoints(self)
+        environment = self._accelerator_connector.cluster_environment
+        if isinstance(environment, SLURMEnvironment):
+            requeue_by_signal(environment)
         if self.world_size > 1:
             end_group_at_exit()
