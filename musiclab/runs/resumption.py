@@ -31,20 +31,20 @@ class OwnCheckpoints(_CheckpointConnector):
 class MovedCheckpoints(Callback):
     """Lets a run whose folder was moved or copied know its best checkpoint when it is resumed there.
 
-    A ModelCheckpoint forgets what it has kept in another folder than its own.
+    A ModelCheckpoint forgets what it has kept in another folder than its own, and says so at a test, too.
     """
 
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Name the checkpoints where they are now; those that are not in the run's folder stay as they are."""
+        """Name the checkpoints where they are now, those that are in the run's folder."""
         folder = trainer.log_dir
-        if trainer.state.fn != TrainerFn.FITTING or not folder:
+        if not folder or not trainer.ckpt_path:
             return
         now = Path(folder).absolute() / "checkpoints"
-        for state in checkpoint.get("callbacks", {}).values():
-            if not isinstance(state, dict) or not state.get("dirpath") or Path(state["dirpath"]) == now:
-                continue
-            best = state.get("best_model_path")
-            if not best or not (now / Path(best).name).is_file():
+        if not (now / Path(trainer.ckpt_path).name).is_file():  # another run's
+            return
+        for callback in trainer.checkpoint_callbacks:
+            state = checkpoint.get("callbacks", {}).get(callback.state_key, {})
+            if getattr(callback, "dirpath", None) != str(now) or state.get("dirpath") in (None, str(now)):
                 continue
             for name in PATHS:
                 if state.get(name):

@@ -13,6 +13,8 @@ from typing import NamedTuple
 
 from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
 from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
+from pytorch_lightning import Trainer
+from pytorch_lightning.strategies import ParallelStrategy
 
 from musiclab.errors import UserError
 
@@ -65,16 +67,23 @@ def check_variables() -> None:
         raise UserError(str(error)) from None
 
 
-def check_tasks(processes: int) -> None:
-    """Refuse a trainer of another number of processes than srun has started: each would take itself for the only one.
+def check_tasks(environment: SLURMEnvironment, trainer: Trainer) -> None:
+    """Refuse a trainer of other numbers than srun has started: each process would take itself for the only one.
 
     Raises:
-        UserError: If that is so.
+        UserError: If nodes, tasks a node or tasks differ.
     """
-    if in_slurm() and processes != (tasks := int(os.environ["SLURM_NTASKS"])):
+    if not in_slurm():
+        return
+    if isinstance(trainer.strategy, ParallelStrategy):
+        try:
+            environment.validate_settings(trainer.num_devices, trainer.num_nodes)
+        except ValueError as error:
+            raise UserError(str(error)) from None
+    if trainer.world_size != environment.world_size():
         raise UserError(
-            f"srun has started {tasks} tasks, but the trainer has {processes} process(es): srun --ntasks=1, or "
-            "--trainer.num_nodes times --trainer.devices as many as there are tasks and --trainer.strategy ddp"
+            f"srun has started {environment.world_size()} tasks, but the trainer has processes={trainer.world_size}: "
+            "srun --ntasks=1, or --trainer.strategy ddp and as many --trainer.num_nodes times --trainer.devices"
         )
 
 

@@ -15,7 +15,7 @@ from musiclab.runs.gathering import end_group_at_exit
 from musiclab.runs.record import RunRecord
 from musiclab.runs.results import TaskResults
 from musiclab.runs.resumption import MovedCheckpoints, OwnCheckpoints
-from musiclab.runs.slurm import check_tasks, check_variables, in_slurm, requeue_by_signal
+from musiclab.runs.slurm import check_tasks, check_variables, requeue_by_signal
 
 
 class Trainer(pl.Trainer):
@@ -66,27 +66,22 @@ class Trainer(pl.Trainer):
         given = [callbacks] if isinstance(callbacks, Callback) else callbacks or []
         self.run_record = RunRecord()
         check_variables()
-        try:
-            super().__init__(
-                logger=logger,
-                callbacks=[
-                    *(callback for callback in given if callback is not None),
-                    MovedCheckpoints(),
-                    self.run_record,
-                    TaskResults(),
-                ],
-                default_root_dir=str(root),
-                use_distributed_sampler=use_distributed_sampler,
-                **kwargs,
-            )
-        except ValueError as error:
-            if in_slurm() and "SLURM" in str(error):  # other numbers of nodes and tasks than the job has
-                raise UserError(str(error)) from None
-            raise
-        check_tasks(self.world_size)
+        super().__init__(
+            logger=logger,
+            callbacks=[
+                *(callback for callback in given if callback is not None),
+                MovedCheckpoints(),
+                self.run_record,
+                TaskResults(),
+            ],
+            default_root_dir=str(root),
+            use_distributed_sampler=use_distributed_sampler,
+            **kwargs,
+        )
         self._checkpoint_connector = OwnCheckpoints(self)
         environment = self._accelerator_connector.cluster_environment
         if isinstance(environment, SLURMEnvironment):
+            check_tasks(environment, self)
             requeue_by_signal(environment)
         if self.world_size > 1:
             end_group_at_exit()

@@ -14,6 +14,9 @@ from command_line import error_of, evaluate_args, fit_args, run_folder
 
 from musiclab.cli import main
 
+STEADY = ["--model.lr_scheduler=null", "--trainer.deterministic=true"]
+"""What does not depend on the number of epochs."""
+
 
 @pytest.fixture(scope="module")
 def trained(genre_root, tmp_path_factory):
@@ -21,10 +24,6 @@ def trained(genre_root, tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
     main(fit_args("genre_cnn.yaml", genre_root, folder, *STEADY, epochs=2))
     return run_folder(folder)
-
-
-STEADY = ["--model.lr_scheduler=null", "--trainer.deterministic=true"]
-"""What does not depend on the number of epochs."""
 
 
 @pytest.fixture(params=["mounted", "refused"])
@@ -59,6 +58,7 @@ def contents(folder: Path) -> dict[Path, tuple[int, int]]:
     return {path: (path.stat().st_mtime_ns, path.stat().st_size) for path in folder.rglob("*")}
 
 
+@pytest.mark.filterwarnings("error:The dirpath has changed")
 def test_it_is_resumed_in_a_copy_which_says_so_and_knows_its_best(read_only, genre_root, tmp_path, capfd):
     checkpoint = read_only / "checkpoints" / "last.ckpt"
     resume = [f"--ckpt_path={checkpoint}", *STEADY]
@@ -95,6 +95,7 @@ def test_a_root_that_cannot_be_written_is_an_error_of_one_line(genre_root, tmp_p
     assert str(root) in error_of(capfd, fit_args("genre_cnn.yaml", genre_root, root))
 
 
+@pytest.mark.filterwarnings("error:The dirpath has changed")
 def test_a_moved_run_knows_its_best_where_it_is_now(trained, genre_root, tmp_path):
     moved = tmp_path / "elsewhere" / "lightning_logs" / "mine"
     shutil.copytree(trained, moved)

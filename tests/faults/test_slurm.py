@@ -2,13 +2,14 @@
 
 import json
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import torch
-from command_line import environment, errors_in, fit_args, musiclab, run_folder
+from command_line import TIMEOUT, environment, errors_in, fit_args, musiclab, run_folder
 
 from musiclab.cli import main
 
@@ -111,7 +112,10 @@ def test_a_job_that_cannot_be_requeued_says_so_and_trains_on(genre_root, tmp_pat
         ({**TASK, "SLURM_NTASKS": "many"}, "SLURM_NTASKS is many, but it is no number"),
         ({**TASK, "SLURM_NTASKS": "2", "SLURM_STEP_ID": None}, "no srun has started these 2 tasks"),
         ({**TASK, "SLURM_NTASKS": "2"}, "Use `--ntasks-per-node=2` instead"),
-        ({**TASK, "SLURM_NTASKS": "2", "SLURM_NTASKS_PER_NODE": "2"}, "srun has started 2 tasks, but the trainer has 1"),
+        (
+            {**TASK, "SLURM_NTASKS": "2", "SLURM_NTASKS_PER_NODE": "2"},
+            "srun has started 2 tasks",
+        ),
         ({**TASK, "SLURM_NTASKS": "2", "SLURM_NTASKS_PER_NODE": "2", "STRATEGY": "ddp"}, "Set `devices=2`"),
         ({**TASK, "SLURM_NTASKS_PER_NODE": "1", "SLURM_NNODES": "2", "STRATEGY": "ddp"}, "Set `num_nodes=2`"),
     ],
@@ -142,8 +146,49 @@ for step in (trainer.fit, trainer.validate, trainer.test, trainer.predict):
     step(BoringModel())
 """
 
-
     result = subprocess.run(
-        [sys.executable, "-c", script, str(tmp_path)], env=environment(**TASK), capture_output=True, text=True, check=False
+        [sys.executable, "-c", script, str(tmp_path)],
+        env=environment(**TASK),
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.slow
+def test_a_run_of_two_tasks_is_requeued_once_and_goes_on(genre_root, tmp_path, scheduler):
+    two = ["--trainer.strategy=ddp", "--trainer.devices=2"]
+    at = [AT[0], "--trainer.callbacks.batch=3"]
+    args = fit_args("genre_cnn.yaml", genre_root, tmp_path / "root", *at, *two, epochs=3)
+
+    def tasks(port: int, **more: str) -> list[tuple[str, int]]:
+        """Start two tasks, as srun does."""
+        command = [sys.executable, "-m", "musiclab", *args]
+        common = {**TASK, "SLURM_NTASKS": "2", "SLURM_NTASKS_PER_NODE": "2", "MASTER_PORT": str(port), **more}
+        started = [
+            subprocess.Popen(
+                command,
+                env=environment(**{**common, "SLURM_PROCID": rank, "SLURM_LOCALID": rank}),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
+            for rank in "01"
+        ]
+        return [(process.communicate(timeout=TIMEOUT)[0], process.returncode) for process in started]
+
+    stopped = tasks(free_port())
+    assert [code for _, code in stopped] == [143, 143], stopped
+    assert scheduler.read_text() == "requeue 4711\n"
+    requeued = tasks(free_port(), SLURM_RESTART_COUNT="1")
+    assert [code for _, code in requeued] == [0, 0], requeued
+    run = run_folder(tmp_path / "root")
+    assert [path.name for path in run.parent.iterdir()] == [run.name]
+    assert (record(run)["status"], record(run)["epochs"], record(run)["processes"]) == ("finished", 3, 2)
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
