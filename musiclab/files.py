@@ -1,8 +1,10 @@
 """Files that are written whole or not at all, and the folder for those that can be made again."""
 
 import csv
+import errno
 import importlib.util
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
@@ -42,6 +44,30 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) 
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(header)
         writer.writerows(rows)
+
+
+def is_writable(folder: Path) -> bool:
+    """Return whether files can be made in a folder, by making one: modes say nothing of what is mounted read-only.
+
+    Raises:
+        OSError: If they cannot for another reason than that the folder must not be written, as on a full disk.
+    """
+    try:
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+            return False
+        raise
+    return True
+
+
+def copy_files(source: Path, folder: Path) -> None:
+    """Copy what is in ``source`` and the folders in it, but not who may write it."""
+    for path in sorted(source.rglob("*")):
+        if path.is_file():
+            copy = folder / path.relative_to(source)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, copy)
 
 
 def cache_folder(argument: str | Path | None = None) -> Path:

@@ -1,8 +1,12 @@
 """Files written whole or not at all."""
 
+import errno
+import os
+import tempfile
+
 import pytest
 
-from musiclab.files import replacing, write_csv, write_text
+from musiclab.files import copy_files, is_writable, replacing, write_csv, write_text
 
 
 def test_a_file_appears_when_it_is_complete_in_a_folder_made_for_it(tmp_path):
@@ -57,3 +61,37 @@ def test_rows_that_fail_leave_the_old_table(tmp_path):
         write_csv(path, ["n"], ([1 / n] for n in (1, 0)))
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(("number", "writable"), [(None, True), (errno.EROFS, False), (errno.EACCES, False)])
+def test_a_folder_is_writable_if_a_file_can_be_made_there(tmp_path, monkeypatch, number, writable):
+    if number:
+        monkeypatch.setattr(tempfile, "TemporaryFile", failing_with(number))
+    assert is_writable(tmp_path) is writable
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_full_disk_is_no_folder_that_must_not_be_written(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "TemporaryFile", failing_with(errno.ENOSPC))
+    with pytest.raises(OSError, match="No space left"):
+        is_writable(tmp_path)
+
+
+def failing_with(number):
+    def fail(*args, **more):
+        raise OSError(number, os.strerror(number))
+
+    return fail
+
+
+def test_what_is_copied_can_be_written(tmp_path):
+    source = tmp_path / "source" / "deep"
+    source.mkdir(parents=True)
+    (source / "a.txt").write_text("text")
+    (source / "a.txt").chmod(0o444)
+    source.chmod(0o555)
+    copy_files(source.parent, tmp_path / "copy")
+    copy = tmp_path / "copy" / "deep" / "a.txt"
+    assert copy.read_text() == "text"
+    assert copy.stat().st_mode & copy.parent.stat().st_mode & 0o200
+    source.chmod(0o755)

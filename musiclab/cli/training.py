@@ -8,9 +8,9 @@ from pydoc import locate
 from typing import Any, cast
 
 import pytorch_lightning as pl
+from jsonargparse import Namespace
 from lightning_utilities.core.rank_zero import rank_zero_only
 from pytorch_lightning.cli import ArgsType, LightningArgumentParser, LightningCLI
-from pytorch_lightning.loggers import TensorBoardLogger
 
 import musiclab.augmentations
 import musiclab.losses
@@ -20,10 +20,12 @@ from musiclab.checkpoint import data_settings, read_checkpoint
 from musiclab.cli.configs import RunConfig, TrainingParser
 from musiclab.cli.default_callbacks import CALLBACKS, add_default_callbacks, follow_task, ignore_options, left_out
 from musiclab.cli.hints import quieten
+from musiclab.cli.run_folder import LOGS, run_logger
 from musiclab.data.datamodules import AudioDataModule, SpectrogramDataModule
 from musiclab.errors import UserError
 from musiclab.inference.trained import fill_root
 from musiclab.runs.gathering import gather
+from musiclab.runs.slurm import interrupted_run
 from musiclab.runs.solution_writer import SolutionWriter
 from musiclab.runs.trainer import Trainer
 from musiclab.tasks import SpectrogramTask
@@ -32,8 +34,6 @@ LINKED = ("num_features", "target_names", "features", "beat_synced", "seconds")
 """What a task takes from the datamodule."""
 
 COMMANDS = ("fit", "validate", "test", "predict")
-
-LOGS = "lightning_logs"
 
 
 class TrainingCLI(LightningCLI):
@@ -104,6 +104,10 @@ class TrainingCLI(LightningCLI):
         command = next((argument for argument in args if argument in COMMANDS), None)
         trained_class = self._use_checkpoint(command, args) if command else ""
         self.config = parser.parse_args(args)
+        if command == "fit" and self._checkpoint is None and (last := self._interrupted_run()):
+            args = [*args, f"--ckpt_path={last}"]
+            trained_class = self._use_checkpoint(command, args)
+            self.config = parser.parse_args(args)
         config = self.config[self.config.subcommand]
         if self._checkpoint is None:
             if command != "fit":
@@ -144,6 +148,16 @@ class TrainingCLI(LightningCLI):
             self._parsers[command].set_defaults({"data": {"class_path": class_path, "init_args": data}})
         return str(checkpoint["hyper_parameters"].get("_class_path", ""))
 
+    def _interrupted_run(self) -> Path | None:
+        """Return the checkpoint of a training that SLURM has interrupted and requeued, None for any other training."""
+        trainer = self.config["fit"].trainer
+        if trainer.logger not in (None, True) or trainer.fast_dev_run:
+            return None
+        last = interrupted_run(_root(trainer) / LOGS, self._command_line)
+        if last is not None and rank_zero_only.rank == 0:  # type: ignore[attr-defined]
+            print(f"The job was requeued: its run goes on from {last}", file=sys.stderr)
+        return last
+
     def before_instantiate_classes(self) -> None:
         """Refuse a command line without model or data; let callbacks monitor what the task is judged by."""
         config = self.config[self.subcommand]
@@ -180,7 +194,7 @@ class TrainingCLI(LightningCLI):
             for name in left_out(config["trainer"]):
                 config[name] = None
             if config["trainer"]["logger"] in (None, True) and not config["trainer"]["fast_dev_run"]:
-                kwargs["logger"] = self._run_logger(Path(config["trainer"]["default_root_dir"] or ".").absolute())
+                kwargs["logger"], self._claimed = run_logger(_root(config["trainer"]), self._checkpoint)
                 kwargs["default_root_dir"] = kwargs["logger"].save_dir
         try:
             made = super().instantiate_trainer(**kwargs)
@@ -190,26 +204,6 @@ class TrainingCLI(LightningCLI):
         assert isinstance(made, Trainer)
         made.run_record.command_line = self._command_line
         return made
-
-    def _run_logger(self, root: Path) -> TensorBoardLogger:
-        """Return the logger of a training, whose folder no other run has.
-
-        A resumed run goes on in its own folder: elsewhere it would forget its best checkpoint.
-        """
-        if self._checkpoint and self._checkpoint.parent.name == "checkpoints":
-            run = self._checkpoint.parent.parent
-            if run.parent.name == LOGS:
-                return TensorBoardLogger(str(run.parent.parent), version=run.name, default_hp_metric=False)
-        while True:
-            logger = TensorBoardLogger(str(root), default_hp_metric=False)
-            if rank_zero_only.rank != 0:  # type: ignore[attr-defined]  # the first process tells the others its folder
-                return logger
-            try:
-                Path(logger.log_dir).mkdir(parents=True)
-            except FileExistsError:  # another run has just taken it
-                continue
-            self._claimed = Path(logger.log_dir)
-            return logger
 
     def fit(self, **kwargs: Any) -> None:
         """Train; the folder of a run that fails before its first step is removed, so that numbers are not used up."""
@@ -250,3 +244,8 @@ class TrainingCLI(LightningCLI):
             for failure in failures:
                 print(f"musiclab: error: {failure}", file=sys.stderr)
             raise SystemExit(1)
+
+
+def _root(trainer: Namespace) -> Path:
+    """Return the folder below which a training leaves its run."""
+    return Path(trainer["default_root_dir"] or ".").absolute()

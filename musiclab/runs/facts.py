@@ -13,6 +13,7 @@ from torch import nn
 from musiclab import __version__
 from musiclab.data.datamodules import FolderDataModule, SpectrogramDataModule
 from musiclab.demo.corpus import DESCRIPTION
+from musiclab.runs.slurm import current_job
 
 
 def describe_task(task: LightningModule) -> dict[str, Any]:
@@ -44,8 +45,8 @@ def describe_data(datamodule: Any) -> dict[str, Any]:
 
 
 def describe_machine(trainer: Trainer) -> dict[str, Any]:
-    """Return on what a run is made: seed, devices, versions."""
-    seed, device = os.environ.get("PL_GLOBAL_SEED"), trainer.strategy.root_device
+    """Return on what a run is made: seed, devices, job of a scheduler, versions."""
+    seed, device, job = os.environ.get("PL_GLOBAL_SEED"), trainer.strategy.root_device, current_job()
     name = f" {torch.cuda.get_device_name(device)}" if device.type == "cuda" else ""
     versions = {
         "python": platform.python_version(),
@@ -58,6 +59,7 @@ def describe_machine(trainer: Trainer) -> dict[str, Any]:
         "precision": str(trainer.precision),
         "threads": torch.get_num_threads(),
         "processes": trainer.world_size,
+        "job": None if job is None else job._asdict(),
         "versions": {"musiclab": __version__, **versions},
     }
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
 from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.loggers import Logger, TensorBoardLogger
 
@@ -15,13 +16,16 @@ from musiclab.runs.early_stop import KeepEarlyStop
 from musiclab.runs.gathering import end_group_at_exit
 from musiclab.runs.record import RunRecord
 from musiclab.runs.results import TaskResults
+from musiclab.runs.resumption import MovedCheckpoints, OwnCheckpoints
+from musiclab.runs.slurm import check_tasks, check_variables, requeue_by_signal
 
 
 class Trainer(pl.Trainer):
     """Lightning's Trainer for musiclab's tasks and datamodules, as the command line uses it.
 
     A run goes to ``lightning_logs/version_N`` below the root: curves for TensorBoard, ``run.json``, and the result
-    files of tests and predictions. Our datamodules share tracks out to processes themselves.
+    files of tests and predictions. Our datamodules share tracks out to processes themselves. A run starts from the
+    checkpoint that it is given, or none: of what earlier runs have left in the root it takes nothing.
 
     Args:
         logger: See Lightning; None or true for TensorBoard's.
@@ -32,7 +36,8 @@ class Trainer(pl.Trainer):
         kwargs: See Lightning's Trainer.
 
     Raises:
-        UserError: If batch norms are to be synchronised, or weights to be kept in half precision.
+        UserError: If batch norms are to be synchronised, or weights to be kept in half precision, or if what SLURM's
+            variables say does not fit.
     """
 
     def __init__(
@@ -62,12 +67,14 @@ class Trainer(pl.Trainer):
             logger = TensorBoardLogger(str(root), default_hp_metric=False)
         given = [callbacks] if isinstance(callbacks, Callback) else callbacks or []
         self.run_record = RunRecord()
+        check_variables()
         super().__init__(
             logger=logger,
             callbacks=[
                 StopDivergence(),
                 *(callback for callback in given if callback is not None),
                 KeepEarlyStop(),
+                MovedCheckpoints(),
                 self.run_record,
                 TaskResults(),
             ],
@@ -75,5 +82,10 @@ class Trainer(pl.Trainer):
             use_distributed_sampler=use_distributed_sampler,
             **kwargs,
         )
+        self._checkpoint_connector = OwnCheckpoints(self)
+        environment = self._accelerator_connector.cluster_environment
+        if isinstance(environment, SLURMEnvironment):
+            check_tasks(environment, self)
+            requeue_by_signal(environment)
         if self.world_size > 1:
             end_group_at_exit()

@@ -101,6 +101,7 @@ def test_a_finished_run(tmp_path, monkeypatch):
         "seed": 7,
         "device": "cpu",
         "processes": 1,
+        "job": None,
         "epochs": 3,
         "best": {"monitor": "val_loss", "mode": "max", "value": trainer.checkpoint_callback.best_model_score.item()}
         | {"epoch": torch.load(tmp_path / "best.ckpt", weights_only=True)["epoch"] + 1},

@@ -220,7 +220,7 @@ def test_a_real_run_leaves_a_record_whatever_its_callbacks_and_is_reported(genre
     fitted, checked = (run_folder(tmp_path / name) for name in ("fit", "check"))
     record, check = (json.loads((folder / "run.json").read_text()) for folder in (fitted, checked))
     assert (record["status"], record["epochs"], record["best"]["monitor"]) == ("finished", 2, "val_accuracy")
-    assert record["tracks"] == {"train": 32, "validation": 4}
+    assert record["tracks"] == {"train": 32, "validation": 4, "test": 9}
     assert record["data_root"] == str(genre_root)
     assert record["command_line"][:2] == ["musiclab", "fit"]
     assert record["test"]["tracks"] == 9
