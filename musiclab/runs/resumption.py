@@ -46,9 +46,10 @@ class MovedCheckpoints(Callback):
             state = checkpoint.get("callbacks", {}).get(callback.state_key, {})
             if getattr(callback, "dirpath", None) != str(now) or state.get("dirpath") in (None, str(now)):
                 continue
-            for name in PATHS:
-                if state.get(name):
-                    state[name] = str(now / Path(state[name]).name)
+            moved = {name: now / Path(state[name]).name for name in PATHS if state.get(name)}
+            if not all(path.is_file() for path in moved.values()):  # not all of them were moved along
+                continue
+            state |= {name: str(path) for name, path in moved.items()}
             kept = state.get("best_k_models", {})
             state["best_k_models"] = {str(now / Path(path).name): score for path, score in kept.items()}
             state["dirpath"] = str(now)
