@@ -1,7 +1,9 @@
 """Audio files that say little or nothing of their length, and files that are none."""
 
 import csv
+import json
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -60,3 +62,26 @@ def test_what_is_no_file_is_refused_at_once(checkpoint, tmp_path, capfd):
         main(["extract", str(songs), f"--out={tmp_path / 'out'}"])
     with (tmp_path / "out" / "failures.csv").open() as stream:
         assert [row["reason"] for row in csv.DictReader(stream)] == [reason]
+
+
+def test_a_window_that_is_left_out_is_said_also_of_the_last_song(checkpoint, tmp_path, capfd):
+    """Before, it was said only where a whole batch failed."""
+    song = write(tmp_path / "song.wav", np.r_[np.zeros(17 * 22050), loud_then_quiet(17, 0, 22050)])
+    args = ["--data=AudioDataModule", "--data.window=17", "--data.jobs=1", f"--data.paths={song}"]
+    main(evaluate_args("predict", checkpoint, tmp_path, *args))
+    said = f"{song}: silent: its peak is 0.0e+00 of full scale; left out 1 of 2 windows, the first at 0 s"
+    assert capfd.readouterr().out.splitlines().count(said) == 1
+
+
+def test_files_that_could_not_be_used_stand_in_the_record(checkpoint, tmp_path):
+    """Before, run.json said "finished" and named none, while the exit code was 1."""
+    write(tmp_path / "songs" / "good.wav")
+    write(tmp_path / "songs" / "silent.wav", np.zeros(44100))
+    (tmp_path / "songs" / "text.wav").write_text("words")
+    args = ["--data=AudioDataModule", f"--data.paths={tmp_path / 'songs'}"]
+    with pytest.raises(SystemExit):
+        main(evaluate_args("predict", checkpoint, tmp_path, *args))
+    record = json.loads((run_folder(tmp_path) / "run.json").read_text())
+    assert record["predict"]["tracks"] == 1
+    names = [Path(failure.split(": ")[0]).name for failure in record["predict"]["failures"]]
+    assert sorted(names) == ["silent.wav", "text.wav"]

@@ -1,6 +1,7 @@
 """Audio files, for a trained model to give an answer about."""
 
 import os
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -155,6 +156,7 @@ class SongBatches(IterableDataset[Batch]):
 
     def __iter__(self) -> Iterator[Batch]:
         refused: dict[str, list[tuple[Window, AudioError]]] = {identifier: [] for identifier in self.songs}
+        left = Counter(identifier for identifier, _ in self.batches)
         for identifier, results in self._spectrograms():
             tracks = []
             for window, result in results:
@@ -162,10 +164,11 @@ class SongBatches(IterableDataset[Batch]):
                     refused[identifier].append((window, result))
                 else:
                     tracks.append(Track(result[self.columns].T, self.target, identifier))
+            left[identifier] -= 1
+            if not left[identifier]:  # said before the batch is given: after the last one, nobody may ask again
+                self._tell(refused[identifier], len(self.songs[identifier]))
             if tracks:
                 yield collate(tracks)
-        for identifier, problems in refused.items():
-            self._tell(problems, len(self.songs[identifier]))
 
     def _spectrograms(self) -> Iterator[tuple[str, list[tuple[Window, Spectrogram | AudioError]]]]:
         # The first batch is made here, so that librosa compiles its inner loops before other processes need them;
