@@ -16,6 +16,7 @@ from musiclab.data.labels import (
     read_genre_labels,
     read_table,
 )
+from musiclab.data.tables import one_form
 from musiclab.errors import UserError
 
 
@@ -66,7 +67,7 @@ class GenreTargets(Targets):
     kind: OutputKind = "classes"
 
     def __init__(self, path: Path, class_map: Mapping[str, str | None] | None, names: list[str] | None) -> None:
-        self.class_map = class_map
+        self.class_map = class_map and {one_form(genre): new and one_form(new) for genre, new in class_map.items()}
         self.names = names or sorted(set(self._read(path).genres))
 
     def read(self, path: Path) -> Labelled:
@@ -77,22 +78,25 @@ class GenreTargets(Targets):
                 model's.
         """
         labels = self._read(path)
-        unknown = sorted(set(labels.genres) - set(self.names))
+        numbers = self._numbers()
+        unknown = sorted(set(labels.genres) - numbers.keys())
         if unknown:
             raise UserError(
                 f"{path}: genre {', '.join(unknown)} is none of the model's "
                 f"({', '.join(self.names)}); correct the labels or map it with --data.class_map"
             )
-        numbers = [self.names.index(genre) for genre in labels.genres]
-        return Labelled(labels.ids, torch.tensor(numbers), labels.genres)
+        return Labelled(labels.ids, torch.tensor([numbers[genre] for genre in labels.genres]), labels.genres)
 
     def known(self, path: Path) -> Mapping[str, Tensor]:
         """Return the target of each track that has one of the model's genres."""
         if not path.exists() or is_emotion(read_table(path)):
             return {}
         labels = merge_genres(read_genre_labels(path), self.class_map)
-        pairs = zip(*labels, strict=True)
-        return {identifier: torch.tensor(self.names.index(genre)) for identifier, genre in pairs if genre in self.names}
+        pairs, numbers = zip(*labels, strict=True), self._numbers()
+        return {identifier: torch.tensor(numbers[genre]) for identifier, genre in pairs if genre in numbers}
+
+    def _numbers(self) -> dict[str, int]:
+        return {one_form(name): number for number, name in enumerate(self.names)}
 
     def _read(self, path: Path) -> GenreLabels:
         labels = merge_genres(read_genre_labels(path), self.class_map)

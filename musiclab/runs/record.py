@@ -37,8 +37,8 @@ class RunRecord(Callback):
     resumed run goes on from the command line, history, seconds and best in its checkpoint.
 
     What ``validate``, ``test`` or ``predict`` gave stands under that name: checkpoint (null for the weights in memory),
-    number of tracks, seconds, metrics, and the files of which nothing could be used, with the reason. In the folder of another command, as of the training before, this is added to
-    the record there.
+    number of tracks, seconds, metrics, and the files of which nothing could be used, if any, with the reason. In the
+    folder of another command, as of the training before, this is added to the record there.
 
     Args:
         command_line: As typed, the program first; None for a run from Python.
@@ -134,7 +134,7 @@ class RunRecord(Callback):
         """End the record of an evaluation."""
         stage = command_of(trainer)
         path = trainer.ckpt_path
-        given = {
+        given: dict[str, Any] = {
             "checkpoint": None if path is None else str(Path(path).absolute()),
             "tracks": len(set().union(*gather(self._ids))),
             "seconds": round(self._elapsed(), 3),

@@ -20,7 +20,7 @@ def root(tmp_path):
 
 
 def test_a_genre_folder(root, monkeypatch):
-    monkeypatch.setattr(arrays, "_load", None)  # no values are read
+    monkeypatch.setattr(arrays, "_read_values", None)  # no values are read
     survey = survey_dataset(root)
     assert survey.axes is None
     assert survey.problems == {}
