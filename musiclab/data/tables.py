@@ -7,6 +7,7 @@ import csv
 import io
 import re
 import unicodedata
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,6 +26,24 @@ class Table(NamedTuple):
 def one_form(text: str) -> str:
     """Return a text in the form of Unicode in which names are compared."""
     return text if text.isascii() else unicodedata.normalize("NFC", text)
+
+
+def as_list(value: str | Sequence[str], is_one: Callable[[str], bool] = lambda text: False) -> list[str]:
+    """Return the names that a user gives: a list as it is, a text with commas as several names.
+
+    Args:
+        value: ``[valence, energy]``, or ``valence, energy`` or ``[valence,energy]`` as text; names may be quoted.
+        is_one: Whether a text with commas is one name all the same.
+    """
+    if not isinstance(value, str):
+        return list(value)
+    if "," not in value or is_one(value):
+        names = [value]
+    else:
+        inside = value.strip()
+        inside = inside[1:-1] if inside[0] == "[" and inside[-1] == "]" else inside
+        names = next(csv.reader([inside], skipinitialspace=True))
+    return [name.strip() for name in names if name.strip()]
 
 
 def read_text(path: Path) -> str:

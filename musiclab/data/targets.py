@@ -16,7 +16,7 @@ from musiclab.data.labels import (
     read_genre_labels,
     read_table,
 )
-from musiclab.data.tables import one_form
+from musiclab.data.tables import as_list, one_form
 from musiclab.errors import UserError
 
 
@@ -61,14 +61,20 @@ class GenreTargets(Targets):
     Args:
         path: Label file whose genres the model's are, sorted, unless ``names`` are given.
         class_map: New name of each genre, null to drop its tracks.
-        names: Genres in the order of the model's outputs.
+        names: Genres in the order of the model's outputs, as a list or with commas between them.
+
+    Raises:
+        UserError: If a genre is named twice, or there are none.
     """
 
     kind: OutputKind = "classes"
 
-    def __init__(self, path: Path, class_map: Mapping[str, str | None] | None, names: list[str] | None) -> None:
+    def __init__(self, path: Path, class_map: Mapping[str, str | None] | None, names: str | list[str] | None) -> None:
         self.class_map = class_map and {one_form(genre): new and one_form(new) for genre, new in class_map.items()}
-        self.names = names or sorted(set(self._read(path).genres))
+        self.names = as_list(names or "", lambda text: one_form(text) in self._read(path).genres)
+        self.names = self.names or sorted(set(self._read(path).genres))
+        if len(self._numbers()) < len(self.names):
+            raise UserError(f"target_names are {', '.join(self.names)}; name each genre once")
 
     def read(self, path: Path) -> Labelled:
         """Return the tracks of a label file.
@@ -110,7 +116,7 @@ class EmotionTargets(Targets):
 
     Args:
         path: Label file with the axes.
-        axes: Name or names of its columns; None for all.
+        axes: Name or names of its columns, as a list or with commas between them; None for all.
         value_range: Lowest and highest value that a label can have.
 
     Raises:
@@ -120,7 +126,10 @@ class EmotionTargets(Targets):
     kind: OutputKind = "values"
 
     def __init__(self, path: Path, axes: str | list[str] | None, value_range: tuple[float, float]) -> None:
-        names = [axes] if isinstance(axes, str) else read_emotion_labels(path).axes if axes is None else list(axes)
+        if axes is None:
+            names = read_emotion_labels(path).axes
+        else:
+            names = list(map(one_form, as_list(axes, lambda text: one_form(text) in read_table(path).columns)))
         if not names or len(set(names)) < len(names):
             raise UserError(f"axes are {', '.join(names) or 'none'}; name each axis once, as in --data.axes valence")
         if not value_range[0] < value_range[1]:

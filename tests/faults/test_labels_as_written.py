@@ -5,6 +5,7 @@ import re
 import pytest
 from command_line import evaluate_args, fit_args, read_rows, run_folder
 from conftest import make_genre_folder
+from data.audio.sounds import write
 
 from musiclab.cli import main
 
@@ -53,3 +54,28 @@ def test_a_letter_is_the_same_in_a_name_and_in_a_label(tmp_path, capsys):
     main(["check", str(root)])
     assert "nothing is wrong" in capsys.readouterr().out
     main(fit_args("genre_cnn.yaml", root, tmp_path))
+
+
+@pytest.mark.parametrize("axes", ["valence, energy", "valence,energy", "[valence, energy]"])
+def test_axes_with_commas_are_several(axes, emotion_root, tmp_path):
+    """Before: no column "valence, energy"."""
+    main(fit_args("emotion_multitask.yaml", emotion_root, tmp_path, f"--data.axes={axes}"))
+    checkpoint = run_folder(tmp_path) / "checkpoints" / "last.ckpt"
+    main(evaluate_args("test", checkpoint, tmp_path))
+    header = list(read_rows(run_folder(tmp_path, 1) / "predictions.csv")[0])
+    assert header == ["id", *(f"{kind}_{axis}" for axis in ("valence", "energy") for kind in ("truth", "prediction"))]
+
+
+def test_genres_and_paths_with_commas(genre_root, tmp_path, capsys):
+    main(fit_args("genre_cnn.yaml", genre_root, tmp_path, "--data.target_names=Rock, Jazz, Blues"))
+    checkpoint = run_folder(tmp_path) / "checkpoints" / "last.ckpt"
+    main(evaluate_args("test", checkpoint, tmp_path))
+    assert list(read_rows(run_folder(tmp_path, 1) / "predictions.csv")[0])[3:] == ["Rock", "Jazz", "Blues"]
+    songs = [write(tmp_path / name) for name in ("live, 1999.wav", "a.wav", "b.wav")]
+    for version, (paths, ids) in enumerate([(songs[0], ["live, 1999"]), (f"{songs[1]}, {songs[2]}", ["a", "b"])], 2):
+        main(evaluate_args("predict", checkpoint, tmp_path, "--data=AudioDataModule", f"--data.paths={paths}"))
+        assert [row["id"] for row in read_rows(run_folder(tmp_path, version) / "predictions.csv")] == ids
+    main(["explore", str(genre_root), f"--out={tmp_path / 'look'}", "--tracks", "100,101"])
+    page = (tmp_path / "look" / "index.html").read_text()
+    assert "100" in page
+    assert "101" in page

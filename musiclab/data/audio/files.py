@@ -62,6 +62,11 @@ def find_audio(inputs: Sequence[str | Path]) -> list[AudioFile]:
     return sorted(found.values())
 
 
+def exists(path: str | Path) -> bool:
+    """Whether a path is there, in some form of Unicode."""
+    return _in_some_form(_absolute(Path(path).expanduser())).exists()
+
+
 def name_tracks(files: Sequence[AudioFile], ids: Ids = "stem") -> dict[str, AudioFile]:
     """Return audio files by track id.
 

@@ -14,10 +14,11 @@ from musiclab.batch import Batch
 from musiclab.checkpoint import output_kind, read_checkpoint
 from musiclab.data.audio.decoding import MIN_SECONDS, AudioError
 from musiclab.data.audio.extraction import Form
-from musiclab.data.audio.files import Ids, find_audio, name_tracks
+from musiclab.data.audio.files import Ids, exists, find_audio, name_tracks
 from musiclab.data.audio.windows import Window, cut, window_spectrograms
 from musiclab.data.datamodules.base import SpectrogramDataModule
 from musiclab.data.dataset import Track, collate
+from musiclab.data.tables import as_list
 from musiclab.data.targets import unknown_targets
 from musiclab.errors import UserError
 from musiclab.spectrogram import FEATURE_ROWS, FRAME_SECONDS, Spectrogram
@@ -37,7 +38,8 @@ class AudioDataModule(SpectrogramDataModule):
     beat-synchronisation and targets are those of the checkpoint.
 
     Args:
-        paths: Audio file, folder with audio files in it or below it, or text file with a path a line; or several.
+        paths: Audio file, folder with audio files in it or below it, or text file with a path a line; or several, as
+            ``a.mp3,b.mp3`` or a list.
         ckpt_path: The model's checkpoint; the command line fills it in.
         window: Length of the windows in s; null: the median length of the training tracks, or 30 s for
             beat-synchronised models.
@@ -83,7 +85,7 @@ class AudioDataModule(SpectrogramDataModule):
         self.window = window or training_window(checkpoint)
         self.batch_size = batch_size
         self.jobs = jobs
-        self.files = name_tracks(find_audio([paths] if isinstance(paths, str) else paths), ids)
+        self.files = name_tracks(find_audio(as_list(paths, exists)), ids)
         self.failures: list[str] = []
 
     def setup(self, stage: str) -> None:
