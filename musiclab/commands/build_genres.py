@@ -6,11 +6,12 @@ from typing import Any
 
 from musiclab.data.audio.copies import Duplicates, settle_copies
 from musiclab.data.audio.extraction import Clip, Kind, extract_tracks
-from musiclab.data.audio.files import AudioFile, Ids, find_audio, make_id, name_tracks, read_lines
+from musiclab.data.audio.files import AudioFile, Ids, find_audio, make_id, name_tracks
 from musiclab.data.audio.label_files import GENRE_HEADER, genre_row, track_name, write_labels
 from musiclab.data.audio.output import Output, claimed, fit_command, output_folders, planned_tracks, report
 from musiclab.data.ids import id_order
 from musiclab.data.splitting import split_tracks
+from musiclab.data.tables import one_form, read_lines
 from musiclab.errors import UserError
 
 PARTS = ("train", "test")
@@ -92,7 +93,7 @@ def genre_of(file: AudioFile, tree: str) -> str:
     """
     if len(file.name.parts) < 2:
         raise UserError(f"{file.path}: lies in no genre's folder of {tree}; move it to one or elsewhere")
-    return " ".join(file.name.parts[0].split())
+    return one_form(" ".join(file.name.parts[0].split()))
 
 
 def draw_parts(genres: Mapping[str, str], test_fraction: float, seed: int) -> dict[str, str]:
@@ -136,7 +137,7 @@ def _names(files: Mapping[str, AudioFile]) -> dict[str, set[str]]:
     for identifier, (path, name) in files.items():
         ways: set[Any] = {identifier, path, name, name.with_suffix(""), name.name, name.stem, make_id(Path(name.name))}
         for way in ways:
-            known.setdefault(str(way), set()).add(identifier)
+            known.setdefault(one_form(str(way)), set()).add(identifier)
     return known
 
 
@@ -144,7 +145,7 @@ def _read_list(path: Path, known: Mapping[str, set[str]]) -> set[str]:
     found: set[str] = set()
     problems = []
     for line in read_lines(path):
-        meant = known.get(str(Path(line)), set())
+        meant = known.get(one_form(str(Path(line))), set())
         if len(meant) == 1:
             found |= meant
         elif meant:

@@ -2,7 +2,6 @@
 
 import gzip
 import math
-import stat
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ import xxhash
 
 from musiclab.data.ids import track_id
 from musiclab.errors import UserError, raise_first
+from musiclab.files import is_special
 
 ARRAY_SUFFIXES = (".npy", ".npy.gz")
 ROW_COUNTS = (128, 140)
@@ -216,8 +216,7 @@ def _check_form(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Non
 
 
 def _open(path: Path) -> gzip.GzipFile | BufferedReader:
-    mode = path.stat().st_mode
-    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # to open a pipe would wait for ever
+    if is_special(path):  # to open a pipe would wait for ever
         raise UserError(f"{path}: not a regular file but a pipe, socket or device; remove it")
     return gzip.open(path) if path.name.endswith(".gz") else path.open("rb")
 

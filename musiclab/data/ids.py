@@ -1,15 +1,16 @@
 """Track ids: how they are read from names, and their order."""
 
+from musiclab.data.tables import one_form
 from musiclab.errors import UserError
 
 
 def track_id(name: str) -> str:
-    """Return the id of a file name or label entry: what stands before the first dot.
+    """Return the id of a file name or label entry: what stands before the first dot, in one form of Unicode.
 
     Raises:
         UserError: If the id is empty or would lead out of the data set's folder.
     """
-    identifier = name.strip().split(".", 1)[0]
+    identifier = one_form(name).strip().split(".", 1)[0]
     if not identifier or any(mark in name for mark in ("/", "\\", "\0")):
         raise UserError(f"{name!r} is no track name: an id must name a file inside the data set's folder")
     return identifier

@@ -1,17 +1,20 @@
 """Label files of the lab: which tracks there are, and their genre or emotional dimensions.
 
 Genre files are tab-separated with the header ``Id<TAB>Genre``; emotion files are comma-separated with the header
-``Id,valence,energy,danceability``. Names vary from file to file (``1043.fused.full.npy.gz``,
-``1043.beatsync.fused.npy.gz``, ``1043``): the id is always what stands before the first dot.
+``Id,valence,energy,danceability``. Either separator serves for both, and fields may be quoted, as in csv. Names vary
+from file to file (``1043.fused.full.npy.gz``, ``1043.beatsync.fused.npy.gz``, ``1043``): the id is always what stands
+before the first dot.
 """
 
 import math
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from musiclab.data.ids import track_id
+from musiclab.data.tables import read_rows
 from musiclab.errors import UserError, raise_first
 
 LAB_CLASS_MAP: Mapping[str, str | None] = {
@@ -54,29 +57,16 @@ def read_table(path: Path) -> LabelTable:
 
     A file that cannot be read as a table at all comes back without rows.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
+    if not path.exists():
         return LabelTable([], [], [f"{path}: no such label file; check the path of the data set"])
-    except UnicodeDecodeError as error:
-        return LabelTable([], [], [f"{path}: not UTF-8 text (byte {error.start}); save the file as UTF-8"])
-    except OSError as error:
-        return LabelTable([], [], [f"{path}: cannot be read ({error.strerror})"])
-    # splitlines() would also break at exotic separators inside a field.
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    if not text.strip():
+    try:
+        columns, lines, problems = read_rows(path)
+    except UserError as error:
+        return LabelTable([], [], [str(error)])
+    if not any(columns) and not lines:
         return LabelTable([], [], [f"{path}: the label file is empty; it needs a header and a row per track"])
-    separator = "\t" if "\t" in lines[0] else ","
-    columns = [column.strip() for column in lines[0].split(separator)]
     rows: list[tuple[str, list[str]]] = []
-    problems: list[str] = []
-    for number, line in enumerate(lines[1:], start=2):
-        if not line.strip():
-            continue
-        fields = [field.strip() for field in line.split(separator)]
-        if len(fields) != len(columns):
-            problems.append(f"{path}: line {number} has {len(fields)} fields where the header has {len(columns)}")
-            continue
+    for number, fields in lines:
         try:
             rows.append((track_id(fields[0]), fields))
         except UserError as error:
@@ -192,6 +182,23 @@ def describe_merge(labels: GenreLabels, class_map: Mapping[str, str | None] | No
     return "; ".join(parts) or None
 
 
+def similar_genres(counts: Mapping[str, int]) -> list[str]:
+    """Say of genres that differ only in case, spaces, hyphens or underscores that they do, a line each.
+
+    Args:
+        counts: Number of tracks of each genre.
+    """
+    spellings: dict[str, list[str]] = {}
+    for genre in sorted(counts):
+        spellings.setdefault(re.sub(r"[\s_-]+", "", genre.casefold()), []).append(genre)
+    return [
+        f"genres {' and '.join(f'{genre!r} ({counts[genre]})' for genre in genres)} differ only in case or spaces; "
+        "if they are one, write them alike, or merge them by --data.class_map"
+        for genres in spellings.values()
+        if len(genres) > 1
+    ]
+
+
 def parse_number(text: str) -> float:
     """Return the number that a text stands for, NaN if it is none."""
     return float(text) if _is_number(text) else math.nan
@@ -207,4 +214,4 @@ def _is_number(text: str) -> bool:
         float(text)
     except ValueError:
         return False
-    return True
+    return "_" not in text  # which Python takes within numbers

@@ -24,6 +24,7 @@ from musiclab.data.labels import (
     parse_emotions,
     parse_genres,
     read_table,
+    similar_genres,
 )
 from musiclab.errors import UserError, raise_first
 
@@ -188,6 +189,8 @@ def _compare_parts(root: Path, labels: Mapping[str, Labels], problems: Problems)
     for (one, first), (other, second) in combinations(sound.items(), 2):
         both = sorted(set(first.ids) & set(second.ids))
         problems["Tracks in two parts"] += [f"{root}: track {i} is both in {one} and in {other}" for i in both]
+    genres = Counter(genre for found in sound.values() if isinstance(found, GenreLabels) for genre in found.genres)
+    problems["Genres"] += [f"{root}: {similar}" for similar in similar_genres(genres)]
     train = sound.pop("train", None)
     for part, found in sound.items() if train is not None else ():
         path = root / f"{part}_labels.txt"

@@ -16,6 +16,7 @@ from musiclab.data.labels import (
     read_genre_labels,
     read_table,
 )
+from musiclab.data.tables import as_list, one_form
 from musiclab.errors import UserError
 
 
@@ -60,14 +61,20 @@ class GenreTargets(Targets):
     Args:
         path: Label file whose genres the model's are, sorted, unless ``names`` are given.
         class_map: New name of each genre, null to drop its tracks.
-        names: Genres in the order of the model's outputs.
+        names: Genres in the order of the model's outputs, as a list or with commas between them.
+
+    Raises:
+        UserError: If a genre is named twice, or there are none.
     """
 
     kind: OutputKind = "classes"
 
-    def __init__(self, path: Path, class_map: Mapping[str, str | None] | None, names: list[str] | None) -> None:
-        self.class_map = class_map
-        self.names = names or sorted(set(self._read(path).genres))
+    def __init__(self, path: Path, class_map: Mapping[str, str | None] | None, names: str | list[str] | None) -> None:
+        self.class_map = class_map and {one_form(genre): new and one_form(new) for genre, new in class_map.items()}
+        self.names = as_list(names or "", lambda text: one_form(text) in self._read(path).genres)
+        self.names = self.names or sorted(set(self._read(path).genres))
+        if len(self._numbers()) < len(self.names):
+            raise UserError(f"target_names are {', '.join(self.names)}; name each genre once")
 
     def read(self, path: Path) -> Labelled:
         """Return the tracks of a label file.
@@ -77,22 +84,25 @@ class GenreTargets(Targets):
                 model's.
         """
         labels = self._read(path)
-        unknown = sorted(set(labels.genres) - set(self.names))
+        numbers = self._numbers()
+        unknown = sorted(set(labels.genres) - numbers.keys())
         if unknown:
             raise UserError(
                 f"{path}: genre {', '.join(unknown)} is none of the model's "
                 f"({', '.join(self.names)}); correct the labels or map it with --data.class_map"
             )
-        numbers = [self.names.index(genre) for genre in labels.genres]
-        return Labelled(labels.ids, torch.tensor(numbers), labels.genres)
+        return Labelled(labels.ids, torch.tensor([numbers[genre] for genre in labels.genres]), labels.genres)
 
     def known(self, path: Path) -> Mapping[str, Tensor]:
         """Return the target of each track that has one of the model's genres."""
         if not path.exists() or is_emotion(read_table(path)):
             return {}
         labels = merge_genres(read_genre_labels(path), self.class_map)
-        pairs = zip(*labels, strict=True)
-        return {identifier: torch.tensor(self.names.index(genre)) for identifier, genre in pairs if genre in self.names}
+        pairs, numbers = zip(*labels, strict=True), self._numbers()
+        return {identifier: torch.tensor(numbers[genre]) for identifier, genre in pairs if genre in numbers}
+
+    def _numbers(self) -> dict[str, int]:
+        return {one_form(name): number for number, name in enumerate(self.names)}
 
     def _read(self, path: Path) -> GenreLabels:
         labels = merge_genres(read_genre_labels(path), self.class_map)
@@ -106,7 +116,7 @@ class EmotionTargets(Targets):
 
     Args:
         path: Label file with the axes.
-        axes: Name or names of its columns; None for all.
+        axes: Name or names of its columns, as a list or with commas between them; None for all.
         value_range: Lowest and highest value that a label can have.
 
     Raises:
@@ -116,7 +126,10 @@ class EmotionTargets(Targets):
     kind: OutputKind = "values"
 
     def __init__(self, path: Path, axes: str | list[str] | None, value_range: tuple[float, float]) -> None:
-        names = [axes] if isinstance(axes, str) else read_emotion_labels(path).axes if axes is None else list(axes)
+        if axes is None:
+            names = read_emotion_labels(path).axes
+        else:
+            names = list(map(one_form, as_list(axes, lambda text: one_form(text) in read_table(path).columns)))
         if not names or len(set(names)) < len(names):
             raise UserError(f"axes are {', '.join(names) or 'none'}; name each axis once, as in --data.axes valence")
         if not value_range[0] < value_range[1]:

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from musiclab.data.ids import id_order, track_id
+from musiclab.data.tables import one_form
 from musiclab.errors import UserError
 from musiclab.files import write_csv
 
@@ -138,7 +139,7 @@ def _read_lines(path: Path) -> Iterator[tuple[int, list[str]]]:
             reader = csv.reader(stream)
             for fields in reader:
                 if fields:
-                    yield reader.line_num, fields
+                    yield reader.line_num, list(map(one_form, fields))
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; {advice}") from None
     except (UnicodeDecodeError, csv.Error):

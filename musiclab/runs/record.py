@@ -4,6 +4,7 @@ import json
 import math
 import time
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +40,8 @@ class RunRecord(Callback):
     resumed run goes on from the command line, history, seconds and best in its checkpoint.
 
     What ``validate``, ``test`` or ``predict`` gave stands under that name: checkpoint (null for the weights in memory),
-    number of tracks, seconds, metrics. In the folder of another command, as of the training before, this is added to
-    the record there.
+    number of tracks, seconds, metrics, and the files of which nothing could be used, if any, with the reason. In the
+    folder of another command, as of the training before, this is added to the record there.
 
     Args:
         command_line: As typed, the program first; None for a run from Python.
@@ -141,12 +142,15 @@ class RunRecord(Callback):
         """End the record of an evaluation."""
         stage = command_of(trainer)
         path = trainer.ckpt_path
-        given = {
+        given: dict[str, Any] = {
             "checkpoint": None if path is None else str(Path(path).absolute()),
             "tracks": len(set().union(*gather(self._ids))),
             "seconds": round(self._elapsed(), 3),
             "metrics": {name: plain(value) for name, value in trainer.callback_metrics.items()},
         }
+        own = list(getattr(getattr(trainer, "datamodule", None), "failures", ()))
+        if failures := list(dict.fromkeys(chain.from_iterable(gather(own)))):
+            given["failures"] = failures
         if self._own:
             self._write(trainer, pl_module, "finished", **{stage: given})
         elif self._folder is not None and trainer.is_global_zero:

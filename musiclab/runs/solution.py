@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from musiclab.data.ids import id_order
+from musiclab.data.tables import one_form
 from musiclab.errors import UserError
 from musiclab.files import replacing
 from musiclab.runs.predictions import first_doubled
@@ -26,7 +27,10 @@ def solution_axes(header: str) -> list[str]:
     Raises:
         UserError: If there is none, or one is empty or doubled.
     """
-    axes = [column.strip() for column in header.split(",")[1:]]
+    try:
+        axes = [one_form(column).strip() for column in next(csv.reader([header], strict=True), [])[1:]]
+    except csv.Error:
+        axes = []
     if not axes or not all(axes) or len(header.splitlines()) > 1:
         raise UserError(f"header {header!r}: expected one line, a column of ids and then axes: 'Id,valence,energy'")
     doubled = first_doubled(axes)

@@ -1,5 +1,7 @@
 """Label files: every quirk of the lab's, merging of genres, and one-line errors that name the file."""
 
+import os
+
 import pytest
 
 from musiclab.data.labels import (
@@ -11,6 +13,7 @@ from musiclab.data.labels import (
     read_emotion_labels,
     read_genre_labels,
     read_table,
+    similar_genres,
 )
 from musiclab.errors import UserError
 
@@ -44,8 +47,22 @@ def test_genre_names_of_all_forms_are_read_in_the_order_of_the_file(write):
         b"Id\tGenre\n1.npy\tRock\n2.npy\tHip-Hop",
         b" Id \t Genre\n 1.npy \t Rock \n2.npy\tHip-Hop\n",
         b"Id\tYear\tGenre\n1.npy\t1999\tRock\n2.npy\t2001\tHip-Hop\n",
+        b'Id,Genre\n1.npy,"Rock"\n"2.npy", "Hip-Hop"\n',
+        b'"Id"\t"Genre"\r\n"1.npy"\t"Rock"\r\n2.npy\t"Hip-Hop"\r\n',
+        b'Id,Notes,Genre\n1.npy,"fast, loud",Rock\n2.npy,"said ""one""\nand two",Hip-Hop\n,,\n',
     ],
-    ids=["BOM", "CRLF", "CR", "blank lines", "no newline at the end", "spaces", "more columns"],
+    ids=[
+        "BOM",
+        "CRLF",
+        "CR",
+        "blank lines",
+        "no newline at the end",
+        "spaces",
+        "more columns",
+        "quotes, commas",
+        "quotes, tabs",
+        "quoted separators",
+    ],
 )
 def test_quirks_of_genre_files_do_not_matter(write, content):
     assert read_genre_labels(write(content)) == (["1", "2"], ["Rock", "Hip-Hop"])
@@ -119,6 +136,9 @@ ANY_FILE = {
     "wrong header": (b"Track\tStyle\n1\tRock\n", "header is 'Track | Style'"),
     "no header": (b"1.npy\tRock\n2.npy\tJazz\n", "header is '1.npy | Rock'"),
     "not UTF-8": (b"Id\tGenre\n1\tR\xe9ggae\n", r"not UTF-8 text \(byte 12\)"),
+    "open quote": (b'Id,Genre\n1,"Ro\nck"\n2,"Jazz\n3,Pop\n', "line 4 cannot be read as csv"),
+    "text after a quote": (b'Id,Genre\n1,"Weird Al" Yankovic\n', "line 2 cannot be read as csv"),
+    "doubled column": (b"Id,Genre,valence,Genre,valence\n1,Rock,0,Jazz,0\n", "column Genre stands twice"),
     "UTF-16": ("Id\tGenre\n1\tRock\n".encode("utf-16"), "not UTF-8"),
 }
 GENRE_FILE = {
@@ -142,6 +162,7 @@ EMOTION_FILE = {
     "empty value": (b"Id,valence\n1,\n", "valence is ''"),
     "decimal comma": (b"Id,valence\n1,0,5\n", "line 2 has 3 fields"),
     "NaN": (b"Id,valence\n1,nan\n", "valence is 'nan'"),
+    "underscore": (b"Id,valence\n1,0_1\n", "valence is '0_1'"),
     "infinity": (b"Id,valence\n1,-inf\n", "valence is '-inf'"),
 }
 
@@ -170,6 +191,30 @@ def assert_refused(read, path, text):
 )
 def test_bad_files_are_refused_by_name_in_one_line(write, read, content, text):
     assert_refused(read, write(content), text)
+
+
+def test_line_numbers_count_lines_within_quotes(write):
+    path = write('Id,Notes,Genre\n1,"a\nb",Rock\n\n2,Jazz\n')
+    assert_refused(read_genre_labels, path, "line 5 has 2 fields")
+
+
+def test_letters_are_the_same_however_they_are_written(write):
+    labels = read_genre_labels(write("Id\tGenre\ne\u0301tude.npy\tRe\u0301ggae\n"))
+    assert labels == (["\xe9tude"], ["R\xe9ggae"])
+
+
+def test_genres_that_look_alike():
+    counts = {"Blues": 7, "blues": 3, "Hip Hop": 1, "Hip-Hop": 2, "Jazz": 5, "hip hop": 1}
+    first, second = similar_genres(counts)
+    assert first.startswith("genres 'Blues' (7) and 'blues' (3) differ only in case or spaces")
+    assert second.startswith("genres 'Hip Hop' (1) and 'Hip-Hop' (2) and 'hip hop' (1) differ")
+    assert similar_genres(dict.fromkeys(LAB_CLASS_MAP, 1)) == []
+
+
+@pytest.mark.parametrize("read", [read_genre_labels, read_valence])
+def test_a_pipe_is_refused_at_once(tmp_path, read):
+    os.mkfifo(tmp_path / "labels.txt")
+    assert_refused(read, tmp_path / "labels.txt", "a pipe, socket or device")
 
 
 @pytest.mark.parametrize("read", [read_genre_labels, read_valence])

@@ -9,6 +9,7 @@ from musiclab.commands.explore.distributions import emotion_blocks, genre_blocks
 from musiclab.commands.explore.tracks import Beats, Track, read_drawn, read_named, track_blocks, tracks_table
 from musiclab.data.labels import LAB_CLASS_MAP, EmotionLabels, GenreLabels, merge_genres
 from musiclab.data.survey import Part, Survey, survey_arrays, survey_dataset
+from musiclab.data.tables import as_list
 from musiclab.errors import UserError
 from musiclab.pages.document import Block, Code, Document, Heading, Table, Text, page_folder
 from musiclab.spectrogram import FRAME_SECONDS, NUM_MELS
@@ -50,7 +51,8 @@ def explore(
     page_folder(out)  # before what takes long
     merging: Mapping[str, str | None] | None = LAB_CLASS_MAP if class_map == "lab" else class_map
     if tracks:
-        shown = read_named(survey, beats, tracks)
+        names = [name for word in tracks for name in as_list(word, lambda text: survey.find(text) is not None)]
+        shown = read_named(survey, beats, names)
     else:
         shown = read_drawn(survey, beats, _groups(survey.parts["train"].labels, merging), seed)
     document = Document(

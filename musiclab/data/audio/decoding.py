@@ -1,22 +1,27 @@
 """One audio file -> mono samples at 22 050 Hz, or the reason why not."""
 
+import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from musiclab.errors import UserError
+from musiclab.files import is_special
 from musiclab.spectrogram import SAMPLE_RATE, Audio
 
 if TYPE_CHECKING:
-    import soundfile
+    from musiclab.data.audio.sound_file import SoundFile
 
 MIN_SECONDS = 1.0
 SILENCE = 1e-4
 """Peak amplitude below which a clip counts as silent: -80 dB of full scale, three steps of 16 bits."""
 
 _TOLERANCE = 0.1  # s by which a sound file may be shorter than its header says: codecs add and cut a little
+_PAGE = 2**16  # bytes, more than a page of ogg has
 
 
 class AudioError(UserError):
@@ -68,11 +73,35 @@ def load_audio(path: Path, offset: float = 0.0, seconds: float | None = None) ->
     return np.asarray(librosa.resample(mono, orig_sr=rate, target_sr=SAMPLE_RATE), np.float32)
 
 
+def duration(path: Path) -> float:
+    """Return the length of an audio file in s: what its header states, else what is decoded, which takes a while.
+
+    Raises:
+        AudioError: If the file cannot be read or decoded.
+    """
+    with _opened(path) as file:
+        return float(file.length() / file.samplerate)
+
+
 def _decode(path: Path, offset: float, seconds: float | None) -> tuple[Audio, int]:
     """Return the samples of a clip, ``(samples, channels)``, and their rate in Hz."""
+    with _opened(path) as file:
+        first = int(offset * file.samplerate)
+        samples = file.clip(first, None if seconds is None else int(seconds * file.samplerate))
+        _check_length(path, file, first, len(samples), seconds)
+        return samples, file.samplerate
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator["SoundFile"]:
+    """Open a file that holds samples; what goes wrong with it, then and later, is an AudioError."""
     import soundfile
 
+    from musiclab.data.audio.sound_file import SoundFile
+
     try:
+        if is_special(path):
+            raise AudioError(path, "not a regular file but a pipe, socket or device")
         with path.open("rb") as stream:
             if not stream.read(1):
                 raise AudioError(path, "empty (0 bytes)")
@@ -81,41 +110,51 @@ def _decode(path: Path, offset: float, seconds: float | None) -> tuple[Audio, in
     except OSError as error:
         raise AudioError(path, f"cannot be read ({error.strerror or error})") from None
     try:
-        file = soundfile.SoundFile(path)
+        file = SoundFile(path)
     except (soundfile.LibsndfileError, TypeError):  # the latter for headerless formats
         raise AudioError(path, "not audio that libsndfile decodes, or damaged at its beginning") from None
     with file:
         if file.frames == 0:
             raise AudioError(path, "empty (a header without samples)")
-        first = min(int(offset * file.samplerate), file.frames)
-        wanted = file.frames - first
-        if seconds is not None:
-            wanted = min(wanted, int(seconds * file.samplerate))
+        if _is_chained(path, file):
+            raise AudioError(path, "several ogg streams, of which libsndfile decodes the first alone; join them")
         try:
-            file.seek(first)
-            samples = file.read(wanted, dtype="float32", always_2d=True)
+            yield file
         except soundfile.LibsndfileError as error:
             detail = error.error_string.strip(" .") or "decoder error"
             raise AudioError(path, f"truncated or damaged ({detail})") from None
         except MemoryError:
             raise AudioError(path, "larger than the memory, or its header is damaged") from None
-        _check_length(path, file, first, len(samples), seconds)
-        return samples, file.samplerate
 
 
-def _check_length(path: Path, file: "soundfile.SoundFile", first: int, found: int, seconds: float | None) -> None:
+def _check_length(path: Path, file: "SoundFile", first: int, found: int, seconds: float | None) -> None:
     """Refuse a clip that ends where a truncated file does; one that lies before that place is sound."""
     rate = file.samplerate
     if seconds is not None and found >= int(seconds * rate):
         return
-    promised = file.frames
+    promised = file.stated or 0
     # Of formats with the length in a header, libsndfile corrects what the file cannot hold, and leaves a note.
     note = re.search(r"(?:data|SSND|Data Size|riff)\s*:\s*(\d+) \(should be (\d+)\)", file.extra_info)
     if note:
         size, real = int(note[1]), int(note[2])
         if real < size < 2**31 - 1:  # greater ones stand for "unknown", in files that were written to a pipe
             promised = round(promised * size / real)
-    if first + found < promised - _TOLERANCE * rate:
+    if min(first, promised) + found < promised - _TOLERANCE * rate:
         raise AudioError(path, f"truncated: ends before the {promised / rate:.2f} s that its header promises")
     if re.search("end-of-stream (bit|flag)", file.extra_info, re.IGNORECASE):
         raise AudioError(path, f"truncated after {(first + found) / rate:.2f} s: its last page is missing")
+
+
+def _is_chained(path: Path, file: "SoundFile") -> bool:
+    """Whether another ogg stream follows the one that is decoded, as in what is kept of a radio station."""
+    if "Junk after the last page" not in file.extra_info:
+        return False
+    with path.open("rb") as stream:
+        first = _serial_numbers(stream.read(_PAGE))
+        stream.seek(-min(_PAGE, path.stat().st_size), os.SEEK_END)
+        last = _serial_numbers(stream.read())
+    return bool(first and last and first[0] != last[-1])
+
+
+def _serial_numbers(pages: bytes) -> list[bytes]:
+    return re.findall(rb"OggS.{10}(.{4})", pages, re.DOTALL)

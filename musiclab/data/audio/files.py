@@ -2,12 +2,14 @@
 
 import os
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from musiclab.data.tables import one_form, read_lines
 from musiclab.errors import UserError
 
 Ids = Literal["stem", "path"]
@@ -44,7 +46,7 @@ def find_audio(inputs: Sequence[str | Path]) -> list[AudioFile]:
     found: dict[Path, AudioFile] = {}
     ignored: Counter[str] = Counter()
     for entry in inputs:
-        path = _absolute(Path(entry).expanduser())
+        path = _in_some_form(_absolute(Path(entry).expanduser()))
         listed = path.suffix.lower() == LIST_SUFFIX and path.is_file()
         for file in _read_list(path, ignored) if listed else _expand(path, ignored):
             found.setdefault(file.path, file)
@@ -58,6 +60,11 @@ def find_audio(inputs: Sequence[str | Path]) -> list[AudioFile]:
     if others:
         print(f"Not taken for audio: {others}")
     return sorted(found.values())
+
+
+def exists(path: str | Path) -> bool:
+    """Whether a path is there, in some form of Unicode."""
+    return _in_some_form(_absolute(Path(path).expanduser())).exists()
 
 
 def name_tracks(files: Sequence[AudioFile], ids: Ids = "stem") -> dict[str, AudioFile]:
@@ -87,27 +94,18 @@ def make_id(name: Path) -> str:
 
     So do tabs and line breaks, which label files could not hold.
     """
-    text = "/".join([*name.parts[:-1], name.stem]).strip()
+    text = one_form("/".join([*name.parts[:-1], name.stem])).strip()
     return re.sub(r"[./\\\x00-\x1f]", "_", text).encode(errors="replace").decode()
-
-
-def read_lines(path: Path) -> list[str]:
-    """Return the lines of a text file that are not blank.
-
-    Raises:
-        UserError: If it cannot be read.
-    """
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path}: not UTF-8 text (byte {error.start}); save the list as UTF-8") from None
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror})") from None
-    return [line.strip() for line in lines if line.strip()]
 
 
 def _absolute(path: Path) -> Path:
     return Path(os.path.normpath(path.absolute()))  # links are kept: what they point to may be called anything
+
+
+def _in_some_form(path: Path) -> Path:
+    """Return a path in the form of Unicode in which it is there, if it is."""
+    forms = (path, *(Path(unicodedata.normalize(form, str(path))) for form in ("NFC", "NFD")))
+    return next((form for form in forms if form.exists()), path)
 
 
 def _expand(path: Path, ignored: Counter[str]) -> Iterator[AudioFile]:
@@ -137,7 +135,7 @@ def _search(root: Path, ignored: Counter[str]) -> Iterator[AudioFile]:
 
 def _read_list(listing: Path, ignored: Counter[str]) -> Iterator[AudioFile]:
     """Yield what a text file names; a file in a folder of the list is called by its path from there."""
-    paths = [_absolute(listing.parent / line) for line in read_lines(listing)]
+    paths = [_in_some_form(_absolute(listing.parent / line)) for line in read_lines(listing)]
     missing = [path for path in paths if not path.exists()]
     if missing:
         more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""

@@ -15,7 +15,7 @@ from musiclab.files import write_csv, write_text
 BEAT_SUFFIX = "_beat"
 DESCRIPTION = "extraction.json"
 FAILURES = "failures.csv"
-VERSION = 1
+VERSION = 2
 """Part of what makes two extractions the same: raised whenever the arrays change."""
 
 _LOCK = ".extraction.lock"

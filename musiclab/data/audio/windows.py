@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from musiclab.data.audio.decoding import AudioError, load_audio
+from musiclab.data.audio.decoding import AudioError, duration
 from musiclab.data.audio.extraction import Clip, Form, clip_spectrograms
 from musiclab.data.ids import id_order
 from musiclab.spectrogram import Spectrogram
@@ -30,17 +30,11 @@ def cut(path: Path, seconds: float) -> list[Window]:
     They overlap, or leave gaps, as far as the file's length is no multiple of theirs; a shorter file is one window.
 
     Raises:
-        AudioError: If the file is not audio.
+        AudioError: If the file is not audio, or its length cannot be told.
     """
-    import soundfile
-
-    try:
-        duration = soundfile.info(path).duration
-    except (soundfile.LibsndfileError, TypeError):  # the latter for headerless formats
-        load_audio(path)  # says what is wrong
-        raise AudioError(path, "its length cannot be told") from None
-    count = max(1, math.ceil(duration / seconds - LEFTOVER))
-    last = max(0.0, duration - seconds)
+    length = duration(path)
+    count = max(1, math.ceil(length / seconds - LEFTOVER))
+    last = max(0.0, length - seconds)
     offsets = [last * index / (count - 1) for index in range(count)] if count > 1 else [0.0]
     return [Window(path, Clip(offset, seconds)) for offset in offsets]
 

@@ -1,6 +1,7 @@
 """Audio files, for a trained model to give an answer about."""
 
 import os
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -13,10 +14,11 @@ from musiclab.batch import Batch
 from musiclab.checkpoint import output_kind, read_checkpoint
 from musiclab.data.audio.decoding import MIN_SECONDS, AudioError
 from musiclab.data.audio.extraction import Form
-from musiclab.data.audio.files import Ids, find_audio, name_tracks
+from musiclab.data.audio.files import Ids, exists, find_audio, name_tracks
 from musiclab.data.audio.windows import Window, cut, window_spectrograms
 from musiclab.data.datamodules.base import SpectrogramDataModule
 from musiclab.data.dataset import Track, collate
+from musiclab.data.tables import as_list
 from musiclab.data.targets import unknown_targets
 from musiclab.errors import UserError
 from musiclab.spectrogram import FEATURE_ROWS, FRAME_SECONDS, Spectrogram, features_fault
@@ -36,7 +38,8 @@ class AudioDataModule(SpectrogramDataModule):
     beat-synchronisation and targets are those of the checkpoint.
 
     Args:
-        paths: Audio file, folder with audio files in it or below it, or text file with a path a line; or several.
+        paths: Audio file, folder with audio files in it or below it, or text file with a path a line; or several, as
+            ``a.mp3,b.mp3`` or a list.
         ckpt_path: The model's checkpoint; the command line fills it in.
         window: Length of the windows in s; null: the median length of the training tracks, or 30 s for
             beat-synchronised models.
@@ -92,7 +95,7 @@ class AudioDataModule(SpectrogramDataModule):
         self.window = window or training_window(checkpoint)
         self.batch_size = batch_size
         self.jobs = jobs
-        self.files = name_tracks(find_audio([paths] if isinstance(paths, str) else paths), ids)
+        self.files = name_tracks(find_audio(as_list(paths, exists)), ids)
         self.failures: list[str] = []
 
     def setup(self, stage: str) -> None:
@@ -165,6 +168,7 @@ class SongBatches(IterableDataset[Batch]):
 
     def __iter__(self) -> Iterator[Batch]:
         refused: dict[str, list[tuple[Window, AudioError]]] = {identifier: [] for identifier in self.songs}
+        left = Counter(identifier for identifier, _ in self.batches)
         for identifier, results in self._spectrograms():
             tracks = []
             for window, result in results:
@@ -172,10 +176,11 @@ class SongBatches(IterableDataset[Batch]):
                     refused[identifier].append((window, result))
                 else:
                     tracks.append(Track(result[self.columns].T, self.target, identifier))
+            left[identifier] -= 1
+            if not left[identifier]:  # said before the batch is given: after the last one, nobody may ask again
+                self._tell(refused[identifier], len(self.songs[identifier]))
             if tracks:
                 yield collate(tracks)
-        for identifier, problems in refused.items():
-            self._tell(problems, len(self.songs[identifier]))
 
     def _spectrograms(self) -> Iterator[tuple[str, list[tuple[Window, Spectrogram | AudioError]]]]:
         # The first batch is made here, so that librosa compiles its inner loops before other processes need them;

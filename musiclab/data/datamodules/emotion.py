@@ -22,7 +22,8 @@ class EmotionDataModule(FolderDataModule):
     validation part; if ``test_fraction`` is 0, they are the validation part, and nothing is tested.
 
     Args:
-        axes: Name of a column of ``train_labels.txt``, or names in the order of the model's outputs; null for all.
+        axes: Name of a column of ``train_labels.txt``, or names in the order of the model's outputs, as
+            ``valence,energy`` or a list; null for all.
         test_fraction: Share of the labelled tracks held out for the test. They are drawn first, by ``seed`` alone:
             they stay the same for any ``val_fraction`` and ``limit``. 0 to test nothing, not even given tracks.
         value_range: Lowest and highest value that a label can have.

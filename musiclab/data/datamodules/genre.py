@@ -1,11 +1,12 @@
 """Tracks with one genre each."""
 
+from collections import Counter
 from typing import Any, Literal
 
 from lightning_utilities.core.rank_zero import rank_zero_info
 
 from musiclab.data.datamodules.folder import FolderDataModule
-from musiclab.data.labels import LAB_CLASS_MAP, describe_merge, read_genre_labels
+from musiclab.data.labels import LAB_CLASS_MAP, describe_merge, merge_genres, read_genre_labels, similar_genres
 from musiclab.data.targets import GenreTargets
 
 
@@ -18,8 +19,8 @@ class GenreDataModule(FolderDataModule):
     Args:
         class_map: New name of each genre, null to drop its tracks; genres that are not named stay as they are.
             ``lab`` stands for the lab's merging of 20 genres into 10; null for none.
-        target_names: Genres in the order of the model's outputs; null: those of ``train_labels.txt``, sorted. The
-            command line fills in the names of a checkpoint that is tested or predicts.
+        target_names: Genres in the order of the model's outputs, as ``Blues,Jazz`` or a list; null: those of
+            ``train_labels.txt``, sorted. The command line fills in those of a checkpoint that is tested or predicts.
         kwargs: See :class:`FolderDataModule`.
     """
 
@@ -29,19 +30,24 @@ class GenreDataModule(FolderDataModule):
         self,
         *,
         class_map: Literal["lab"] | dict[str, str | None] | None = "lab",
-        target_names: list[str] | None = None,
+        target_names: str | list[str] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.save_hyperparameters(logger=False)
         self.class_map = LAB_CLASS_MAP if class_map == "lab" else class_map
         self.use_targets(GenreTargets(self.root / "train_labels.txt", self.class_map, target_names))
+        if isinstance(target_names, str):
+            self.hparams["target_names"] = self.target_names
 
     def setup(self, stage: str) -> None:
-        """Open the stores that a stage needs and make its datasets; say what ``class_map`` did."""
+        """Open the stores of a stage and make its datasets; say what ``class_map`` did, and which genres look alike."""
         if stage == "fit" and "train" not in self.loading.datasets:
-            merged = describe_merge(read_genre_labels(self.parts.labels_path("train")), self.class_map)
+            labels = read_genre_labels(self.parts.labels_path("train"))
+            merged = describe_merge(labels, self.class_map)
             rank_zero_info(f"Genres of {self.root}: {', '.join(self.target_names)}")
             if merged:
                 rank_zero_info(f"By class_map: {merged}")
+            for similar in similar_genres(Counter(merge_genres(labels, self.class_map).genres)):
+                rank_zero_info(f"{self.root}: {similar}")
         super().setup(stage)

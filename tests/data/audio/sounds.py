@@ -29,6 +29,31 @@ def write(path: Path, samples: np.ndarray | None = None, rate: int = RATE, **opt
     return path
 
 
+def write_mp3_without_header(path: Path, samples: np.ndarray) -> Path:
+    """Write mp3 of 44 100 Hz with a variable bit rate and cut off the frame that tells how many follow."""
+    content = write(path, samples, 44100).read_bytes()
+    rates = (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)  # kbit/s
+    size = 144000 * rates[content[2] >> 4] // 44100 + (content[2] >> 1 & 1)
+    assert b"Xing" in content[:size]
+    path.write_bytes(content[size:])
+    return path
+
+
+def without_length(path: Path) -> Path:
+    """Have a flac file state no length, as one that was written to a pipe."""
+    content = bytearray(path.read_bytes())
+    content[21] &= 0xF0
+    content[22:26] = bytes(4)
+    path.write_bytes(content)
+    return path
+
+
+def loud_then_quiet(loud: float, quiet: float, rate: int = 44100) -> np.ndarray:
+    """Noise, then a beep of 220 Hz: of a file with a variable bit rate, the first frame says little of the rest."""
+    noise = np.random.default_rng(0).uniform(-0.8, 0.8, round(loud * rate))
+    return np.concatenate([noise, 0.3 * np.sin(2 * np.pi * 220 * np.arange(round(quiet * rate)) / rate)])
+
+
 def write_many(folder: Path, count: int, seconds: float = 1.5) -> Path:
     """Write so many different files, ``track.00.wav`` and so on."""
     for number in range(count):

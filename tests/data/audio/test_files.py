@@ -115,3 +115,13 @@ def test_a_folder_that_cannot_be_read(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "scandir", refuse)
     with pytest.raises(UserError, match=r"cannot be read \(Permission denied\); change its permissions"):
         find_audio([tmp_path])
+
+
+def test_a_list_may_be_written_in_other_ways(tmp_path):
+    songs = ["a song.wav", "e\u0301tude.wav", "line\u2028break.wav"]
+    paths = [touch(tmp_path, name) / name for name in songs]
+    listing = tmp_path / "list.txt"
+    listing.write_bytes('\ufeff"a song.wav"\r\n\xe9tude.wav\r\nline\u2028break.wav'.encode())
+    assert [file.path for file in find_audio([listing])] == sorted(paths)
+    assert find_audio([tmp_path / "\xe9tude.wav"])[0].path == paths[1]
+    assert make_id(Path("e\u0301tude.wav")) == "\xe9tude"

@@ -1,0 +1,111 @@
+"""Text files that people write: tables as csv has them, separated by tabs or commas, and lists of a line each.
+
+Of letters that Unicode can write in several ways, as a Mac does in names of files, all text has one form.
+"""
+
+import csv
+import io
+import re
+import unicodedata
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from musiclab.errors import UserError
+from musiclab.files import is_special
+
+
+class Table(NamedTuple):
+    """A table as read: column names, rows of as many fields with the line that each begins at, and what is wrong."""
+
+    columns: list[str]
+    rows: list[tuple[int, list[str]]]
+    problems: list[str]
+
+
+def one_form(text: str) -> str:
+    """Return a text in the form of Unicode in which names are compared."""
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
+
+
+def as_list(value: str | Sequence[str], is_one: Callable[[str], bool] = lambda text: False) -> list[str]:
+    """Return the names that a user gives: a list as it is, a text with commas as several names.
+
+    Args:
+        value: ``[valence, energy]``, or ``valence, energy`` or ``[valence,energy]`` as text; names may be quoted.
+        is_one: Whether a text with commas is one name all the same.
+    """
+    if not isinstance(value, str):
+        return list(value)
+    if "," not in value or is_one(value):
+        names = [value]
+    else:
+        inside = value.strip()
+        inside = inside[1:-1] if inside[0] == "[" and inside[-1] == "]" else inside
+        names = next(csv.reader([inside], skipinitialspace=True))
+    return [name.strip() for name in names if name.strip()]
+
+
+def read_text(path: Path) -> str:
+    """Return a text file, its line breaks as they are.
+
+    Raises:
+        UserError: If it cannot be read.
+    """
+    try:
+        if is_special(path):
+            raise UserError(f"{path}: not a regular file but a pipe, socket or device; write it to a file")
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            return stream.read()
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: not UTF-8 text (byte {error.start}); save it as UTF-8") from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from None
+
+
+def read_rows(path: Path) -> Table:
+    """Read a table, separated by tabs if its header has any, else by commas; fields may be quoted.
+
+    Rows without anything are left out. What is wrong is collected, instead of stopping at the first; nothing is read
+    after a quote that is not closed.
+
+    Raises:
+        UserError: If the file cannot be read.
+    """
+    text = one_form(read_text(path))
+    header = re.split(r"[\r\n]", text, maxsplit=1)[0]
+    separator = "\t" if "\t" in header else ","
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True, strict=True)
+    columns: list[str] = []
+    rows: list[tuple[int, list[str]]] = []
+    problems: list[str] = []
+    end = 0
+    try:
+        for fields in reader:
+            number, end = end + 1, reader.line_num
+            fields = list(map(str.strip, fields))
+            if reader.line_num > number:  # a quoted field holds line breaks, which would tear messages
+                fields = [re.sub(r"\s*[\r\n]\s*", " ", field) for field in fields]
+            if number == 1:
+                columns = fields
+            elif not any(fields):
+                continue
+            elif len(fields) != len(columns):
+                problems.append(f"{path}: line {number} has {len(fields)} fields where the header has {len(columns)}")
+            else:
+                rows.append((number, fields))
+    except csv.Error as error:
+        problems.append(f"{path}: line {end + 1} cannot be read as csv ({error}); a quote within a field is doubled")
+    doubled = sorted({column for column in columns if columns.count(column) > 1})
+    problems += [f"{path}: column {column} stands twice in the header; keep one of them" for column in doubled]
+    return Table(columns, rows, problems)
+
+
+def read_lines(path: Path) -> list[str]:
+    """Return the lines of a text file that are not blank, without quotes around the whole of a line.
+
+    Raises:
+        UserError: If it cannot be read.
+    """
+    lines = (line.strip() for line in re.split(r"[\r\n]+", read_text(path)))
+    return [line[1:-1] if len(line) > 2 and line[0] == line[-1] == '"' else line for line in lines if line]
