@@ -20,7 +20,7 @@ class GenreDataModule(FolderDataModule):
         class_map: New name of each genre, null to drop its tracks; genres that are not named stay as they are.
             ``lab`` stands for the lab's merging of 20 genres into 10; null for none.
         target_names: Genres in the order of the model's outputs, as ``Blues,Jazz`` or a list; null: those of
-            ``train_labels.txt``, sorted. The command line fills in the names of a checkpoint that is tested or predicts.
+            ``train_labels.txt``, sorted. The command line fills in those of a checkpoint that is tested or predicts.
         kwargs: See :class:`FolderDataModule`.
     """
 
