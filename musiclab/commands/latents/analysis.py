@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
 import numpy.typing as npt
 
 from musiclab.commands.latents.comparison import EmbeddedModel
@@ -30,6 +31,7 @@ class Settings(NamedTuple):
     perplexity: float
     neighbours: int
     seed: int
+    known_artists: int
     notes: list[str]
 
 
@@ -49,8 +51,17 @@ class Analysis(NamedTuple):
     scores: dict[str, float]
 
 
-def fit_settings(tracks: int, perplexity: float, neighbours: int, seed: int) -> Settings:
+def fit_settings(
+    tracks: int, perplexity: float, neighbours: int, seed: int, artists: npt.NDArray[np.int64] | None = None
+) -> Settings:
     """Return the settings that so many tracks allow.
+
+    Args:
+        tracks: How many there are.
+        perplexity: As wanted.
+        neighbours: As wanted.
+        seed: As wanted.
+        artists: Artist of each track, -1 where it is not known.
 
     Raises:
         UserError: If there are too few tracks for any.
@@ -65,11 +76,27 @@ def fit_settings(tracks: int, perplexity: float, neighbours: int, seed: int) -> 
         for name, wanted, number in zip(("perplexity", "neighbours"), (perplexity, neighbours), usable, strict=True)
         if number != wanted
     ]
-    return Settings(tracks, *usable, seed, notes)
+    known = 0 if artists is None else int((artists >= 0).sum())
+    if known:
+        notes.append(
+            f"artists are known for {known} of {tracks} tracks; k-NN asks no neighbours by a track's own artist"
+        )
+    return Settings(tracks, *usable, seed, known, notes)
 
 
-def analyse_model(model: EmbeddedModel, target_names: Sequence[str], settings: Settings) -> Analysis:
+def analyse_model(
+    model: EmbeddedModel,
+    target_names: Sequence[str],
+    settings: Settings,
+    artists: npt.NDArray[np.int64] | None = None,
+) -> Analysis:
     """Project and measure a model's embeddings.
+
+    Args:
+        model: The model.
+        target_names: Genres or axes.
+        settings: How to look at it.
+        artists: Artist of each track, -1 where it is not known.
 
     Raises:
         UserError: If all embeddings are the same.
@@ -78,12 +105,16 @@ def analyse_model(model: EmbeddedModel, target_names: Sequence[str], settings: S
     if not values.any():
         raise UserError(f"{model.path}: the model maps all tracks to the same embedding; train it anew")
     tsne = project_tsne(values, settings.perplexity, settings.seed)
-    scores = measure(values, model.embeddings.targets, target_names, settings.neighbours)
+    scores = measure(values, model.embeddings.targets, target_names, settings.neighbours, artists)
     return Analysis(model, project_pca(values), tsne, scores)
 
 
 def measure(
-    values: Points, targets: npt.NDArray[Any], target_names: Sequence[str], neighbours: int
+    values: Points,
+    targets: npt.NDArray[Any],
+    target_names: Sequence[str],
+    neighbours: int,
+    artists: npt.NDArray[np.int64] | None = None,
 ) -> dict[str, float]:
     """Return how separated tracks are by genre, or how well neighbours tell the value on each axis.
 
@@ -92,6 +123,7 @@ def measure(
         targets: Class of each track, ``(tracks,)``, or values, ``(tracks, axes)``.
         target_names: Genres or axes.
         neighbours: How many nearest tracks to ask.
+        artists: Artist of each track, -1 where it is not known: tracks by the same one are not asked.
 
     Returns:
         ``silhouette`` and ``knn_accuracy``, or ``knn_spearman_{axis}`` for each axis; NaN where it is not defined.
@@ -99,10 +131,10 @@ def measure(
     if targets.ndim == 1:
         return {
             "silhouette": class_silhouette(values, targets),
-            "knn_accuracy": neighbour_accuracy(values, targets, neighbours),
+            "knn_accuracy": neighbour_accuracy(values, targets, neighbours, artists),
         }
     return {
-        f"knn_spearman_{axis}": neighbour_correlation(values, column, neighbours)
+        f"knn_spearman_{axis}": neighbour_correlation(values, column, neighbours, artists)
         for axis, column in zip(target_names, targets.T, strict=True)
     }
 

@@ -5,6 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
+
+from musiclab.data.artists import read_artists
 from musiclab.data.datamodules import FolderDataModule
 from musiclab.errors import UserError
 from musiclab.inference.embeddings import Embeddings, embed_tracks
@@ -39,10 +43,17 @@ class EmbeddedModel(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """Models on the same tracks, and the names of their genres or axes."""
+    """Models on the same tracks.
+
+    Attributes:
+        target_names: Their genres or axes.
+        models: The models.
+        artists: A number for the artist of each track, in the order of the embeddings; -1 where it is not known.
+    """
 
     target_names: list[str]
     models: list[EmbeddedModel]
+    artists: npt.NDArray[np.int64]
 
 
 def compare_models(paths: Sequence[Path], tracks: TrackChoice) -> Comparison:
@@ -78,7 +89,8 @@ def compare_models(paths: Sequence[Path], tracks: TrackChoice) -> Comparison:
         models.append(EmbeddedModel(name, path, embeddings))
         target_names = target_names or data.target_names
         _check_same_tracks(models[0], models[-1])
-    return Comparison(target_names, models)
+    ids = models[0].embeddings.ids
+    return Comparison(target_names, models, _number_artists(ids, [data.root for data in opened]))
 
 
 def _open_data(models: Sequence[TrainedModel], tracks: TrackChoice) -> list[FolderDataModule]:
@@ -107,6 +119,15 @@ def _open_data(models: Sequence[TrainedModel], tracks: TrackChoice) -> list[Fold
             )
         opened.append(data)
     return opened
+
+
+def _number_artists(ids: Sequence[str], roots: Sequence[Path]) -> npt.NDArray[np.int64]:
+    """Return the number of each track's artist, by the first of some data sets of the same tracks that knows any."""
+    artists = next((found for found in map(read_artists, dict.fromkeys(roots)) if found), {})
+    numbers: dict[str, int] = {}
+    return np.array(
+        [numbers.setdefault(artists[track], len(numbers)) if track in artists else -1 for track in ids], np.int64
+    )
 
 
 def _frames(data: FolderDataModule) -> str:

@@ -33,7 +33,8 @@ def latents(
     All models are shown the test tracks of the first one, each with the features that it was trained on. What their
     backbones give is standardised and drawn by PCA and t-SNE, coloured by genre or by value on each axis; the
     silhouette of genres, and how well the nearest other tracks tell genre or value, say in numbers how separated they
-    are. DIR/index.html shows all; embeddings are left as csv and for TensorBoard's projector.
+    are. Where artists.txt in the data set folder names artists, no tracks by a track's own artist are asked.
+    DIR/index.html shows all; embeddings are left as csv and for TensorBoard's projector.
 
     Args:
         ckpt_path: Checkpoint of a model; several to compare, of which the first says how the tracks are labelled.
@@ -50,9 +51,10 @@ def latents(
         raise UserError(f"perplexity is {perplexity}; it must be above 0, as in 30")
     paths = [Path(path).expanduser() for path in ckpt_path]
     comparison = compare_models(paths, data)
-    settings = fit_settings(len(comparison.models[0].embeddings.ids), perplexity, neighbours, seed)
+    artists = comparison.artists
+    settings = fit_settings(len(artists), perplexity, neighbours, seed, artists)
     progress = tqdm(comparison.models, desc="PCA and t-SNE", unit="model", delay=1)
-    analyses = [analyse_model(model, comparison.target_names, settings) for model in progress]
+    analyses = [analyse_model(model, comparison.target_names, settings, artists) for model in progress]
     folder = Path(out).expanduser() if out else results_folder(paths[0], "latents")
     _write(folder, comparison.target_names, analyses, settings)
     table = scores_table(analyses)

@@ -115,10 +115,15 @@ def _projections(analysis: Analysis) -> Iterator[tuple[str, Points, tuple[str, s
 
 
 def _method(settings: Settings) -> str:
+    artists = (
+        ", leaving out those by its own artist."
+        if settings.known_artists
+        else "; no artists are known (artists.txt), so that many may be by its own, which flatters."
+    )
     return (
         f"What each model knows of {settings.tracks} test tracks before its output layer: the embedding that its "
         "backbone gives, in evaluation mode. Each value of the embeddings is standardised over the tracks, for the "
         "pictures and for the numbers. PCA shows the two directions of the largest variance. t-SNE (perplexity "
         f"{settings.perplexity:.3g}) keeps near tracks near; how far groups are apart, and how large they are, says "
-        f"little. k-NN asks the {settings.neighbours} nearest other tracks."
+        f"little. k-NN asks the {settings.neighbours} nearest other tracks of each track{artists}"
     )

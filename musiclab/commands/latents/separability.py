@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import mode, spearmanr
+from scipy.stats import spearmanr
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 from sklearn.metrics import silhouette_score
@@ -83,7 +83,9 @@ def class_silhouette(values: Points, classes: npt.NDArray[np.int64]) -> float:
     return float(silhouette_score(values[known], classes[known]))
 
 
-def neighbour_accuracy(values: Points, classes: npt.NDArray[np.int64], neighbours: int) -> float:
+def neighbour_accuracy(
+    values: Points, classes: npt.NDArray[np.int64], neighbours: int, artists: npt.NDArray[np.int64] | None = None
+) -> float:
     """Return the share of tracks whose class is the most frequent one among their nearest other tracks.
 
     Of classes that are as frequent, the first counts, as in scikit-learn. Tracks of unknown class are left out.
@@ -92,16 +94,21 @@ def neighbour_accuracy(values: Points, classes: npt.NDArray[np.int64], neighbour
         values: ``(tracks, embedding)``.
         classes: ``(tracks,)``, -1 where it is not known.
         neighbours: How many nearest tracks to ask. NaN where there is no other.
+        artists: Artist of each track, ``(tracks,)``, -1 where it is not known; tracks by the same one are not asked.
     """
     known = classes >= 0
-    classes = classes[known]
-    nearest = _nearest(values[known], neighbours)
+    nearest = _nearest(values[known], neighbours, None if artists is None else artists[known])
     if nearest is None:
         return float("nan")
-    return float((mode(classes[nearest], axis=1).mode == classes).mean())
+    classes = classes[known]
+    votes = np.stack([((classes[nearest.tracks] == c) & nearest.asked).sum(axis=1) for c in range(classes.max() + 1)])
+    answered = nearest.asked.any(axis=1)
+    return float((votes.argmax(axis=0) == classes)[answered].mean())
 
 
-def neighbour_correlation(values: Points, targets: Values, neighbours: int) -> float:
+def neighbour_correlation(
+    values: Points, targets: Values, neighbours: int, artists: npt.NDArray[np.int64] | None = None
+) -> float:
     """Return Spearman's correlation of a track's value with the mean over its nearest other tracks.
 
     Args:
@@ -109,20 +116,38 @@ def neighbour_correlation(values: Points, targets: Values, neighbours: int) -> f
         targets: ``(tracks,)``, NaN where the value is not known; such tracks are left out.
         neighbours: How many nearest tracks to ask. NaN where there are fewer than two
             others, or all values are equal.
+        artists: As in :func:`neighbour_accuracy`.
     """
     known = np.isfinite(targets)
+    nearest = _nearest(values[known], neighbours, None if artists is None else artists[known])
     targets = targets[known]
-    nearest = _nearest(values[known], neighbours)
     if nearest is None or len(targets) < 3:
         return float("nan")
+    answered = nearest.asked.any(axis=1)
+    sums = np.where(nearest.asked, targets[nearest.tracks], 0).sum(axis=1)[answered]
     with warnings.catch_warnings(action="ignore"):  # of constant values, which give NaN
-        return float(spearmanr(targets[nearest].mean(axis=1), targets).statistic)
+        return float(spearmanr(sums / nearest.asked.sum(axis=1)[answered], targets[answered]).statistic)
 
 
-def _nearest(values: Points, neighbours: int) -> npt.NDArray[np.int64] | None:
-    """Return the nearest other tracks of each track, ``(tracks, neighbours)``; None if there are none."""
-    count = min(neighbours, len(values) - 1)
+class _Nearest(NamedTuple):
+    """The nearest other tracks of each track, ``(tracks, neighbours)``, and whether there are so many to be asked."""
+
+    tracks: npt.NDArray[np.int64]
+    asked: npt.NDArray[np.bool_]
+
+
+def _nearest(values: Points, neighbours: int, artists: npt.NDArray[np.int64] | None) -> _Nearest | None:
+    """Return the nearest tracks by other artists; None if there are none at all."""
+    if artists is None:
+        artists = np.full(len(values), -1)
+    by_known = artists[artists >= 0]
+    most = int(np.unique(by_known, return_counts=True)[1].max()) if len(by_known) else 1
+    # Of so many, no more than ``most`` - 1 are by the track's own artist.
+    count = min(neighbours + most - 1, len(values) - 1)
     if count < 1:
         return None
     nearest: npt.NDArray[np.int64] = NearestNeighbors(n_neighbors=count).fit(values).kneighbors(return_distance=False)
-    return nearest
+    own = (artists[nearest] == artists[:, None]) & (artists[:, None] >= 0)
+    first = np.argsort(own, axis=1, kind="stable")[:, :neighbours]  # others before own, each from near to far
+    asked = ~np.take_along_axis(own, first, axis=1)
+    return _Nearest(np.take_along_axis(nearest, first, axis=1), asked) if asked.any() else None

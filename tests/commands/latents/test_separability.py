@@ -85,6 +85,31 @@ def test_tracks_without_labels_are_left_out():
     assert neighbour_correlation(VALUES, targets, 3) == neighbour_correlation(VALUES[~unknown], targets[~unknown], 3)
 
 
+@pytest.mark.parametrize("neighbours", [1, 3, 10])
+def test_tracks_by_the_same_artist_are_not_asked(neighbours):
+    artists = RNG.integers(-1, 9, size=60)
+    accuracy, means = [], []
+    for track in range(60):
+        distances = np.linalg.norm(VALUES - VALUES[track], axis=1)
+        others = [i for i in distances.argsort() if i != track and (artists[i] != artists[track] or artists[i] < 0)]
+        asked = others[:neighbours]
+        accuracy.append(np.bincount(CLASSES[asked]).argmax() == CLASSES[track])
+        means.append(VALUES[asked, 1].mean())
+    assert neighbour_accuracy(VALUES, CLASSES, neighbours, artists) == np.mean(accuracy)
+    expected = spearmanr(means, VALUES[:, 1]).statistic
+    assert neighbour_correlation(VALUES, VALUES[:, 1], neighbours, artists) == pytest.approx(expected, abs=1e-12)
+    unknown = np.full(60, -1)
+    assert neighbour_accuracy(VALUES, CLASSES, 3, unknown) == neighbour_accuracy(VALUES, CLASSES, 3)
+
+
+def test_artists_who_made_nearly_all_tracks():
+    line, classes = np.array([[0.0], [1.0], [3.0], [10.0]]), np.array([0, 0, 1, 1])
+    # The first three ask the fourth alone, which asks the three, two of which are of class 0.
+    assert neighbour_accuracy(line, classes, 3, np.array([5, 5, 5, 6])) == 0.25
+    assert neighbour_accuracy(line, classes, 1, np.array([5, 5, 5, 6])) == 0.5
+    assert math.isnan(neighbour_accuracy(line, classes, 3, np.array([5, 5, 5, 5])))
+
+
 def test_what_is_not_defined_is_nan():
     assert math.isnan(class_silhouette(VALUES, np.zeros(60, int)))
     assert math.isnan(class_silhouette(VALUES, np.arange(60)))
