@@ -50,8 +50,8 @@ class Trainer(pl.Trainer):
         precision = str(kwargs.get("precision"))
         if precision in ("bf16-true", "16-true"):
             raise UserError(
-                f"precision {precision} would keep weights and their averages in half precision, which rounds away what "
-                f"a step adds; use {precision.removesuffix('true')}mixed"
+                f"precision {precision} would keep weights and their averages in half precision, which rounds away "
+                f"what a step adds; use {precision.removesuffix('true')}mixed"
             )
         keep_freed_memory()
         root = Path(default_root_dir or ".").absolute()
