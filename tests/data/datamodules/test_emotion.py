@@ -266,7 +266,7 @@ def test_a_missing_file_is_named_when_training_starts(root, part):
     [
         ({"axes": "arousal"}, "train_labels.txt: no column arousal; it has valence, energy, danceability"),
         ({"axes": ["energy", "Id"]}, "train_labels.txt: no column Id; it has"),
-        ({"axes": "valence,energy"}, "no column valence,energy; it has"),
+        ({"axes": "valence,arousal"}, "no column arousal; it has"),
         ({"axes": ["energy", "valence", "energy"]}, "axes are energy, valence, energy; name each axis once"),
         ({"axes": []}, "axes are none; name each axis once"),
         ({"value_range": (9, 1)}, "value_range is [9, 1]; give the lowest"),
