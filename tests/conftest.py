@@ -4,6 +4,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+os.environ["OMP_NUM_THREADS"] = "1"  # before torch: runs here and in other processes are compared bit for bit
+
 import numpy as np
 import pytest
 
