@@ -2,6 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+SIDE_BY_SIDE := --numprocesses auto --maxprocesses 4 --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo reproduce test test-all lint format bench bench-gpu clean
@@ -32,10 +33,10 @@ reproduce: setup ## train all models of the lab on ROOT=DIR and report (without 
 	$(BIN)/musiclab reproduce $(if $(ROOT),--root "$(ROOT)",--short true) $(ARGS)
 
 test: setup ## run the tests, but for the slow ones
-	$(BIN)/pytest
+	$(BIN)/pytest $(SIDE_BY_SIDE)
 
 test-all: setup ## run all tests
-	$(BIN)/pytest -m ''
+	$(BIN)/pytest $(SIDE_BY_SIDE) -m ''
 
 lint: setup ## check style and types
 	$(BIN)/ruff check .

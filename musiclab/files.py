@@ -1,19 +1,24 @@
-"""Files that are written whole or not at all, and the folder for those that can be made again."""
+"""Files that are written whole or not at all, and the folders for those that can be made again."""
 
 import csv
 import errno
+import functools
+import importlib
 import importlib.util
+import multiprocessing
 import os
 import shutil
 import stat
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import platformdirs
+from filelock import FileLock
 
 CACHE_VARIABLE = "MUSICLAB_CACHE"
 
@@ -23,12 +28,19 @@ def replacing(path: Path) -> Iterator[Path]:
     """Give a temporary name beside ``path`` to write to; it is renamed to ``path`` if all went well.
 
     The temporary name keeps the suffix, by which some writers choose a format, and is this process's own.
+
+    Raises:
+        OSError: If it cannot be written, as on a full disk: it names ``path``.
     """
     partial = path.with_name(f".{path.stem}.partial-{os.getpid()}{path.suffix}")
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         yield partial
         partial.replace(path)
+    except OSError as error:
+        if error.filename in (None, str(partial)) and error.errno is not None:
+            raise OSError(error.errno, error.strerror, str(path)) from error
+        raise
     finally:
         partial.unlink(missing_ok=True)
 
@@ -106,13 +118,36 @@ def make_home() -> None:
     )
 
 
-def give_numba_a_cache() -> None:
-    """Have numba keep what it compiles of librosa in musiclab's cache folder, where librosa's own cannot be written.
+@functools.cache
+def import_librosa() -> ModuleType:
+    """Import librosa and return it, a minute's work where it is not compiled yet; all of musiclab imports it by this.
 
-    Call it before librosa is imported, which fails otherwise where the user's own cache cannot be written either.
+    One process does so at a time. Of two that compile at once, one can keep code that calls what the other has named
+    differently, and each later process that reads it crashes (https://github.com/numba/numba/issues/10128). Whoever
+    starts processes that need librosa has to import it before: they do not wait for each other.
     """
-    found = importlib.util.find_spec("librosa")
-    if "NUMBA_CACHE_DIR" in os.environ or found is None or found.origin is None:
-        return
-    if not os.access(Path(found.origin).parent, os.W_OK):
-        os.environ["NUMBA_CACHE_DIR"] = str(cache_folder() / "numba")
+    folder = code_folder()
+    alone = multiprocessing.parent_process() is None and os.access(folder, os.W_OK)
+    with FileLock(folder / "numba.lock") if alone else nullcontext():
+        importlib.import_module("librosa.beat")  # which imports all of librosa's modules with such loops
+    return importlib.import_module("librosa")
+
+
+def code_folder() -> Path:
+    """Return where numba keeps what it compiles of librosa: beside it, or in musiclab's cache folder.
+
+    The latter, where it cannot be written beside it. The folder is made if it can be.
+    """
+    if chosen := os.environ.get("NUMBA_CACHE_DIR"):
+        folder = Path(chosen)
+    else:
+        found = importlib.util.find_spec("librosa")
+        assert found is not None
+        assert found.origin is not None
+        folder = Path(found.origin).parent / "__pycache__"
+        if not os.access(folder.parent, os.W_OK):
+            folder = cache_folder() / "numba"
+            os.environ["NUMBA_CACHE_DIR"] = str(folder)
+    with suppress(OSError):  # what was compiled before can be read all the same
+        folder.mkdir(parents=True, exist_ok=True)
+    return folder

@@ -36,7 +36,7 @@ MAY_IMPORT = {
 
 GROUND_LIBRARIES = {
     "errors": set(),
-    "files": {"platformdirs"},
+    "files": {"filelock", "platformdirs"},
     "batch": {"numpy", "torch"},
     "spectrogram": {"numpy"},
     "checkpoint": {"numpy", "torch"},

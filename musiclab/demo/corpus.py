@@ -23,7 +23,7 @@ from musiclab.data.audio.output import BEAT_SUFFIX
 from musiclab.demo.genres import draw_emotions, draw_traits
 from musiclab.demo.synth import render
 from musiclab.errors import UserError
-from musiclab.files import cache_folder, write_text
+from musiclab.files import cache_folder, import_librosa, write_text
 
 VERSION = 1
 """Part of what makes two corpora the same: raised whenever the arrays or the labels change."""
@@ -182,11 +182,9 @@ def _write_corpus(root: Path, seed: int, tracks: list[_Track], jobs: int | None)
 def _write_tracks(root: Path, seed: int, tracks: list[_Track], jobs: int | None) -> Iterator[tuple[float, ...]]:
     from joblib import Parallel, delayed
 
-    # The first track is made here: it has librosa compile and cache its inner loops. Processes that do so at once, in
-    # a new environment, can read each other's half-written code and crash.
-    yield from (_write_track(root, seed, track) for track in tracks[:1])
+    import_librosa()  # before other processes do
     parallel = Parallel(n_jobs=jobs or -1, return_as="generator")
-    yield from parallel(delayed(_write_track)(root, seed, track) for track in tracks[1:])
+    yield from parallel(delayed(_write_track)(root, seed, track) for track in tracks)
 
 
 def _write_track(root: Path, seed: int, track: _Track) -> tuple[float, ...]:

@@ -10,9 +10,6 @@ from musiclab.figures.network import Clip, attention_figure, feature_maps_figure
 from musiclab.figures.results import confusion_figure, f1_figure, scatter_figure
 from musiclab.figures.spectrograms import chroma_figure, mel_figure
 from musiclab.figures.style import new_figure, png_bytes, save_figure
-from musiclab.files import give_numba_a_cache
-
-give_numba_a_cache()
 
 __all__ = [
     "Clip",

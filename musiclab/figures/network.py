@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 
 from musiclab.figures.style import COLOURS, GRID, VALUES, new_figure
+from musiclab.files import import_librosa
 from musiclab.spectrogram import FEATURE_ROWS, NUM_MELS, SAMPLE_RATE
 
 WIDTH = 4.7  # inches: legible on a phone
@@ -141,7 +142,7 @@ def _label_features(panel: Axes, features: str) -> None:
 
 def mel_positions(hertz: Sequence[float]) -> Array:
     """Return where frequencies lie among the mel bands: the first band reaches from 0 to 1, its centre is at 0.5."""
-    import librosa
+    librosa = import_librosa()
 
     centres = librosa.mel_frequencies(NUM_MELS + 2, fmin=0, fmax=SAMPLE_RATE / 2)[1:-1]
     positions: Array = np.interp(hertz, centres, np.arange(NUM_MELS) + 0.5)

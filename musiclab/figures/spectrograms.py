@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from musiclab.figures.style import TITLE, VALUES, new_figure
+from musiclab.files import import_librosa
 from musiclab.spectrogram import QUIETEST, SAMPLE_RATE, mel_fault
 
 WIDTH = 4.8  # inches; two stand side by side on a page, and one can be read on a phone
@@ -55,7 +56,8 @@ def _figure(
     label: str,
 ) -> tuple[Figure, Axes]:
     """Draw rows of frequencies over time; beat n lies at n, between the columns before and after it."""
-    import librosa.display  # with axes given, pyplot's state stays untouched
+    librosa = import_librosa()
+    from librosa import display  # with axes given, pyplot's state stays untouched
 
     figure = new_figure(WIDTH, height)
     axes = figure.add_subplot()
@@ -64,7 +66,7 @@ def _figure(
         bounds = librosa.mel_frequencies(2 * rows + 3, fmax=SAMPLE_RATE / 2)[1::2]
     else:
         bounds = np.arange(rows + 1) - 0.5
-    mesh = librosa.display.specshow(
+    mesh = display.specshow(
         values.astype(np.float32),
         ax=axes,
         y_axis=kind,

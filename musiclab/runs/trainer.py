@@ -6,11 +6,13 @@ from typing import Any
 
 import pytorch_lightning as pl
 from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
+from lightning_fabric.plugins.io.torch_io import TorchCheckpointIO
 from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.loggers import Logger, TensorBoardLogger
 
 from musiclab.errors import UserError
 from musiclab.runs.allocator import keep_freed_memory
+from musiclab.runs.checkpoint_io import WholeCheckpointIO
 from musiclab.runs.divergence import StopDivergence
 from musiclab.runs.early_stop import KeepEarlyStop
 from musiclab.runs.gathering import end_group_at_exit
@@ -82,6 +84,8 @@ class Trainer(pl.Trainer):
             use_distributed_sampler=use_distributed_sampler,
             **kwargs,
         )
+        if type(self.strategy.checkpoint_io) is TorchCheckpointIO:  # no other was asked for
+            self.strategy.checkpoint_io = WholeCheckpointIO()
         self._checkpoint_connector = OwnCheckpoints(self)
         environment = self._accelerator_connector.cluster_environment
         if isinstance(environment, SLURMEnvironment):

@@ -1,14 +1,16 @@
 """Environments that lack what others have: a home, a console that knows all letters, folders that can be written."""
 
+import importlib.util
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from command_line import TIMEOUT, environment, fit_args, musiclab
 from conftest import make_genre_folder
 
-from musiclab.files import give_numba_a_cache
+from musiclab.files import code_folder
 
 WITHOUT_PASSWD = """
 import pwd, sys
@@ -17,6 +19,7 @@ def getpwuid(number):
     raise KeyError(number)
 
 pwd.getpwuid = getpwuid
+from musiclab.files import code_folder
 from musiclab.cli import main
 main(sys.argv[1:])
 """
@@ -56,14 +59,29 @@ class TestNoHome:
 def test_librosa_is_compiled_into_our_cache_where_its_own_folder_cannot_be_written(monkeypatch, cache):
     """Before, `extract` listed `RuntimeError: cannot cache function` as the fault of each song."""
     monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
-    give_numba_a_cache()
+    assert code_folder() == Path(importlib.util.find_spec("librosa").origin).parent / "__pycache__"
     assert "NUMBA_CACHE_DIR" not in os.environ
     monkeypatch.setattr(os, "access", lambda path, mode: False)
-    give_numba_a_cache()
+    assert code_folder() == cache / "numba"
     assert os.environ["NUMBA_CACHE_DIR"] == str(cache / "numba")
-    monkeypatch.setenv("NUMBA_CACHE_DIR", "/somewhere")
-    give_numba_a_cache()
-    assert os.environ["NUMBA_CACHE_DIR"] == "/somewhere"
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(cache / "chosen"))
+    assert code_folder() == cache / "chosen"
+
+
+@pytest.mark.slow
+def test_processes_that_compile_librosa_at_once_leave_code_that_runs(tmp_path):
+    """Before, some left code with which every later process ended by a signal (numba issue 10128)."""
+    script = (
+        "import numpy; from musiclab.data.audio.features import beat_frames;"
+        "clicks = numpy.zeros(66150, 'f4'); clicks[::11025] = 1; print(len(beat_frames(clicks)))"
+    )
+    variables = environment(NUMBA_CACHE_DIR=str(tmp_path))
+    started = [
+        subprocess.Popen([sys.executable, "-c", script], env=variables, stdout=subprocess.PIPE, text=True)
+        for _ in range(3)
+    ]
+    assert [process.communicate(timeout=TIMEOUT)[0] for process in started] == 3 * ["5\n"]
+    assert subprocess.run([sys.executable, "-c", script], env=variables, check=True).returncode == 0
 
 
 @pytest.mark.parametrize("encoding", ["cp1252", "ascii"])

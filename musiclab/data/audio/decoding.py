@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from musiclab.errors import UserError
-from musiclab.files import is_special
+from musiclab.files import import_librosa, is_special
 from musiclab.spectrogram import SAMPLE_RATE, Audio
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def load_audio(path: Path, offset: float = 0.0, seconds: float | None = None) ->
         AudioError: If the file cannot be read or decoded, is truncated within the clip, empty, silent or shorter
             than a second.
     """
-    import librosa
+    librosa = import_librosa()
 
     samples, rate = _decode(path, offset, seconds)
     if len(samples) < MIN_SECONDS * rate:

@@ -17,7 +17,7 @@ import numpy as np
 from musiclab.data.audio import features
 from musiclab.data.audio.decoding import AudioError, load_audio
 from musiclab.errors import UserError
-from musiclab.files import replacing
+from musiclab.files import code_folder, import_librosa, replacing
 from musiclab.spectrogram import NUM_CHROMA, NUM_MELS, Audio, Spectrogram
 
 Form = Literal["full", "beat"]
@@ -89,9 +89,11 @@ def extract_tracks(tracks: Sequence[Track], clip: Clip, jobs: int | None = None)
     if jobs is not None and jobs < 1:
         raise UserError(f"jobs is {jobs}; it must be 1 or more, or null for as many as there are cores")
     pending = [track for track in tracks if _missing(track)]
+    if not pending:
+        return Outcome(0, len(tracks), [])
     failures: list[Failure] = []
     made = 0
-    bar = tqdm(_run(pending, clip, jobs), "Extracting", len(pending), unit="track", disable=not pending)
+    bar = tqdm(_run(pending, clip, jobs), "Extracting", len(pending), unit="track")
     try:
         for failure in bar:
             if failure is None:
@@ -99,10 +101,16 @@ def extract_tracks(tracks: Sequence[Track], clip: Clip, jobs: int | None = None)
             else:
                 failures.append(failure)
                 bar.write(f"{failure.path}: {failure.reason}", file=sys.stderr)
-    except TerminatedWorkerError:
+    except TerminatedWorkerError as error:
+        done = made + len(failures)
+        if "SIGSEGV" in str(error):
+            raise UserError(
+                f"a process crashed after {done} tracks; if it does so again, what numba has compiled of librosa is "
+                f"damaged: remove {code_folder()} and run the same command again: it goes on from here"
+            ) from None
         raise UserError(
-            f"a process was killed after {made + len(failures)} tracks, perhaps for want of memory; run the same "
-            "command again with fewer --jobs or smaller --seconds: it goes on from here"
+            f"a process was killed after {done} tracks, perhaps for want of memory; run the same command again with "
+            "fewer --jobs or smaller --seconds: it goes on from here"
         ) from None
     return Outcome(made, len(tracks) - len(pending), failures)
 
@@ -208,21 +216,11 @@ def _compute(audio: Audio, forms: Collection[Form]) -> dict[Form, Spectrogram]:
 
 
 def _run(tracks: Sequence[Track], clip: Clip, jobs: int | None) -> Iterator[Failure | None]:
-    from joblib import Parallel, delayed
+    from joblib import Parallel, cpu_count, delayed
 
-    rest = iter(tracks)
-    # The first tracks are done here until one succeeds: that has librosa compile and cache its inner loops. Processes
-    # that do so at once, in a new environment, can read each other's half-written code and crash.
-    for track in rest:
-        failure = extract_track(track, clip)
-        yield failure
-        if failure is None:
-            break
-    if jobs == 1:
-        yield from (extract_track(track, clip) for track in rest)
-    else:
-        parallel = Parallel(n_jobs=jobs or -1, return_as="generator", backend="loky")
-        yield from parallel(delayed(_extract_for)(os.getpid(), track, clip) for track in rest)
+    import_librosa()  # before other processes do
+    parallel = Parallel(n_jobs=min(jobs or cpu_count(), len(tracks)), return_as="generator", backend="loky")
+    yield from parallel(delayed(_extract_for)(os.getpid(), track, clip) for track in tracks)
 
 
 def _extract_for(asker: int, track: Track, clip: Clip) -> Failure | None:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from musiclab.files import import_librosa
 from musiclab.spectrogram import HOP_LENGTH, N_FFT, NUM_MELS, SAMPLE_RATE, Audio, Spectrogram
 
 NUM_OCTAVES, BINS_PER_OCTAVE = 7, 36  # of the constant-Q transform that chroma is folded from; chroma_cqt's defaults
@@ -56,7 +57,7 @@ def spectrograms(audio: Audio) -> tuple[Spectrogram, Spectrogram | None]:
     Raises:
         ValueError: as `fused_spectrogram`.
     """
-    import librosa
+    librosa = import_librosa()
 
     stft, power, chroma = _analyse(audio)
     full = _fuse(power, chroma)
@@ -80,7 +81,7 @@ def beat_frames(percussive: Audio) -> npt.NDArray[np.int64]:
 
     Source: Ellis, "Beat tracking by dynamic programming", JNMR 36(1), 2007.
     """
-    import librosa
+    librosa = import_librosa()
 
     return np.asarray(librosa.beat.beat_track(y=percussive, sr=SAMPLE_RATE, hop_length=HOP_LENGTH)[1], np.int64)
 
@@ -97,7 +98,7 @@ def percussive_part(stft: _Complex, num_samples: int) -> Audio:
 
     Source: Fitzgerald, "Harmonic/percussive separation using median filtering", DAFx 2010.
     """
-    import librosa
+    librosa = import_librosa()
 
     magnitude = np.abs(stft)
     harmonic = _median_along_rows(magnitude)
@@ -115,7 +116,7 @@ def estimate_tuning(magnitude: _Floats) -> float:
     Args:
         magnitude: ``(1025, frames)``.
     """
-    import librosa
+    librosa = import_librosa()
 
     n_fft = 768  # samples, for bins up to 4134 Hz
     maxima = magnitude.max(axis=0)
@@ -150,7 +151,7 @@ def _analyse(audio: Audio) -> tuple[_Complex, _Floats, _Floats]:
     Raises:
         ValueError: if the audio is not mono, is empty or silent, or is not finite.
     """
-    import librosa
+    librosa = import_librosa()
 
     audio = np.asarray(audio, np.float32)  # as librosa.load gives it; float64 would be compiled for anew
     if audio.ndim != 1:
@@ -182,7 +183,7 @@ def hann(length: int) -> npt.NDArray[np.float64]:
 
 
 def _fuse(power: _Floats, chroma: _Floats) -> Spectrogram:
-    import librosa
+    librosa = import_librosa()
 
     decibel = librosa.power_to_db(power, ref=np.max)
     return np.concatenate([decibel, chroma]).astype(np.float32)

@@ -21,6 +21,7 @@ from musiclab.data.dataset import Track, collate
 from musiclab.data.tables import as_list
 from musiclab.data.targets import unknown_targets
 from musiclab.errors import UserError
+from musiclab.files import import_librosa
 from musiclab.spectrogram import FEATURE_ROWS, FRAME_SECONDS, Spectrogram, features_fault
 
 BEAT_WINDOW = 30.0
@@ -183,13 +184,12 @@ class SongBatches(IterableDataset[Batch]):
                 yield collate(tracks)
 
     def _spectrograms(self) -> Iterator[tuple[str, list[tuple[Window, Spectrogram | AudioError]]]]:
-        # The first batch is made here, so that librosa compiles its inner loops before other processes need them;
-        # then as many at a time as there are processes, so that few have to wait in memory.
-        groups = [self.batches[:1]]
-        groups += [self.batches[start : start + self.jobs] for start in range(1, len(self.batches), self.jobs)]
-        for group in groups:
+        import_librosa()  # before other processes do
+        # As many batches at a time as there are processes, so that few have to wait in memory.
+        for start in range(0, len(self.batches), self.jobs):
+            group = self.batches[start : start + self.jobs]
             windows = [window for _, batch in group for window in batch]
-            results = window_spectrograms(windows, self.form, self.jobs if group is not groups[0] else 1)
+            results = window_spectrograms(windows, self.form, self.jobs)
             for identifier, batch in group:
                 yield identifier, list(islice(results, len(batch)))
 
