@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,15 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     if not is_finite(checkpoint.get("state_dict", {})):
         raise UserError(f"{path}: its weights are not finite, so it can answer nothing; train the model anew")
     return checkpoint  # type: ignore[no-any-return]
+
+
+def newest_whole(folder: Path) -> Path | None:
+    """Return the checkpoint in a folder that was written last of those that can be read, None if none can."""
+    for path in sorted(folder.glob("*.ckpt"), key=lambda path: path.stat().st_mtime, reverse=True):
+        with suppress(UserError):
+            read_checkpoint(path)
+            return path
+    return None
 
 
 def is_finite(weights: Mapping[str, Any]) -> bool:

@@ -1,6 +1,10 @@
 """The one exception that a user is meant to read."""
 
+import errno
 from collections.abc import Sequence
+
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+"""Errors of a disk that is full, or of which a user may have no more."""
 
 
 class UserError(ValueError):
@@ -32,6 +36,7 @@ def describe_user_error(error: BaseException) -> str | None:
         cause = cause.__cause__
     if isinstance(error, RuntimeError) and "home directory" in str(error):  # of expanduser
         return "a path begins with ~, but there is no such home folder; give it without"
-    if isinstance(error, OSError) and error.filename:
-        return f"{error.filename}: {error.strerror}"
+    if isinstance(error, OSError) and (error.filename or error.errno in DISK_FULL):
+        advice = "; free some space and run the same command again" if error.errno in DISK_FULL else ""
+        return f"{error.filename or 'a file'}: {error.strerror}{advice}"
     return None

@@ -5,6 +5,7 @@ import io
 import re
 import signal
 import sys
+import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, get_args, get_origin, get_type_hints
 
@@ -69,6 +70,7 @@ def main(args: Sequence[str] | None = None) -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # which a console or a redirection may give any encoding
             stream.reconfigure(errors="replace")
+    threading.excepthook = tell_of_thread
     try:
         if not arguments or arguments[0] in ("-h", "--help", "--version"):
             print(f"musiclab {__version__}" if arguments == ["--version"] else help_text())
@@ -90,6 +92,15 @@ def main(args: Sequence[str] | None = None) -> None:
             raise
         print(f"musiclab: error: {message}", file=sys.stderr)
         raise SystemExit(1) from None
+
+
+def tell_of_thread(error: threading.ExceptHookArgs) -> None:
+    """Tell in a line what has ended a thread, as that which writes the curves, where a user can put it right."""
+    message = describe_user_error(error.exc_value) if error.exc_value else None
+    if message is None:
+        threading.__excepthook__(error)
+    else:
+        print(f"musiclab: {message}", file=sys.stderr)
 
 
 def help_text() -> str:

@@ -3,6 +3,8 @@
 import argparse
 import shutil
 import sys
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from pydoc import locate
 from typing import Any, cast
@@ -16,7 +18,7 @@ import musiclab.augmentations
 import musiclab.losses
 import musiclab.models  # noqa: F401  (makes the short class names known to the parser, as do the lines around)
 from musiclab import __version__
-from musiclab.checkpoint import data_settings, read_checkpoint
+from musiclab.checkpoint import data_settings, newest_whole, read_checkpoint
 from musiclab.cli.configs import RunConfig, TrainingParser
 from musiclab.cli.default_callbacks import CALLBACKS, add_default_callbacks, follow_task, ignore_options, left_out
 from musiclab.cli.hints import quieten
@@ -102,6 +104,8 @@ class TrainingCLI(LightningCLI):
         """
         assert isinstance(args, list)
         command = next((argument for argument in args if argument in COMMANDS), None)
+        if command == "fit":
+            args = _pass_over_damage(args)
         trained_class = self._use_checkpoint(command, args) if command else ""
         self.config = parser.parse_args(args)
         if command == "fit" and self._checkpoint is None and (last := self._interrupted_run()):
@@ -127,10 +131,7 @@ class TrainingCLI(LightningCLI):
 
         Only the command line counts: what a config names may be the checkpoint of another run.
         """
-        peek = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-        peek.add_argument("--ckpt_path")
-        peek.add_argument("--data")
-        given = peek.parse_known_args(args)[0]
+        given = _peek(args)
         if given.ckpt_path is None:
             return ""
         checkpoint = read_checkpoint(given.ckpt_path)
@@ -244,6 +245,33 @@ class TrainingCLI(LightningCLI):
             for failure in failures:
                 print(f"musiclab: error: {failure}", file=sys.stderr)
             raise SystemExit(1)
+
+
+def _peek(args: Sequence[str]) -> argparse.Namespace:
+    """Return the checkpoint and the data that a command line names, before it is parsed."""
+    peek = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    peek.add_argument("--ckpt_path")
+    peek.add_argument("--data")
+    return peek.parse_known_args(args)[0]
+
+
+def _pass_over_damage(args: list[str]) -> list[str]:
+    """Have a run go on from its newest whole checkpoint if its last one is damaged, or gone; it is put aside then."""
+    last = Path(_peek(args).ckpt_path or "")
+    if last.name != "last.ckpt":
+        return args
+    try:
+        read_checkpoint(last)
+    except UserError:
+        whole = newest_whole(last.parent)
+        if whole is None:
+            raise
+        with suppress(OSError):  # another process has done so, or the folder must not be written
+            last.rename(last.with_suffix(".damaged"))
+        if rank_zero_only.rank == 0:  # type: ignore[attr-defined]
+            print(f"{last} is damaged, or gone: the run goes on from {whole}", file=sys.stderr)
+        return [*args, f"--ckpt_path={whole}"]
+    return args
 
 
 def _root(trainer: Namespace) -> Path:

@@ -107,7 +107,7 @@ def next_arguments(run: Run, root: str | None, out: Path, more: Sequence[str]) -
     versions = _versions(out, run.name)
     if any((version / "test_metrics.json").exists() for version in versions):
         return None
-    started = [version for version in versions if (version / "checkpoints/last.ckpt").exists()]
+    started = [version for version in versions if any(version.glob("checkpoints/*.ckpt"))]
     if started:
         folder = started[-1]
         return ["fit", "-c", str(folder / "config.yaml"), "--ckpt_path", str(folder / "checkpoints/last.ckpt")]

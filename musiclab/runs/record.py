@@ -4,6 +4,7 @@ import json
 import math
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from lightning_utilities.core.rank_zero import rank_zero_info
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.trainer.states import TrainerFn
 
-from musiclab.errors import UserError
+from musiclab.errors import describe_user_error
 from musiclab.files import write_text
 from musiclab.runs.facts import command_of, describe_data, describe_machine, describe_problems, describe_task, plain
 from musiclab.runs.gathering import gather
@@ -108,8 +109,9 @@ class RunRecord(Callback):
             write_json(self._folder / FILE, self._found)
         elif self._started is not None and self._own:
             training = self._training(trainer.current_epoch) if trainer.state.fn == TrainerFn.FITTING else {}
-            reason = str(exception) if isinstance(exception, UserError) else type(exception).__name__
-            self._write(trainer, pl_module, "interrupted", reason=reason, **training)
+            reason = describe_user_error(exception) or type(exception).__name__
+            with suppress(OSError):  # of a full disk; what is told is why the run was interrupted
+                self._write(trainer, pl_module, "interrupted", reason=reason, **training)
         self._started, self._found = None, {}
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:

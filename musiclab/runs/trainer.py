@@ -16,6 +16,7 @@ from musiclab.runs.checkpoint_io import WholeCheckpointIO
 from musiclab.runs.divergence import StopDivergence
 from musiclab.runs.early_stop import KeepEarlyStop
 from musiclab.runs.gathering import end_group_at_exit
+from musiclab.runs.own_folder import OwnFolder
 from musiclab.runs.record import RunRecord
 from musiclab.runs.results import TaskResults
 from musiclab.runs.resumption import MovedCheckpoints, OwnCheckpoints
@@ -73,6 +74,7 @@ class Trainer(pl.Trainer):
         super().__init__(
             logger=logger,
             callbacks=[
+                OwnFolder(),
                 StopDivergence(),
                 *(callback for callback in given if callback is not None),
                 KeepEarlyStop(),

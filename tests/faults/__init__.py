@@ -1,6 +1,7 @@
 """What tests do to a run: named on the command line, so it must be importable there."""
 
 import os
+import shutil
 import signal
 from pathlib import Path
 
@@ -66,3 +67,19 @@ class SignalAt(KillAt):
         batch = trainer.fit_loop.epoch_loop.total_batch_idx
         if batch in (self.batch, self.batch + 1) and os.environ.get("SLURM_RESTART_COUNT", "0") == "0":
             os.kill(os.getpid(), signal.SIGUSR1 if batch == self.batch else signal.SIGTERM)
+
+
+class FillAt(KillAt):
+    """Fill the disk that a folder is on, all but some bytes, by a file ``filler`` there."""
+
+    def __init__(self, batch: int, folder: str, free: int = 0) -> None:
+        super().__init__(batch)
+        self.folder, self.free = Path(folder), free
+
+    def on_train_batch_start(self, trainer, *_):
+        if trainer.fit_loop.epoch_loop.total_batch_idx == self.batch:
+            with (self.folder / "filler").open("wb") as stream:
+                stream.write(bytes(shutil.disk_usage(self.folder).free - self.free))
+            for number in range(1000):  # more than what the last page of its file has room for
+                trainer.logger.experiment.add_scalar("number", number)
+            trainer.logger.experiment.flush()
