@@ -1,6 +1,7 @@
 """What a checkpoint file says about itself."""
 
 import warnings
+import zipfile
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -25,6 +26,10 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     if not path.is_file():
         raise UserError(f"{path}: no such checkpoint; give the path of a .ckpt file, as in RUN/checkpoints/last.ckpt")
     try:
+        if zipfile.is_zipfile(path):  # torch writes checksums, but does not look at them
+            with zipfile.ZipFile(path) as archive:
+                if damaged := archive.testzip():
+                    raise zipfile.BadZipFile(damaged)
         with warnings.catch_warnings(action="ignore"):  # of pickle protocols, where the bytes are no pickle at all
             checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except Exception:  # bytes that are no checkpoint make the unpickler fail in any way

@@ -149,6 +149,10 @@ def run_training(arguments: list[str]) -> "TrainingCLI":
     except SIGTERMException:
         print("musiclab: terminated", file=sys.stderr)
         raise SystemExit(TERMINATED) from None
+    except SystemExit as ended:
+        if isinstance(ended.__context__, KeyboardInterrupt):  # that Lightning has tidied up after
+            raise KeyboardInterrupt from None
+        raise
     except MisconfigurationException as error:
         raise UserError(str(error)) from error
     except RuntimeError as error:

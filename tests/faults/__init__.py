@@ -38,6 +38,31 @@ class TerminateAt(KillAt):
             os.kill(os.getpid(), signal.SIGTERM)
 
 
+class InterruptAt(KillAt):
+    """Interrupt a process instead, as by Ctrl+C."""
+
+    def on_train_batch_start(self, trainer, *_):
+        if trainer.fit_loop.epoch_loop.total_batch_idx == self.batch:
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+class KillInWrite(Callback):
+    """Kill a process when a checkpoint is written but not yet in its place, the n-th time."""
+
+    def __init__(self, time: int) -> None:
+        fsync = os.fsync
+
+        def killing(descriptor):
+            nonlocal time
+            time -= 1
+            if time == 0:
+                os.ftruncate(descriptor, os.fstat(descriptor).st_size // 2)
+                os.kill(os.getpid(), signal.SIGKILL)
+            fsync(descriptor)
+
+        os.fsync = killing
+
+
 class SpoilWeights(KillAt):
     """Make a weight infinite, as a learning rate that is far too high does."""
 

@@ -1,0 +1,59 @@
+"""Ctrl+C: one word, the exit code that shells know, nothing half-written."""
+
+import json
+import signal
+import subprocess
+import sys
+
+import pytest
+import torch
+from command_line import TIMEOUT, environment, fit_args, run_folder
+
+from faults.conftest import WRITING
+from musiclab.cli import main
+
+INTERRUPTED = (128 + signal.SIGINT, -signal.SIGINT)
+"""As we end, and as Python ends if it was compiling something at that moment; a shell shows both as the former."""
+
+
+@pytest.fixture
+def own_handler():
+    """Lightning ignores further interrupts once it has had one."""
+    handler = signal.getsignal(signal.SIGINT)
+    yield
+    signal.signal(signal.SIGINT, handler)
+
+
+def test_a_training_ends_with_130_and_goes_on_from_its_last_epoch(genre_root, tmp_path, capfd, own_handler):
+    """Before, with 1 and no word."""
+    args = fit_args("genre_lstm.yaml", genre_root, tmp_path, epochs=3)
+    with pytest.raises(SystemExit) as ended:
+        main([*args, "--trainer.callbacks+=faults.InterruptAt", "--trainer.callbacks.batch=6"])
+    assert ended.value.code == 130
+    error = capfd.readouterr().err
+    assert error.endswith("musiclab: interrupted\n")
+    assert "Traceback" not in error
+    run = run_folder(tmp_path)
+    record = json.loads((run / "run.json").read_text())
+    assert (record["status"], record["reason"], record["epochs"]) == ("interrupted", "KeyboardInterrupt", 1)
+    last = run / "checkpoints" / "last.ckpt"
+    assert torch.load(last, weights_only=True)["epoch"] == 0
+    main([*args, f"--ckpt_path={last}"])
+    assert json.loads((run / "run.json").read_text())["status"] == "finished"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seconds", [1.5, 4, 5.5, 7])
+@pytest.mark.parametrize("name", WRITING)
+def test_every_command_ends_with_a_word_and_leaves_nothing_half_written(name, seconds, world, tmp_path):
+    command = [sys.executable, "-m", "musiclab", *world.command(name, tmp_path, tmp_path)]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment())
+    try:
+        assert process.communicate(timeout=seconds)[1] is not None
+        pytest.skip("it had ended before")
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGINT)
+    error = process.communicate(timeout=TIMEOUT)[1]
+    assert process.returncode in (0, *INTERRUPTED), error
+    assert "Traceback" not in error
+    assert not list(tmp_path.rglob("*.partial*"))
