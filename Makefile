@@ -1,6 +1,12 @@
 # Everything runs in a virtual environment of its own, .venv; `make help` lists what there is.
+# On Windows it takes a shell such as Git's.
+ifeq ($(OS),Windows_NT)
+PYTHON ?= python
+BIN := .venv/Scripts
+else
 PYTHON ?= python3
 BIN := .venv/bin
+endif
 INSTALLED := .venv/.installed
 SIDE_BY_SIDE := --numprocesses auto --maxprocesses 4 --dist loadfile
 
@@ -42,6 +48,8 @@ lint: setup ## check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy --platform win32 --cache-dir .mypy_cache/win32
+	$(BIN)/mypy --platform darwin --cache-dir .mypy_cache/darwin
 
 format: setup ## put the code into shape
 	$(BIN)/ruff check --fix .

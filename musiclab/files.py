@@ -48,7 +48,7 @@ def replacing(path: Path) -> Iterator[Path]:
 def write_text(path: Path, text: str) -> None:
     """Write a text file whole or not at all."""
     with replacing(path) as partial:
-        partial.write_text(text, encoding="utf-8")
+        partial.write_text(text, encoding="utf-8", newline="\n")  # the same bytes on every system
 
 
 def is_special(path: Path) -> bool:
@@ -75,8 +75,10 @@ def is_writable(folder: Path) -> bool:
     Raises:
         OSError: If they cannot for another reason than that the folder must not be written, as on a full disk.
     """
+    trial = folder / f".trial-{os.getpid()}"  # in such a folder on Windows, tempfile would try names for ever
     try:
-        tempfile.TemporaryFile(dir=folder).close()
+        trial.touch()
+        trial.unlink(missing_ok=True)
     except OSError as error:
         if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
             return False
@@ -110,9 +112,10 @@ def make_home() -> None:
     """
     if not os.path.expanduser("~").startswith("~"):  # noqa: PTH111  (Path.expanduser raises)
         return
-    home = Path(tempfile.gettempdir(), f"musiclab-{os.getuid()}")
+    user = os.getuid() if hasattr(os, "getuid") else "home"  # on Windows, the folder of temporary files is a user's own
+    home = Path(tempfile.gettempdir(), f"musiclab-{user}")
     home.mkdir(mode=0o700, exist_ok=True)
-    os.environ["HOME"] = str(home)
+    os.environ["USERPROFILE" if os.name == "nt" else "HOME"] = str(home)
     print(
         f"There is no home folder: {home} stands in ({CACHE_VARIABLE} names a place for packed data)", file=sys.stderr
     )

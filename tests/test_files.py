@@ -2,7 +2,7 @@
 
 import errno
 import os
-import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -66,13 +66,13 @@ def test_rows_that_fail_leave_the_old_table(tmp_path):
 @pytest.mark.parametrize(("number", "writable"), [(None, True), (errno.EROFS, False), (errno.EACCES, False)])
 def test_a_folder_is_writable_if_a_file_can_be_made_there(tmp_path, monkeypatch, number, writable):
     if number:
-        monkeypatch.setattr(tempfile, "TemporaryFile", failing_with(number))
+        monkeypatch.setattr(Path, "touch", failing_with(number))
     assert is_writable(tmp_path) is writable
     assert not list(tmp_path.iterdir())
 
 
 def test_a_full_disk_is_no_folder_that_must_not_be_written(tmp_path, monkeypatch):
-    monkeypatch.setattr(tempfile, "TemporaryFile", failing_with(errno.ENOSPC))
+    monkeypatch.setattr(Path, "touch", failing_with(errno.ENOSPC))
     with pytest.raises(OSError, match="No space left"):
         is_writable(tmp_path)
 

@@ -50,7 +50,8 @@ class SpanMask(Augmentation):
 
 def random_integers(bounds: Tensor) -> Tensor:
     """Draw an integer from 0 to below each of ``bounds``."""
-    drawn = (torch.rand(bounds.shape, device=bounds.device, dtype=torch.float64) * bounds).long()
+    precision = torch.float64 if bounds.device.type == "cpu" else torch.float32  # Apple's GPUs have no float64
+    drawn = (torch.rand(bounds.shape, device=bounds.device, dtype=precision) * bounds).long()
     return drawn.minimum(bounds - 1)
 
 

@@ -29,8 +29,9 @@ class Mixup(Augmentation):
         spectrograms, lengths, targets, _ = batch
         size, frames, _ = spectrograms.shape
         partners = torch.randperm(size, device=lengths.device)
-        alphas = torch.full((size,), self.alpha, device=lengths.device)
-        weights = torch.distributions.Beta(alphas, alphas).sample()
+        place = "cpu" if lengths.device.type == "mps" else lengths.device  # PyTorch has no Beta for Apple's GPUs
+        alphas = torch.full((size,), self.alpha, device=place)
+        weights = torch.distributions.Beta(alphas, alphas).sample().to(lengths.device)
         positions = torch.arange(frames, device=lengths.device) % lengths[partners][:, None]
         others = take_frames(spectrograms[partners], positions)
         return batch._replace(

@@ -64,7 +64,7 @@ class Source(NamedTuple):
             except OSError as error:
                 raise UserError(f"{path}: cannot be read ({error.strerror}); restore the file or remove it") from None
             digest.update(f"{path.name}\0{found.st_size}\0{found.st_mtime_ns}\n".encode())
-            row[:] = found.st_ctime_ns, found.st_ino
+            row[:] = found.st_ctime_ns, found.st_ino % 2**64  # some of Windows' file systems number files by 128 bits
         return cls(folder, files, digest.hexdigest()[:12], status)
 
     def store_name(self, dtype: str, version: int = FORMAT_VERSION) -> str:
@@ -91,12 +91,9 @@ def open_store(source: str | Path, dtype: StoreDtype = "float16", cache: str | P
     stores = cache_folder(cache) / "stores"
     name = found.store_name(dtype)
     folder = stores / f"{name}-{found.digest}"
-    try:
-        store = SpectrogramStore(folder)
-        if np.array_equal(store.status, found.status):
-            return store
-    except DamagedStoreError:
-        pass  # or there is none: whoever has the lock says it
+    store = _store_of(folder, found)
+    if store is not None:
+        return store
     try:
         stores.mkdir(parents=True, exist_ok=True)
         with FileLock(stores / f"{name}.lock"):
@@ -136,6 +133,15 @@ def damaged_tracks(source: str | Path, cache: str | Path | None = None) -> list[
                 "remove it, and the next run packs it anew"
             )
     return problems
+
+
+def _store_of(folder: Path, source: Source) -> SpectrogramStore | None:
+    """Return the store in a folder if it is plainly that of these files; any other is closed, so it can be removed."""
+    try:
+        store = SpectrogramStore(folder)
+    except DamagedStoreError:  # or there is none: whoever has the lock says it
+        return None
+    return store if np.array_equal(store.status, source.status) else None
 
 
 def _current(folder: Path, source: Source) -> SpectrogramStore | None:
@@ -202,7 +208,7 @@ def _pack(source: Source, dtype: np.dtype[Any], folder: Path) -> None:
             checksums.append(int(checksum(array), 16))
     _write_files(folder, source.status, np.array(checksums, np.uint64))
     index = {"ids": list(source.files), "lengths": lengths, "rows": rows, "dtype": dtype.name}
-    (folder / "index.json").write_text(json.dumps(index))
+    (folder / "index.json").write_text(json.dumps(index), encoding="utf-8")
 
 
 def _write_files(folder: Path, status: npt.NDArray[np.uint64], checksums: npt.NDArray[np.uint64]) -> None:

@@ -15,8 +15,10 @@ A store is a folder in the cache, which :mod:`musiclab.data.packing` makes::
 
 import json
 import os
+import threading
 import weakref
 from collections.abc import Sequence
+from io import FileIO
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
@@ -30,6 +32,9 @@ StoreDtype = Literal["float16", "float32"]
 CHUNK = 1024
 """Tracks whose moments are read at a time, so that memory does not grow with their number."""
 
+_POSITION = threading.Lock()
+"""Held by who moves the position of a file, where reading needs one."""
+
 
 class DamagedStoreError(UserError):
     """A store whose files do not make up one."""
@@ -38,8 +43,8 @@ class DamagedStoreError(UserError):
 class SpectrogramStore:
     """All tracks of a folder; made by :func:`musiclab.data.packing.open_store`.
 
-    Its file stays open, so that it can be read for as long as this object lives, even if the folder is removed. Reading
-    needs no position in the file, so processes that were forked can read at the same time.
+    Its file stays open, so that it can be read for as long as this object lives, even if the folder is removed, which
+    Windows refuses. Reading needs no position in the file, so processes that were forked can read at the same time.
 
     Attributes:
         ids: Track ids, in the order of the file names.
@@ -57,14 +62,14 @@ class SpectrogramStore:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         try:
-            index = json.loads((folder / "index.json").read_text())
+            index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
             self.ids: list[str] = index["ids"]
             self.lengths: npt.NDArray[np.int64] = np.array(index["lengths"], dtype=np.int64)
             self.rows: int = index["rows"]
             self.dtype = np.dtype(index["dtype"])
             files = np.load(folder / "files.npy", allow_pickle=False)
-            self._open()
             self._check(files)
+            self._open()
         except Exception as error:  # damaged bytes make readers fail in any way
             raise DamagedStoreError(f"{folder}: damaged ({error}); remove it, and the next run packs it anew") from None
         self.status, self.checksums = files[:, :2], files[:, 2]
@@ -99,7 +104,7 @@ class SpectrogramStore:
         length = int(self.lengths[position])
         start = int(self._ends[position]) - length
         frames = np.empty((length, self.rows), self.dtype)
-        _read(self._descriptor, self.folder / "frames.bin", start * self.rows * self.dtype.itemsize, frames)
+        _read(self._frames, start * self.rows * self.dtype.itemsize, frames)
         return frames
 
     def positions(self, ids: Sequence[str]) -> npt.NDArray[np.int64]:
@@ -125,34 +130,43 @@ class SpectrogramStore:
 
     def _moments(self, positions: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
         """Read the sums and sums of squares of some tracks, ``(tracks, 2, rows)``."""
-        path = self.folder / "moments.npy"
         moments = np.empty((len(positions), 2, self.rows), "<f8")
-        with path.open("rb") as stream:
+        with FileIO(self.folder / "moments.npy") as stream:
             for track, position in zip(moments, positions, strict=True):
-                _read(stream.fileno(), path, self._moments_start + int(position) * track.nbytes, track)
+                _read(stream, self._moments_start + int(position) * track.nbytes, track)
         return moments
 
     def __getstate__(self) -> dict[str, Any]:
         # Worker processes that are spawned have to open the file themselves.
-        return {key: value for key, value in self.__dict__.items() if key != "_descriptor"}
+        return {key: value for key, value in self.__dict__.items() if key != "_frames"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self._open()
 
     def _open(self) -> None:
-        self._descriptor = os.open(self.folder / "frames.bin", os.O_RDONLY | os.O_CLOEXEC)
-        weakref.finalize(self, os.close, self._descriptor)
+        self._frames = FileIO(self.folder / "frames.bin")
+        weakref.finalize(self, self._frames.close)
 
 
-def _read(descriptor: int, path: Path, offset: int, array: npt.NDArray[Any]) -> None:
+def _read(file: FileIO, offset: int, array: npt.NDArray[Any]) -> None:
     """Fill ``array`` with the bytes of a file from ``offset`` on."""
     rest = array.data.cast("B")
     while rest:
-        count = os.preadv(descriptor, [rest], offset)  # network file systems may give less than was asked for
+        count = _read_some(file, offset, rest)  # network file systems may give less than was asked for
         if not count:
+            path = Path(file.name)
             raise UserError(f"{path}: truncated; remove {path.parent}, and the next run packs it anew")
         rest, offset = rest[count:], offset + count
+
+
+def _read_some(file: FileIO, offset: int, buffer: memoryview) -> int:
+    if hasattr(os, "preadv"):
+        count: int = os.preadv(file.fileno(), [buffer], offset)
+        return count
+    with _POSITION:  # Windows forks no processes, so that none but the threads of this one share the position
+        file.seek(offset)
+        return file.readinto(buffer)
 
 
 def _skip_header(stream: BinaryIO) -> int:

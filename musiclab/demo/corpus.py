@@ -116,7 +116,7 @@ def _is_made(out: Path, description: dict[str, object]) -> bool:
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return False
     try:
-        found = json.loads((out / DESCRIPTION).read_text())
+        found = json.loads((out / DESCRIPTION).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         raise UserError(f"{out} is there and is no demo corpus: name another folder") from None
     if found != description:
@@ -135,7 +135,7 @@ def _make(out: Path, description: dict[str, object], seed: int, tracks: list[_Tr
     partial = out.parent / f"{prefix}{uuid.uuid4().hex}"
     try:
         _write_corpus(partial, seed, tracks, jobs)
-        (partial / DESCRIPTION).write_text(json.dumps(description, indent=2) + "\n")
+        write_text(partial / DESCRIPTION, json.dumps(description, indent=2) + "\n")
         if out.exists():
             out.rmdir()
         partial.rename(out)

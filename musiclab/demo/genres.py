@@ -37,7 +37,7 @@ class Traits:
     hiss: float
 
 
-GENRES: dict[str, dict[str, Any]] = yaml.safe_load(files("musiclab.demo").joinpath("genres.yaml").read_text("utf-8"))
+GENRES: dict[str, dict[str, Any]] = yaml.safe_load((files("musiclab.demo") / "genres.yaml").read_text(encoding="utf-8"))
 
 # How far the tracks of a genre lie from its means (standard deviation), and the bounds of the draw.
 _SPREAD = {

@@ -2,6 +2,7 @@
 
 import ctypes
 import platform
+import sys
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 """Parameters of mallopt(3), from glibc's malloc.h."""
@@ -14,7 +15,7 @@ def keep_freed_memory() -> None:
     of them afresh, and the system has to clear every page of it: measured on the four-block CNN (32 x 128 x 128), that
     is 60 % of a step. Nothing happens where the C library is not glibc.
     """
-    if platform.libc_ver()[0] != "glibc":
+    if sys.platform != "linux" or platform.libc_ver()[0] != "glibc":
         return
     libc = ctypes.CDLL(None)
     libc.mallopt(M_MMAP_THRESHOLD, 1 << 30)

@@ -26,10 +26,10 @@ class EMAWeights(WeightAveraging):
     def _average(self, average: Tensor, weights: Tensor, steps: Tensor | int) -> Tensor:
         if not average.is_floating_point():  # a counter
             return weights
-        count = torch.as_tensor(steps, device=average.device).double()  # as a number it would wait for the device
-        stays = ((1 + count) / (10 + count)).clamp(max=self.decay)
         wide = torch.promote_types(average.dtype, torch.float32)  # half precision would round the share
-        return torch.lerp(average.to(wide), weights.to(wide), (1 - stays).to(wide)).to(average.dtype)
+        count = torch.as_tensor(steps, device=average.device).to(wide)  # as a number it would wait for the device
+        goes = torch.full_like(count, 9).div(10 + count).clamp(min=1 - self.decay)  # 1 less what stays, well rounded
+        return torch.lerp(average.to(wide), weights.to(wide), goes).to(average.dtype)
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Forget the averages; when training ends, they are in the model."""

@@ -132,7 +132,7 @@ def gather_rows(outputs: Sequence[StepOutput]) -> Rows:
     own = []
     if outputs:  # a process may have had nothing but songs that cannot be used
         targets = np.concatenate([output["targets"].cpu().numpy() for output in outputs])
-        predictions = np.concatenate([output["predictions"].double().cpu().numpy() for output in outputs])
+        predictions = np.concatenate([output["predictions"].cpu().double().numpy() for output in outputs])
         own = [([identifier for output in outputs for identifier in output["ids"]], targets, predictions)]
     parts = [part for parts in gather(own) for part in parts]
     if not parts:

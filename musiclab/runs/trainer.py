@@ -39,8 +39,8 @@ class Trainer(pl.Trainer):
         kwargs: See Lightning's Trainer.
 
     Raises:
-        UserError: If batch norms are to be synchronised, or weights to be kept in half precision, or if what SLURM's
-            variables say does not fit.
+        UserError: If batch norms are to be synchronised, weights to be kept in a precision that rounds or that the
+            device does not have, or if what SLURM's variables say does not fit.
     """
 
     def __init__(
@@ -88,6 +88,11 @@ class Trainer(pl.Trainer):
         )
         if type(self.strategy.checkpoint_io) is TorchCheckpointIO:  # no other was asked for
             self.strategy.checkpoint_io = WholeCheckpointIO()
+        if self.precision == "64-true" and self.strategy.root_device.type == "mps":
+            raise UserError(
+                "precision 64-true needs float64, which Apple's GPUs do not have; use --trainer.accelerator cpu, or "
+                "--trainer.precision 32-true"
+            )
         self._checkpoint_connector = OwnCheckpoints(self)
         environment = self._accelerator_connector.cluster_environment
         if isinstance(environment, SLURMEnvironment):

@@ -51,7 +51,7 @@ def regression_scores(predictions: Tensor, targets: Tensor, axes: Sequence[str],
     Returns:
         ``{prefix}_spearman``, ``{prefix}_mse`` and the same with ``_{axis}`` for each axis.
     """
-    predictions, targets = predictions.double().cpu(), targets.double().cpu()
+    predictions, targets = predictions.cpu().double(), targets.cpu().double()
     squared = (predictions - targets).square().mean(dim=0)
     scores = {f"{prefix}_spearman": 0.0, f"{prefix}_mse": squared.mean().item()}
     for index, axis in enumerate(axes):

@@ -64,7 +64,7 @@ def test_a_file_that_is_read_in_pieces(source, own_cache, monkeypatch):
 
 def test_file_is_closed_with_the_store(source, own_cache):
     store = open_store(source, cache=own_cache)
-    descriptor = store._descriptor
+    descriptor = store._frames.fileno()
     os.fstat(descriptor)
     del store
     with pytest.raises(OSError, match="Bad file descriptor"):

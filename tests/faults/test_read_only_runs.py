@@ -5,7 +5,6 @@ import json
 import os
 import shutil
 import subprocess
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -41,14 +40,14 @@ def read_only(request, trained, tmp_path, monkeypatch):
         yield folder
         subprocess.run(["umount", str(folder)], check=True)
     else:
-        make = tempfile.TemporaryFile
+        touch = Path.touch
 
-        def refusing(*args, **more):
-            if folder in (where := Path(more["dir"]), *where.parents):
-                raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(where))
-            return make(*args, **more)
+        def refusing(path, *args, **more):
+            if folder in path.parents:
+                raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+            touch(path, *args, **more)
 
-        monkeypatch.setattr(tempfile, "TemporaryFile", refusing)
+        monkeypatch.setattr(Path, "touch", refusing)
         before = contents(folder)
         yield folder
         assert contents(folder) == before

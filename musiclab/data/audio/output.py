@@ -140,7 +140,7 @@ def _check_description(
     if not path.exists():
         return {}
     try:
-        found = json.loads(path.read_text())
+        found = json.loads(path.read_text(encoding="utf-8"))
         known: dict[str, str] = found.pop("tracks")
         differing = {key: found.get(key) for key in {**found, **described} if found.get(key) != described.get(key)}
     except (ValueError, AttributeError, KeyError):
