@@ -45,6 +45,17 @@ def replacing(path: Path) -> Iterator[Path]:
         partial.unlink(missing_ok=True)
 
 
+def remove_leftovers(folder: Path, name: str = "*") -> None:
+    """Remove what killed processes have left half-written in a folder; not while others write there.
+
+    Args:
+        folder: The folder; those in it are not looked at.
+        name: Of which file, without its suffix.
+    """
+    for leftover in folder.glob(f".{name}.partial-*"):
+        leftover.unlink(missing_ok=True)
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a text file whole or not at all."""
     with replacing(path) as partial:

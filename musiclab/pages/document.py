@@ -15,7 +15,7 @@ from typing import Protocol, Self
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from musiclab.errors import UserError
-from musiclab.files import replacing, write_text
+from musiclab.files import remove_leftovers, replacing, write_text
 
 NUMBER = re.compile(r"|[-+]?[\d.,]+([x%]| ?(s|min|h|MB|%)| ?[±(].*)?")
 """A cell that is a number, with or without unit and spread, or empty."""
@@ -247,7 +247,7 @@ class Document:
 
 
 def page_folder(out: str | Path) -> Path:
-    """Return the folder that a command is to write to, and make it.
+    """Return the folder that a command is to write to, and make it; what a killed one left half-written is removed.
 
     Raises:
         UserError: If there is a file of that name.
@@ -256,6 +256,7 @@ def page_folder(out: str | Path) -> Path:
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{folder}: a file; give the folder that the page is to be written to")
     folder.mkdir(parents=True, exist_ok=True)
+    remove_leftovers(folder)
     return folder
 
 

@@ -7,6 +7,7 @@ from filelock import FileLock, Timeout
 from pytorch_lightning import Callback, LightningModule, Trainer
 
 from musiclab.errors import UserError
+from musiclab.files import remove_leftovers
 
 
 class OwnFolder(Callback):
@@ -49,8 +50,8 @@ class OwnFolder(Callback):
         except NotImplementedError:  # of file systems without locks
             pass
         self._lock = lock
-        for leftover in (*folder.glob(".*.partial-*"), *folder.glob("checkpoints/.*.partial-*")):
-            leftover.unlink(missing_ok=True)
+        remove_leftovers(folder)
+        remove_leftovers(folder / "checkpoints")
         return True
 
     def _let_go(self) -> None:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from musiclab.data.ids import id_order
 from musiclab.data.tables import one_form
 from musiclab.errors import UserError
-from musiclab.files import replacing
+from musiclab.files import remove_leftovers, replacing
 from musiclab.runs.predictions import first_doubled
 
 HEADER = "Id.fused.full.npy.gz,valence,energy,danceability"
@@ -76,6 +76,7 @@ def write_solution(
             "not a finite number; train the model anew"
         )
     order = sorted(range(len(ids)), key=lambda index: id_order(ids[index]))
+    remove_leftovers(path.parent, path.stem)
     with replacing(path) as partial, partial.open("w", newline="", encoding="utf-8") as stream:
         stream.write(f"{header}\n")
         csv.writer(stream, lineterminator="\n").writerows(
