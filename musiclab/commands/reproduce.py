@@ -1,10 +1,13 @@
 """``musiclab reproduce``: the lab's whole table, each run a plain ``musiclab fit`` that a person could have typed."""
 
 import shlex
+import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
+from types import FrameType
 from typing import NamedTuple
 
 from musiclab.errors import UserError
@@ -69,6 +72,8 @@ def reproduce(
         for run in RUNS:
             print(shlex.join(["musiclab", *fit_arguments(run, root, folder, more, folder_of(folder, BASE) / BEST)]))
         return
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _terminated)
     failed = []
     for number, run in enumerate(RUNS, 1):
         arguments = next_arguments(run, root, folder, more)
@@ -137,5 +142,16 @@ def _check(root: str | None) -> None:
 
 
 def _call(arguments: Sequence[str]) -> bool:
+    """Run a command to its end; if this process is asked to end, so is that, and it is waited for."""
     print(shlex.join(["musiclab", *arguments]), flush=True)
-    return subprocess.run([sys.executable, "-m", "musiclab", *arguments], check=False).returncode == 0
+    process = subprocess.Popen([sys.executable, "-m", "musiclab", *arguments])
+    try:
+        return process.wait() == 0
+    except BaseException:
+        process.terminate()
+        process.wait()
+        raise
+
+
+def _terminated(received: int, frame: FrameType | None) -> None:
+    raise SystemExit(128 + received)  # as shells report it

@@ -1,16 +1,19 @@
 """Ctrl+C: one word, the exit code that shells know, nothing half-written."""
 
 import json
+import shlex
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 import torch
-from command_line import TIMEOUT, environment, fit_args, run_folder
+from command_line import REPOSITORY, TIMEOUT, TRAINER, environment, fit_args, run_folder
 
 from faults.conftest import WRITING
 from musiclab.cli import main
+from musiclab.commands.reproduce import GENRES, RUNS
 
 INTERRUPTED = (128 + signal.SIGINT, -signal.SIGINT)
 """As we end, and as Python ends if it was compiling something at that moment; a shell shows both as the former."""
@@ -57,3 +60,28 @@ def test_every_command_ends_with_a_word_and_leaves_nothing_half_written(name, se
     assert process.returncode in (0, *INTERRUPTED), error
     assert "Traceback" not in error
     assert not list(tmp_path.rglob("*.partial*"))
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_reproduce_ends_the_training_that_it_has_started(sent, genre_root, emotion_root, tmp_path):
+    """Before, the training was killed, or went on without it."""
+    root, out = tmp_path / "data", tmp_path / "out"
+    root.mkdir()
+    for run in RUNS:
+        if not (root / run.data).exists():
+            (root / run.data).symlink_to(genre_root if run.data.startswith(GENRES) else emotion_root)
+    options = shlex.join([*TRAINER, "--trainer.max_epochs=1000", "--data.batch_size=8", "--data.num_workers=0"])
+    args = ["reproduce", f"--root={root}", f"--out={out}", f"--options={options}"]
+    command = [sys.executable, "-m", "musiclab", *args]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment(), cwd=REPOSITORY)
+    run = run_folder(out / RUNS[0].name)
+    started = time.monotonic()
+    while not (run / "checkpoints" / "last.ckpt").exists():
+        assert process.poll() is None, process.communicate()[1]
+        assert time.monotonic() < started + TIMEOUT
+        time.sleep(0.1)
+    process.send_signal(sent)
+    error = process.communicate(timeout=TIMEOUT)[1]  # once all that have its stderr have ended
+    assert process.returncode == 128 + sent, error
+    assert "Traceback" not in error
+    assert json.loads((run / "run.json").read_text())["status"] == "interrupted"
