@@ -9,7 +9,7 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from scipy.optimize import nnls
+from scipy.optimize import lsq_linear
 from scipy.stats import rankdata
 from torch.autograd import gradcheck
 
@@ -61,7 +61,7 @@ def nearest_in_permutahedron(row, strength):
     corners = np.array(list(permutations(range(1, len(row) + 1)))).T
     heavy = 1e4  # makes the weights sum to 1
     system = np.vstack([corners, np.full(corners.shape[1], heavy)])
-    weights, _ = nnls(system, np.append(np.array(row) / strength, heavy))
+    weights = lsq_linear(system, np.append(np.array(row) / strength, heavy), (0, np.inf), method="bvls").x
     return double(corners @ (weights / weights.sum()))
 
 

@@ -185,5 +185,6 @@ def hann(length: int) -> npt.NDArray[np.float64]:
 def _fuse(power: _Floats, chroma: _Floats) -> Spectrogram:
     librosa = import_librosa()
 
-    decibel = librosa.power_to_db(power, ref=np.max)
+    # An array, since of a scalar NumPy 1 takes the logarithm in float64, so that the maximum would not be 0 dB sharp.
+    decibel = librosa.power_to_db(power, ref=lambda values: values.max(keepdims=True))
     return np.concatenate([decibel, chroma]).astype(np.float32)
