@@ -7,11 +7,12 @@ else
 PYTHON ?= python3
 BIN := .venv/bin
 endif
+LOWEST := $(subst .venv,.venv-lowest,$(BIN))
 INSTALLED := .venv/.installed
 SIDE_BY_SIDE := --numprocesses auto --maxprocesses 4 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo reproduce test test-all lint format bench bench-gpu clean
+.PHONY: help setup demo reproduce test test-all test-lowest lint format bench bench-gpu clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -44,6 +45,12 @@ test: setup ## run the tests, but for the slow ones
 test-all: setup ## run all tests
 	$(BIN)/pytest $(SIDE_BY_SIDE) -m ''
 
+test-lowest: ## run the tests with the lowest versions allowed, in .venv-lowest (PYTHON=python3.11 has wheels of all)
+	$(PYTHON) -m venv .venv-lowest
+	$(LOWEST)/pip install --quiet --disable-pip-version-check --prefer-binary --constraint constraints-lowest.txt \
+		$(shell grep '^torch==' constraints.txt) --editable '.[test]'
+	$(LOWEST)/pytest
+
 lint: setup ## check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -71,5 +78,5 @@ bench-gpu: ## measure on a GPU, in 8 minutes; without .venv it needs no setup (W
 	PYTHONPATH="$$site$${PYTHONPATH:+:$$PYTHONPATH}" $$python tests/benchmarks/bench_gpu.py $(BENCH)
 
 clean: ## remove .venv and what tools leave behind; runs and data stay
-	rm -rf .venv build *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	rm -rf .venv .venv-lowest build *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
