@@ -49,7 +49,7 @@ test-lowest: ## run the tests with the lowest versions allowed, in .venv-lowest 
 	$(PYTHON) -m venv .venv-lowest
 	$(LOWEST)/pip install --quiet --disable-pip-version-check --prefer-binary --constraint constraints-lowest.txt \
 		$(shell grep '^torch==' constraints.txt) --editable '.[test]'
-	$(LOWEST)/pytest
+	$(LOWEST)/pytest $(SIDE_BY_SIDE)
 
 lint: setup ## check style and types
 	$(BIN)/ruff check .
