@@ -1,10 +1,11 @@
 """The one exception that a user is meant to read."""
 
 import errno
+import os
 from collections.abc import Sequence
 
-DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
-"""Errors of a disk that is full, or of which a user may have no more."""
+DISK_FULL = (os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT))
+"""What the system says of a disk that is full, or of which a user may have no more."""
 
 
 class UserError(ValueError):
@@ -36,7 +37,11 @@ def describe_user_error(error: BaseException) -> str | None:
         cause = cause.__cause__
     if isinstance(error, RuntimeError) and "home directory" in str(error):  # of expanduser
         return "a path begins with ~, but there is no such home folder; give it without"
-    if isinstance(error, OSError) and (error.filename or error.errno in DISK_FULL):
-        advice = "; free some space and run the same command again" if error.errno in DISK_FULL else ""
-        return f"{error.filename or 'a file'}: {error.strerror}{advice}"
-    return None
+    full = any(text in str(error) for text in DISK_FULL)
+    if isinstance(error, OSError) and error.filename:
+        message = f"{error.filename}: {error.strerror}"
+    elif full:  # libraries leave out the name, or raise errors of their own
+        message = str(error).strip().splitlines()[0]
+    else:
+        return None
+    return f"{message}; free some space and run the same command again" if full else message
