@@ -5,6 +5,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 from pytorch_lightning import Callback, LightningModule, Trainer
+from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 
 from musiclab.errors import UserError
 from musiclab.files import remove_leftovers
@@ -25,8 +26,8 @@ class OwnFolder(Callback):
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Take the folder of a training."""
         folder = trainer.log_dir  # all processes have to ask for it
-        if stage != "fit" or not folder or not trainer.loggers:
-            return
+        if stage != "fit" or not folder or not isinstance(trainer.logger, TensorBoardLogger | CSVLogger):
+            return  # of other loggers, it is a root that runs share
         free = self._take(Path(folder)) if trainer.is_global_zero else True
         if not trainer.strategy.broadcast(free):
             raise UserError(f"{folder}: another process trains in this folder; wait for its end, or end it")

@@ -3,12 +3,15 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from conftest import GENRES
+from filelock import FileLock
 from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.demos.boring_classes import BoringModel
 from pytorch_lightning.loggers import TensorBoardLogger
+from pytorch_lightning.loggers.logger import DummyLogger
 from tasks.genre_task import tiny_cnn
 
 import musiclab
@@ -86,3 +89,24 @@ def test_importing_the_package_is_light():
     subprocess.run([sys.executable, "-c", code], check=True)
     with pytest.raises(AttributeError, match="no attribute 'trainer_of_mine'"):
         musiclab.trainer_of_mine  # noqa: B018
+
+
+class Elsewhere(DummyLogger):
+    """A logger whose folder is the root that runs share, as that of Weights & Biases."""
+
+    def __init__(self, root):
+        super().__init__()
+        self.root = root
+
+    @property
+    def save_dir(self):
+        return str(self.root)
+
+
+def test_only_folders_of_single_runs_are_kept_from_others(tmp_path):
+    with FileLock(tmp_path / ".lock"):
+        trainer = musiclab.Trainer(logger=Elsewhere(tmp_path), max_steps=1, enable_checkpointing=False, **QUIET)
+        trainer.fit(BoringModel())
+    trainer = musiclab.Trainer(default_root_dir=tmp_path, max_steps=1, **QUIET)
+    with FileLock(Path(trainer.log_dir).joinpath(".lock")), pytest.raises(UserError, match="another process trains"):
+        trainer.fit(BoringModel())
