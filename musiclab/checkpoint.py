@@ -1,11 +1,12 @@
 """What a checkpoint file says about itself."""
 
+import re
 import warnings
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import torch
 
@@ -15,12 +16,20 @@ from musiclab.errors import UserError
 MACHINE_SETTINGS = ("cache", "num_workers", "pin_memory", "on_device")
 """Data settings of a checkpoint that say nothing about another machine."""
 
+BUFFERS = ("feature_mean", "feature_std")
+"""What a backbone's inputs are normalised by, among the weights."""
+
+PRECISION = re.compile(r"(bf)?16-(true|mixed)|(32|64)-true|transformer-engine(-float16)?")
+
 
 def read_checkpoint(path: str | Path) -> dict[str, Any]:
     """Read a checkpoint that musiclab wrote; nothing in it is executed.
 
+    Whoever reads it can rely on what musiclab's own modules look at: that it is there, and of its type.
+
     Raises:
-        UserError: If there is no such file, or it is no checkpoint of musiclab.
+        UserError: If there is no such file, it is no checkpoint of musiclab, or something in it is not as musiclab
+            writes it.
     """
     path = Path(path)
     if not path.is_file():
@@ -37,7 +46,9 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     hparams = checkpoint.get("hyper_parameters") if isinstance(checkpoint, dict) else None
     if not isinstance(hparams, dict) or "target_names" not in hparams:
         raise UserError(f"{path}: a checkpoint, but not of musiclab; give a .ckpt file that `musiclab fit` wrote")
-    if not is_finite(checkpoint.get("state_dict", {})):
+    if fault := _fault(checkpoint):
+        raise UserError(f"{path}: damaged or altered: {fault}; give a .ckpt file as `musiclab fit` wrote it")
+    if not is_finite(checkpoint["state_dict"]):
         raise UserError(f"{path}: its weights are not finite, so it can answer nothing; train the model anew")
     return checkpoint  # type: ignore[no-any-return]
 
@@ -49,6 +60,76 @@ def newest_whole(folder: Path) -> Path | None:
             read_checkpoint(path)
             return path
     return None
+
+
+def _fault(checkpoint: Mapping[str, Any]) -> str | None:
+    """Return what in a checkpoint is not as musiclab writes it, None if all is."""
+    for name, check in (*NEEDED.items(), *OPTIONAL.items()):
+        *above, last = name.split(".")
+        group = (checkpoint.get(above[0]) or {}) if above else checkpoint
+        if last not in group and name in NEEDED:
+            return f"it has no {name}"
+        if not check(group.get(last)) and (name in NEEDED or group.get(last) is not None):
+            return f"{name} is {' '.join(f'{group[last]!r:.60}'.split())}"
+    weights, features = checkpoint["state_dict"], checkpoint["hyper_parameters"]["num_features"]
+    for name in BUFFERS:
+        if name not in weights or weights[name].shape != (features,) or not weights[name].is_floating_point():
+            return f"state_dict.{name} has no value for each of the {features} features"
+    return None if weights["feature_std"].min() > 0 else "state_dict.feature_std has values of 0 or below"
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and bool(value)
+
+
+def _are_names(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(map(_is_text, value)) and len(set(value)) == len(value)
+
+
+def _are_weights(value: Any) -> bool:
+    return isinstance(value, dict) and all(isinstance(name, str) and _is_dense(one) for name, one in value.items())
+
+
+def _is_dense(value: Any) -> bool:
+    return torch.is_tensor(value) and value.layout == torch.strided and not (value.is_quantized or value.is_meta)
+
+
+def _are_parts(value: Any) -> bool:
+    """Tell whether a value is what a datamodule keeps of its parts: folder, checksums, two numbers for each track."""
+    if not isinstance(value, dict) or not _is_text(value.get("folder")) or not is_plain(value.get("checksums")):
+        return False
+    tracks = [two for name, two in value.items() if name not in ("folder", "checksums")]
+    return isinstance(value["checksums"], dict) and all(
+        _is_dense(two) and two.dtype == torch.int64 and two.ndim == 2 and two.shape[1] == 2 for two in tracks
+    )
+
+
+NEEDED: dict[str, Callable[[Any], bool]] = {
+    "state_dict": _are_weights,
+    "hyper_parameters.target_names": _are_names,
+    "hyper_parameters.num_features": _is_count,
+    "hyper_parameters.features": _is_text,
+    "hyper_parameters.beat_synced": lambda value: isinstance(value, bool),
+    "hyper_parameters.seconds": lambda value: isinstance(value, float | int) and value > 0,
+}
+"""What musiclab's own modules look at in any checkpoint, and whether it can be that."""
+
+OPTIONAL: dict[str, Callable[[Any], bool]] = {
+    "hyper_parameters._class_path": _is_text,
+    "datamodule_hyper_parameters": lambda value: isinstance(value, dict),
+    "datamodule_hyper_parameters._class_path": _is_text,
+    "datamodule_hyper_parameters.batch_size": _is_count,
+    "output_kind": lambda value: value in get_args(OutputKind),
+    "track_frames": _is_count,
+    "world_size": _is_count,
+    "precision": lambda value: isinstance(value, str) and PRECISION.fullmatch(value) is not None,
+    "parts": _are_parts,
+}
+"""What is missing, or None, in some."""
 
 
 def is_finite(weights: Mapping[str, Any]) -> bool:

@@ -7,6 +7,9 @@ from collections.abc import Sequence
 DISK_FULL = (os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT))
 """What the system says of a disk that is full, or of which a user may have no more."""
 
+NOISE = ("Does not validate", "Subtypes:", "Errors:", "Expected a <class 'NoneType'>", "Given value")
+"""How lines of the parser begin that say of each type that a value is not of it."""
+
 
 class UserError(ValueError):
     """Something that the user can put right: a bad path, a bad file, a wrong label.
@@ -14,6 +17,12 @@ class UserError(ValueError):
     The message is one line that names the file, says what was found and what to do. The command line prints
     it without a traceback and exits with code 1.
     """
+
+
+def one_line(message: object) -> str:
+    """Return a message of several lines, as the parser and PyTorch give them, as one that says the same."""
+    lines = [" ".join(line.split()).removeprefix("- ") for line in str(message).splitlines()]
+    return " ".join(line for line in lines if line and not line.startswith(NOISE))
 
 
 def raise_first(problems: Sequence[str]) -> None:

@@ -36,7 +36,11 @@ def refused(path):
 
 
 def test_a_checkpoint_is_read(path):
-    checkpoint = {"hyper_parameters": {"target_names": ["Rock"]}, "state_dict": {"weight": torch.ones(2)}}
+    inputs = {"num_features": 12, "features": "chroma", "beat_synced": False, "seconds": 0.1}
+    checkpoint = {
+        "hyper_parameters": {"target_names": ["Rock"], **inputs},
+        "state_dict": {"weight": torch.ones(2), "feature_mean": torch.zeros(12), "feature_std": torch.ones(12)},
+    }
     torch.save(checkpoint, path)
     assert read_checkpoint(str(path))["hyper_parameters"] == checkpoint["hyper_parameters"]
 

@@ -5,8 +5,7 @@ from typing import Any, ClassVar, NoReturn
 
 from jsonargparse import ArgumentParser
 
-NOISE = ("Does not validate", "Subtypes:", "Errors:", "Expected a <class 'NoneType'>", "Given value")
-"""How lines begin that say of each type that a value is not of it."""
+from musiclab.errors import one_line
 
 
 class OneLineErrors(ArgumentParser):
@@ -16,9 +15,7 @@ class OneLineErrors(ArgumentParser):
         """Print what is wrong with the command line and exit."""
         if not self.exit_on_error:  # a parser within the parser: the error is caught there
             super().error(message, ex)
-        lines = [line.strip().removeprefix("- ") for line in message.splitlines()]
-        text = " ".join(line for line in lines if not line.startswith(NOISE))
-        print(f"musiclab: error: {text} (--help lists all options)", file=sys.stderr)
+        print(f"musiclab: error: {one_line(message)} (--help lists all options)", file=sys.stderr)
         raise SystemExit(2)
 
 

@@ -25,7 +25,7 @@ from musiclab.cli.hints import quieten
 from musiclab.cli.run_folder import LOGS, run_logger
 from musiclab.data.datamodules import AudioDataModule, SpectrogramDataModule
 from musiclab.errors import UserError
-from musiclab.inference.trained import fill_root
+from musiclab.inference.trained import TrainedModel, fill_root
 from musiclab.runs.gathering import gather
 from musiclab.runs.slurm import interrupted_run
 from musiclab.runs.solution_writer import SolutionWriter
@@ -49,6 +49,7 @@ class TrainingCLI(LightningCLI):
         self._parsers: dict[str, LightningArgumentParser] = {}
         self._command_line = ["musiclab", *args]
         self._checkpoint: Path | None = None
+        self._resumed_step = 0
         self._claimed: Path | None = None
         super().__init__(
             SpectrogramTask,
@@ -134,13 +135,17 @@ class TrainingCLI(LightningCLI):
         given = _peek(args)
         if given.ckpt_path is None:
             return ""
-        checkpoint = read_checkpoint(given.ckpt_path)
-        self._checkpoint = Path(given.ckpt_path).absolute()
+        model = TrainedModel(Path(given.ckpt_path).absolute())
+        self._checkpoint, checkpoint = model.path, model.checkpoint
+        self._resumed_step = checkpoint.get("global_step", 0)
+        if "_class_path" in checkpoint["hyper_parameters"]:
+            model.task()  # what is wrong with it is said of the checkpoint; the parser would take it for an option
         if command != "fit" and checkpoint.get("precision"):  # figures belong to the precision that they were had with
             self._parsers[command].set_defaults({"trainer.precision": checkpoint["precision"]})
         settings = data_settings(checkpoint)
         # Of other data that are asked for, the checkpoint says nothing.
         if settings and (not given.data or given.data.rsplit(".", 1)[-1] == settings[0].rsplit(".", 1)[-1]):
+            model.check_data_settings()
             class_path, data = settings
             if command in ("test", "predict"):
                 data.pop("limit", None)
@@ -211,7 +216,7 @@ class TrainingCLI(LightningCLI):
         try:
             self.trainer.fit(**kwargs)
         except BaseException:
-            if self.trainer.global_step == 0:
+            if self.trainer.global_step in (0, self._resumed_step):
                 self._unclaim()
             raise
 

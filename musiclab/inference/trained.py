@@ -1,18 +1,19 @@
 """Trained models: a checkpoint, and what is made again of it for use without a trainer."""
 
 import warnings
-from argparse import ArgumentError
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Iterator, MutableMapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from pydoc import locate
 from typing import Any
 
+from jsonargparse import ArgumentParser
 from pytorch_lightning.cli import instantiate_module
 
 from musiclab.checkpoint import data_settings, read_checkpoint
 from musiclab.data.datamodules import FolderDataModule, SpectrogramDataModule
 from musiclab.demo import demo_folder
-from musiclab.errors import UserError
+from musiclab.errors import UserError, describe_user_error, one_line
 from musiclab.tasks import SpectrogramTask
 
 FIT = "give a .ckpt file that `musiclab fit` wrote"
@@ -54,7 +55,7 @@ class TrainedModel:
         try:
             task.load_state_dict(self.checkpoint["state_dict"])
         except RuntimeError as error:
-            reason = _first_line(error)
+            reason = one_line(error)
             raise UserError(f"{self.path}: its weights do not fit its own settings ({reason}); {FIT}") from None
         return task.eval()
 
@@ -68,6 +69,18 @@ class TrainedModel:
         if settings is None:
             raise UserError(f"{self.path}: does not say what data it was trained on; {FIT}")
         return settings
+
+    def check_data_settings(self) -> None:
+        """Make sure that the settings of the datamodule are settings of it, wherever the data are.
+
+        Raises:
+            UserError: If they are not.
+        """
+        class_path, arguments = self.data_settings()
+        parser = ArgumentParser(exit_on_error=False)
+        parser.add_subclass_arguments(SpectrogramDataModule, "module", fail_untyped=False)
+        with self._explained(class_path):
+            parser.parse_object({"module": {"class_path": class_path, "init_args": arguments}})
 
     def data(self, **changes: Any) -> FolderDataModule:
         """Return the datamodule that it was trained with, its targets in the order of the model's outputs.
@@ -90,14 +103,18 @@ class TrainedModel:
         return data
 
     def _instantiate(self, kind: type[Any], arguments: dict[str, Any]) -> Any:
+        with self._explained(arguments["_class_path"]), warnings.catch_warnings():
+            # No matter here: what is no plain value is not kept among the hyperparameters.
+            warnings.filterwarnings("ignore", ".*is an instance of `nn.Module` and is already saved")
+            return instantiate_module(kind, arguments)
+
+    @contextmanager
+    def _explained(self, name: str) -> Iterator[None]:
         try:
-            with warnings.catch_warnings():
-                # No matter here: what is no plain value is not kept among the hyperparameters.
-                warnings.filterwarnings("ignore", ".*is an instance of `nn.Module` and is already saved")
-                return instantiate_module(kind, arguments)
-        except ArgumentError as error:
-            name = arguments["_class_path"]
-            raise UserError(f"{self.path}: {name} cannot be made again from it: {_first_line(error)}") from error
+            yield
+        except Exception as error:  # settings that are none make parser and constructors fail in any way
+            reason = describe_user_error(error) or one_line(error)
+            raise UserError(f"{self.path}: {name} cannot be made again from it: {reason}") from error
 
 
 def results_folder(checkpoint: Path, *names: str) -> Path:
@@ -134,7 +151,3 @@ def fill_root(class_path: str, arguments: MutableMapping[str, Any]) -> bool:
         return False
     arguments["root"] = str(demo_folder(folder, arguments.get("beat_synced", False)))
     return True
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0]

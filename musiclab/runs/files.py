@@ -44,6 +44,7 @@ class Training(NamedTuple):
     seconds: float
     best: dict[str, str | float] | None
     history: list[dict[str, str | float]]
+    command_line: list[str] | None
 
 
 class Best(NamedTuple):

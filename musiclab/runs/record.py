@@ -16,6 +16,7 @@ from pytorch_lightning.trainer.states import TrainerFn
 from musiclab.errors import describe_user_error
 from musiclab.files import write_text
 from musiclab.runs.facts import command_of, describe_data, describe_machine, describe_problems, describe_task, plain
+from musiclab.runs.files import Best, Training, check_types
 from musiclab.runs.gathering import gather
 
 FILE = "run.json"
@@ -62,10 +63,18 @@ class RunRecord(Callback):
         self._ids: set[str] = set()
 
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Go on from what a resumed run knew."""
+        """Go on from what a resumed run knew.
+
+        Raises:
+            UserError: If that is not as it was saved.
+        """
         if trainer.state.fn == TrainerFn.FITTING:
             self._earlier = checkpoint.get(STATE, {})
+            if self._earlier:
+                check_types(self._earlier, Training)
             self._best = self._earlier.get("best")
+            if self._best:
+                check_types(self._best, Best)
             self._history = {row["epoch"]: row for row in self._earlier.get("history", [])}
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:

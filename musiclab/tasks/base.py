@@ -24,6 +24,7 @@ from musiclab.tasks.known_tracks import KnownTracks
 from musiclab.tasks.optimisation import (
     Optimisation,
     check_clipping,
+    explained,
     gradient_norm,
     scheduled,
     settle,
@@ -243,14 +244,17 @@ class SpectrogramTask(LightningModule):
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Return the optimizer, and the scheduler with the interval that suits it."""
         make_optimizer, make_scheduler = self._optimisation
-        optimizer = make_optimizer(self.parameter_groups())
+        source = f"{self.trainer.ckpt_path}: " if self.restored else ""
+        with explained(f"{source}optimizer"):
+            optimizer = make_optimizer(self.parameter_groups())
         check_clipping(optimizer, self.trainer)
         if make_scheduler is None:
             return optimizer
         steps = None
         if takes_total_steps(make_scheduler, self.hparams.get("lr_scheduler")):
             steps = int(self.trainer.estimated_stepping_batches)
-        return scheduled(optimizer, make_scheduler, steps)
+        with explained(f"{source}lr_scheduler"):
+            return scheduled(optimizer, make_scheduler, steps)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the kind of the outputs, the median length of the training tracks in frames, and how it was trained.

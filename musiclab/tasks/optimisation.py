@@ -1,6 +1,7 @@
 """What makes the optimizer, and what has to be known of one that runs fused."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from inspect import Parameter, signature
 from pydoc import locate
@@ -14,7 +15,7 @@ from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from musiclab.errors import UserError
+from musiclab.errors import UserError, one_line
 
 
 class Optimisation(NamedTuple):
@@ -49,6 +50,21 @@ def _takes(maker: Callable[..., Any]) -> bool:
     return passes_on and (not isinstance(maker, type) or any(_takes(base) for base in maker.__bases__))
 
 
+@contextmanager
+def explained(name: str) -> Iterator[None]:
+    """Say of an optimizer or a scheduler, by its name, why it cannot be made.
+
+    Raises:
+        UserError: In place of what its class raises for settings that it does not take.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{name}: {one_line(error)}") from error
+
+
 def scheduled(
     optimizer: Optimizer, make_scheduler: LRSchedulerCallable, total_steps: int | None
 ) -> OptimizerLRScheduler:
@@ -61,13 +77,13 @@ def scheduled(
             after each epoch.
 
     Raises:
-        UserError: If the scheduler cannot be made.
+        ValueError: If the scheduler cannot be made.
     """
     steps: dict[str, Any] = {} if total_steps is None else {"total_steps": total_steps}
     try:
         scheduler = make_scheduler(optimizer, **steps)
     except ValueError as error:
-        raise UserError(f"lr_scheduler: {error}; does the run have an end (--trainer.max_epochs)?") from None
+        raise ValueError(f"{error}; does the run have an end (--trainer.max_epochs)?") from None
     config: dict[str, Any] = {"scheduler": scheduler, "interval": "step" if steps else "epoch"}
     if isinstance(scheduler, ReduceLROnPlateau):
         config["monitor"] = scheduler.monitor

@@ -9,15 +9,12 @@ from pytorch_lightning.callbacks import BaseFinetuning
 from torch import nn
 from torch.optim import Optimizer
 
-from musiclab.checkpoint import read_checkpoint
+from musiclab.checkpoint import BUFFERS, read_checkpoint
 from musiclab.errors import UserError
 from musiclab.tasks.known_tracks import compare_parts
 
 FrozenEpochs = int | Literal["all"]
 """For how many epochs the backbone stays as it is."""
-
-BUFFERS = ("feature_mean", "feature_std")
-"""What a backbone's inputs are normalised by."""
 
 
 def load_backbone(task: pl.LightningModule, path: str | Path, inputs: tuple[str, ...]) -> None:
