@@ -23,6 +23,7 @@ from musiclab.cli.hints import quieten
 from musiclab.cli.run_folder import LOGS, run_logger
 from musiclab.data.datamodules import AudioDataModule, SpectrogramDataModule
 from musiclab.errors import UserError
+from musiclab.files import is_special, shown
 from musiclab.inference.trained import TrainedModel, fill_root
 from musiclab.runs.gathering import gather
 from musiclab.runs.slurm import interrupted_run
@@ -131,7 +132,11 @@ class TrainingCLI(LightningCLI):
         peek = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
         peek.add_argument("--ckpt_path")
         peek.add_argument("--data")
+        peek.add_argument("-c", "--config", action="append", default=[])
         given = peek.parse_known_args(args)[0]
+        for config in given.config:
+            if Path(config).exists() and is_special(Path(config)):  # to open a pipe would wait for ever
+                raise UserError(f"{config}: not a regular file but a pipe, socket or device; write it to a file")
         if given.ckpt_path is None:
             return ""
         model = TrainedModel(Path(given.ckpt_path).absolute())
@@ -247,7 +252,7 @@ class TrainingCLI(LightningCLI):
         failures = dict.fromkeys(failure for own in gather(list(self.datamodule.failures)) for failure in own)
         if failures and self.trainer.is_global_zero:
             for failure in failures:
-                print(f"musiclab: error: {failure}", file=sys.stderr)
+                print(f"musiclab: error: {shown(failure)}", file=sys.stderr)
             raise SystemExit(1)
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from musiclab.data.audio import features
 from musiclab.data.audio.decoding import AudioError, load_audio
 from musiclab.errors import UserError
-from musiclab.files import replacing
+from musiclab.files import replacing, shown
 from musiclab.spectrogram import NUM_CHROMA, NUM_MELS, Audio, Spectrogram
 
 Form = Literal["full", "beat"]
@@ -98,7 +98,7 @@ def extract_tracks(tracks: Sequence[Track], clip: Clip, jobs: int | None = None)
                 made += 1
             else:
                 failures.append(failure)
-                bar.write(f"{failure.path}: {failure.reason}", file=sys.stderr)
+                bar.write(shown(f"{failure.path}: {failure.reason}"), file=sys.stderr)
     except TerminatedWorkerError:
         raise UserError(
             f"a process was killed after {made + len(failures)} tracks, perhaps for want of memory; run the same "
