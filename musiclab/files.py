@@ -7,6 +7,7 @@ import importlib
 import importlib.util
 import multiprocessing
 import os
+import re
 import shutil
 import stat
 import sys
@@ -21,6 +22,16 @@ import platformdirs
 from filelock import FileLock
 
 CACHE_VARIABLE = "MUSICLAB_CACHE"
+
+CONTROLS = "\x00-\x1f\x7f-\x9f"
+"""Characters that tear lines or steer a terminal, as in a pattern; names on disk may hold them."""
+
+SURROGATES = "\ud800-\udfff"
+"""What stands for bytes of a name that are not UTF-8."""
+
+_UNSHOWN = re.compile(
+    f"[{CONTROLS}{SURROGATES}\u202a-\u202e\u2066-\u2069]"
+)  # the last change the order of what follows
 
 
 @contextmanager
@@ -56,10 +67,20 @@ def remove_leftovers(folder: Path, name: str = "*") -> None:
         leftover.unlink(missing_ok=True)
 
 
+def shown(text: object) -> str:
+    """Return a line to be printed, in which control characters, and bytes that are not UTF-8, are escaped."""
+    return _UNSHOWN.sub(lambda found: found[0].encode("unicode_escape").decode(), str(text))
+
+
+def stands_there(path: Path) -> bool:
+    """Tell whether there is anything of that name, be it a link that leads nowhere: what is meant is not missing."""
+    return path.exists() or path.is_symlink()
+
+
 def write_text(path: Path, text: str) -> None:
-    """Write a text file whole or not at all."""
+    """Write a text file whole or not at all, in UTF-8 whatever names are in it."""
     with replacing(path) as partial:
-        partial.write_text(text, encoding="utf-8", newline="\n")  # the same bytes on every system
+        partial.write_text(text, encoding="utf-8", newline="\n", errors="backslashreplace")  # the same on every system
 
 
 def is_special(path: Path) -> bool:
@@ -74,7 +95,10 @@ def is_special(path: Path) -> bool:
 
 def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Write a csv file whole or not at all."""
-    with replacing(path) as partial, partial.open("w", newline="", encoding="utf-8") as stream:
+    with (
+        replacing(path) as partial,
+        partial.open("w", newline="", encoding="utf-8", errors="backslashreplace") as stream,
+    ):
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(header)
         writer.writerows(rows)

@@ -41,6 +41,25 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path, old):
     assert [p.read_text() for p in tmp_path.iterdir()] == ([old] if old else [])
 
 
+def test_an_error_names_the_file_that_was_asked_for(tmp_path):
+    """Before, `submit` in a folder that cannot be written named `.solution.partial-123.txt`."""
+    path = tmp_path / "a.txt"
+
+    def write():
+        with replacing(path) as partial:
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(partial))
+
+    with pytest.raises(OSError, match="Read-only") as info:
+        write()
+    assert info.value.filename == str(path)
+
+
+@pytest.mark.parametrize("write", [write_text, lambda path, text: write_csv(path, ["name"], [[text]])])
+def test_names_that_are_not_utf8_are_escaped(tmp_path, write):
+    write(tmp_path / "a", os.fsdecode(b"\xff"))
+    assert "\\udcff" in (tmp_path / "a").read_text(encoding="utf-8")
+
+
 def test_text_is_written_as_it_is(tmp_path):
     path = tmp_path / "a.txt"
     write_text(path, "old and long")

@@ -1,5 +1,6 @@
 """The ``musiclab`` command: Lightning's fit, validate, test and predict, and musiclab's own commands."""
 
+import codecs
 import importlib
 import io
 import re
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, get_args, get_origin, get_type_hints
 
 from musiclab import __version__
 from musiclab.errors import UserError, describe_user_error
-from musiclab.files import make_home
+from musiclab.files import SURROGATES, make_home, shown
 
 if TYPE_CHECKING:
     from musiclab.cli.training import TrainingCLI
@@ -69,7 +70,7 @@ def main(args: Sequence[str] | None = None) -> None:
     make_home()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # which a console or a redirection may give any encoding
-            stream.reconfigure(errors="replace")
+            stream.reconfigure(errors="musiclab")
     threading.excepthook = tell_of_thread
     try:
         if not arguments or arguments[0] in ("-h", "--help", "--version"):
@@ -90,7 +91,7 @@ def main(args: Sequence[str] | None = None) -> None:
         message = describe_user_error(error)
         if message is None:
             raise
-        print(f"musiclab: error: {message}", file=sys.stderr)
+        print(f"musiclab: error: {shown(message)}", file=sys.stderr)
         raise SystemExit(1) from None
 
 
@@ -100,7 +101,17 @@ def tell_of_thread(error: threading.ExceptHookArgs) -> None:
     if message is None:
         threading.__excepthook__(error)
     else:
-        print(f"musiclab: {message}", file=sys.stderr)
+        sys.stderr.write(f"musiclab: {message}\n")  # in one piece, since the main thread may be telling of the same
+
+
+def _replace(error: UnicodeError) -> tuple[str, int]:
+    """Return what stands for a character that cannot be printed: the byte that it was, if it was one, else ``?``."""
+    assert isinstance(error, UnicodeEncodeError)
+    character = error.object[error.start]
+    return (f"\\x{ord(character) - 0xDC00:02x}" if "\udc80" <= character <= "\udcff" else "?"), error.start + 1
+
+
+codecs.register_error("musiclab", _replace)
 
 
 def help_text() -> str:
@@ -144,6 +155,11 @@ def run_training(arguments: list[str]) -> "TrainingCLI":
 
     from musiclab.cli.training import TrainingCLI
 
+    for argument in arguments:
+        if re.search(f"[{SURROGATES}]", argument):
+            raise UserError(
+                f"{argument}: not UTF-8, so that no config can hold it; give the file or folder another name"
+            )
     try:
         return TrainingCLI(arguments)
     except SIGTERMException:

@@ -25,6 +25,7 @@ from musiclab.cli.hints import quieten
 from musiclab.cli.run_folder import LOGS, run_logger
 from musiclab.data.datamodules import AudioDataModule, SpectrogramDataModule
 from musiclab.errors import UserError
+from musiclab.files import is_special, shown
 from musiclab.inference.trained import TrainedModel, fill_root
 from musiclab.runs.gathering import gather
 from musiclab.runs.slurm import interrupted_run
@@ -133,6 +134,9 @@ class TrainingCLI(LightningCLI):
         Only the command line counts: what a config names may be the checkpoint of another run.
         """
         given = _peek(args)
+        for config in given.config:
+            if Path(config).exists() and is_special(Path(config)):  # to open a pipe would wait for ever
+                raise UserError(f"{config}: not a regular file but a pipe, socket or device; write it to a file")
         if given.ckpt_path is None:
             return ""
         model = TrainedModel(Path(given.ckpt_path).absolute())
@@ -248,15 +252,16 @@ class TrainingCLI(LightningCLI):
         failures = dict.fromkeys(failure for own in gather(list(self.datamodule.failures)) for failure in own)
         if failures and self.trainer.is_global_zero:
             for failure in failures:
-                print(f"musiclab: error: {failure}", file=sys.stderr)
+                print(f"musiclab: error: {shown(failure)}", file=sys.stderr)
             raise SystemExit(1)
 
 
 def _peek(args: Sequence[str]) -> argparse.Namespace:
-    """Return the checkpoint and the data that a command line names, before it is parsed."""
+    """Return the checkpoint, the data and the configs that a command line names, before it is parsed."""
     peek = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     peek.add_argument("--ckpt_path")
     peek.add_argument("--data")
+    peek.add_argument("-c", "--config", action="append", default=[])
     return peek.parse_known_args(args)[0]
 
 

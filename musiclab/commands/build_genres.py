@@ -6,7 +6,7 @@ from typing import Any
 
 from musiclab.data.audio.copies import Duplicates, settle_copies
 from musiclab.data.audio.extraction import Clip, Kind, extract_tracks
-from musiclab.data.audio.files import AudioFile, Ids, find_audio, make_id, name_tracks
+from musiclab.data.audio.files import AudioFile, Ids, find_audio, make_id, name_tracks, plain_name
 from musiclab.data.audio.label_files import GENRE_HEADER, genre_row, track_name, write_labels
 from musiclab.data.audio.output import Output, claimed, fit_command, output_folders, planned_tracks, report
 from musiclab.data.ids import id_order
@@ -93,7 +93,7 @@ def genre_of(file: AudioFile, tree: str) -> str:
     """
     if len(file.name.parts) < 2:
         raise UserError(f"{file.path}: lies in no genre's folder of {tree}; move it to one or elsewhere")
-    return one_form(" ".join(file.name.parts[0].split()))
+    return plain_name(" ".join(file.name.parts[0].split()))
 
 
 def draw_parts(genres: Mapping[str, str], test_fraction: float, seed: int) -> dict[str, str]:

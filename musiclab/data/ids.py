@@ -1,7 +1,13 @@
 """Track ids: how they are read from names, and their order."""
 
+import re
+
 from musiclab.data.tables import one_form
 from musiclab.errors import UserError
+from musiclab.files import CONTROLS, SURROGATES
+
+UNFIT = re.compile(rf"[/\\{CONTROLS}{SURROGATES}]")
+"""What no name of a track holds."""
 
 
 def track_id(name: str) -> str:
@@ -11,7 +17,7 @@ def track_id(name: str) -> str:
         UserError: If the id is empty or would lead out of the data set's folder.
     """
     identifier = one_form(name).strip().split(".", 1)[0]
-    if not identifier or any(mark in name for mark in ("/", "\\", "\0")):
+    if not identifier or UNFIT.search(name):
         raise UserError(f"{name!r} is no track name: an id must name a file inside the data set's folder")
     return identifier
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from musiclab.data.ids import track_id
-from musiclab.data.tables import read_rows
+from musiclab.data.tables import is_number, read_rows
 from musiclab.errors import UserError, raise_first
 
 LAB_CLASS_MAP: Mapping[str, str | None] = {
@@ -86,7 +86,7 @@ def is_emotion(table: LabelTable) -> bool:
     """Whether a table is of values on axes; of two columns, the second may also be genres under a wrong name."""
     if "Genre" in table.columns or len(table.columns) < 2:
         return False
-    return len(table.columns) > 2 or any(_is_number(fields[1]) for _, fields in table.rows)
+    return len(table.columns) > 2 or any(is_number(fields[1]) for _, fields in table.rows)
 
 
 def parse_genres(table: LabelTable, path: Path) -> tuple[GenreLabels, list[str]]:
@@ -201,17 +201,9 @@ def similar_genres(counts: Mapping[str, int]) -> list[str]:
 
 def parse_number(text: str) -> float:
     """Return the number that a text stands for, NaN if it is none."""
-    return float(text) if _is_number(text) else math.nan
+    return float(text) if is_number(text) else math.nan
 
 
 def _header_problems(path: Path, columns: list[str], expected: str) -> list[str]:
     """Say what was expected; a file without any columns could not be read, which has been said already."""
     return [f"{path}: the header is {' | '.join(columns)!r}; expected {expected!r}"] if columns else []
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return "_" not in text  # which Python takes within numbers

@@ -10,6 +10,7 @@ from torch import Tensor, cat
 from musiclab.data.splitting import Indices, choose_subset, split_tracks
 from musiclab.data.targets import Targets, unknown_targets
 from musiclab.errors import UserError
+from musiclab.files import stands_there
 
 
 class Part(NamedTuple):
@@ -111,7 +112,7 @@ class Parts:
 
     def is_given(self, name: str) -> bool:
         """Tell whether the tracks of a part are those of a label file of its own."""
-        return self.draw.folds is None and self.labels_path(name).exists()
+        return self.draw.folds is None and stands_there(self.labels_path(name))
 
     def is_drawn(self, name: str) -> bool:
         """Tell whether the tracks of a part depend on a draw."""
@@ -130,7 +131,7 @@ class Parts:
     def label_files(self, folder: str) -> list[Path]:
         """Return the label files of the tracks of ``train`` or ``test``, as far as there are any."""
         names = ("test",) if folder == "test" else ("train", "validation")
-        return [path for path in map(self.labels_path, names) if path.exists()]
+        return [path for path in map(self.labels_path, names) if stands_there(path)]
 
     def train(self) -> Part:
         """Return the tracks that are not tested on; validation tracks are among them unless they are given.
@@ -170,7 +171,7 @@ class Parts:
     def _pool(self) -> Part:
         """Return the labelled tracks of ``train/``, but for those that are given to validate on."""
         part = self.labelled("train")
-        if not self.labels_path("validation").exists():
+        if not stands_there(self.labels_path("validation")):
             return part
         given = self.labelled("validation")
         both = sorted(set(part.ids) & set(given.ids))

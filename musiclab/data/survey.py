@@ -27,6 +27,7 @@ from musiclab.data.labels import (
     similar_genres,
 )
 from musiclab.errors import UserError, raise_first
+from musiclab.files import stands_there
 
 FOLDERS = ("train", "test")
 Labels = GenreLabels | EmotionLabels
@@ -161,7 +162,7 @@ def _read_labels(root: Path, problems: Problems) -> dict[str, dict[str, Labels]]
     labels: dict[str, dict[str, Labels]] = {folder: {} for folder in FOLDERS}
     for folder, part in (("train", "train"), ("train", "validation"), ("test", "test")):
         path = root / f"{part}_labels.txt"
-        if part == "train" or path.exists():
+        if part == "train" or stands_there(path):
             table = read_table(path)
             found, wrong = parse_emotions(table, path) if is_emotion(table) else parse_genres(table, path)
             labels[folder][part] = found

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from musiclab.errors import UserError
-from musiclab.files import is_special
+from musiclab.files import CONTROLS, is_special
 
 
 class Table(NamedTuple):
@@ -44,6 +44,15 @@ def as_list(value: str | Sequence[str], is_one: Callable[[str], bool] = lambda t
         inside = inside[1:-1] if inside[0] == "[" and inside[-1] == "]" else inside
         names = next(csv.reader([inside], skipinitialspace=True))
     return [name.strip() for name in names if name.strip()]
+
+
+def is_number(text: str) -> bool:
+    """Tell whether a text is a number as people write them, not only as Python reads them."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return text.isascii() and "_" not in text
 
 
 def read_text(path: Path) -> str:
@@ -86,6 +95,8 @@ def read_rows(path: Path) -> Table:
             fields = list(map(str.strip, fields))
             if reader.line_num > number:  # a quoted field holds line breaks, which would tear messages
                 fields = [re.sub(r"\s*[\r\n]\s*", " ", field) for field in fields]
+            if unfit := next((field for field in fields if re.search(f"[{CONTROLS}]", field)), None):
+                problems.append(f"{path}: line {number}: {unfit!r} holds control characters; remove them")
             if number == 1:
                 columns = fields
             elif not any(fields):

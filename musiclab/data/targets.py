@@ -18,6 +18,7 @@ from musiclab.data.labels import (
 )
 from musiclab.data.tables import as_list, one_form
 from musiclab.errors import UserError
+from musiclab.files import stands_there
 
 
 class Labelled(NamedTuple):
@@ -64,7 +65,7 @@ class GenreTargets(Targets):
         names: Genres in the order of the model's outputs, as a list or with commas between them.
 
     Raises:
-        UserError: If a genre is named twice, or there are none.
+        UserError: If a genre is named twice, or there are not two of them.
     """
 
     kind: OutputKind = "classes"
@@ -75,6 +76,8 @@ class GenreTargets(Targets):
         self.names = self.names or sorted(set(self._read(path).genres))
         if len(self._numbers()) < len(self.names):
             raise UserError(f"target_names are {', '.join(self.names)}; name each genre once")
+        if len(self.names) < 2:
+            raise UserError(f"{path}: the only genre is {self.names[0]}; a model needs two or more to tell apart")
 
     def read(self, path: Path) -> Labelled:
         """Return the tracks of a label file.
@@ -95,7 +98,7 @@ class GenreTargets(Targets):
 
     def known(self, path: Path) -> Mapping[str, Tensor]:
         """Return the target of each track that has one of the model's genres."""
-        if not path.exists() or is_emotion(read_table(path)):
+        if not stands_there(path) or is_emotion(read_table(path)):
             return {}
         labels = merge_genres(read_genre_labels(path), self.class_map)
         pairs, numbers = zip(*labels, strict=True), self._numbers()

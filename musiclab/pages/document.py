@@ -15,7 +15,7 @@ from typing import Protocol, Self
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from musiclab.errors import UserError
-from musiclab.files import remove_leftovers, replacing, write_text
+from musiclab.files import remove_leftovers, replacing, shown, write_text
 
 NUMBER = re.compile(r"|[-+]?[\d.,]+([x%]| ?(s|min|h|MB|%)| ?[±(].*)?")
 """A cell that is a number, with or without unit and spread, or empty."""
@@ -241,9 +241,9 @@ class Document:
             write_text(page.with_suffix(".md"), self.to_markdown())
         write_text(page, self.to_html(embed=alone is not None))
         for note in notes:
-            print(note)
+            print(shown(note))
         beside = f", and {page.stem}.md" if alone else ""
-        print(f"{self.title}, to be looked at in a browser: {page}{beside}")
+        print(shown(f"{self.title}, to be looked at in a browser: {page}{beside}"))
 
 
 def page_folder(out: str | Path) -> Path:

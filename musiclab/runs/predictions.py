@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from musiclab.data.ids import id_order, track_id
-from musiclab.data.tables import one_form
+from musiclab.data.tables import is_number, one_form
 from musiclab.errors import UserError
-from musiclab.files import write_csv
+from musiclab.files import is_special, write_csv
 
 TRUTH, PREDICTION = "truth_", "prediction_"
 """How columns of axes begin; the axis follows."""
@@ -135,6 +135,8 @@ def _read_lines(path: Path) -> Iterator[tuple[int, list[str]]]:
     if path.is_dir():
         raise UserError(f"{path}: a folder; {advice}")
     try:
+        if is_special(path):  # to open a pipe would wait for ever
+            raise UserError(f"{path}: not a regular file but a pipe, socket or device; {advice}")
         with path.open(newline="", encoding="utf-8-sig") as stream:
             reader = csv.reader(stream)
             for fields in reader:
@@ -151,7 +153,6 @@ def _text(value: float) -> str:
 
 
 def _number(text: str, where: str) -> float:
-    try:
-        return float(text or "nan")
-    except ValueError:
-        raise UserError(f"{where} is {text!r}, not a number; {ADVICE}") from None
+    if text and not is_number(text):
+        raise UserError(f"{where} is {text!r}, not a number; {ADVICE}")
+    return float(text or "nan")

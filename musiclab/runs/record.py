@@ -69,9 +69,9 @@ class RunRecord(Callback):
             UserError: If that is not as it was saved.
         """
         if trainer.state.fn == TrainerFn.FITTING:
+            nothing: dict[str, Any] = {"epochs": 0, "seconds": 0.0, "best": None, "history": [], "command_line": None}
             self._earlier = checkpoint.get(STATE, {})
-            if self._earlier:
-                check_types(self._earlier, Training)
+            check_types({**nothing, **self._earlier}, Training)  # those of earlier versions say less
             self._best = self._earlier.get("best")
             if self._best:
                 check_types(self._best, Best)

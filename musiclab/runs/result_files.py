@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from pytorch_lightning import Trainer
 
+from musiclab.files import shown
 from musiclab.runs.predictions import Rows
 
 SHOWN = 50
@@ -47,5 +48,5 @@ def print_predictions(path: Path, rows: Rows, describe: Callable[[npt.NDArray[np
         lines = [[identifier, *describe(row)] for identifier, row in zip(rows.ids, rows.predictions, strict=True)]
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         for line in lines:
-            print("  ".join(f"{cell:{width}}" for cell, width in zip(line, widths, strict=True)).rstrip())
+            print(shown("  ".join(f"{cell:{width}}" for cell, width in zip(line, widths, strict=True)).rstrip()))
     print(f"Predictions for {len(rows.ids)} {'track' if len(rows.ids) == 1 else 'tracks'}: {path}")

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from musiclab.errors import UserError
+from musiclab.files import is_special
 from musiclab.runs.files import (
     Best,
     Confusion,
@@ -105,6 +106,8 @@ def read_run(folder: Path) -> Run:
             return default
 
     try:
+        if is_special(folder / "run.json"):  # to open a pipe would wait for ever
+            raise UserError("not a regular file but a pipe, socket or device")
         record = read_record(folder / "run.json")
         facts = {name: record[name] for name in Record.__annotations__}
         best = record.get("best")

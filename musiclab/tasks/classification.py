@@ -45,6 +45,8 @@ class ClassificationTask(SpectrogramTask):
         if not 0 <= label_smoothing < 1:
             raise UserError(f"label_smoothing is {label_smoothing}; it must be 0 or more and below 1")
         genres = len(self.target_names)
+        if genres < 2:
+            raise UserError(f"target_names are {', '.join(self.target_names)}; a classifier needs two or more")
         self.label_smoothing = label_smoothing
         self.balanced = class_weights == "balanced"
         weights = torch.ones(genres) if isinstance(class_weights, str | None) else torch.tensor(class_weights)

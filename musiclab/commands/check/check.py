@@ -12,6 +12,7 @@ from musiclab.commands.check.values import Range, Values, scale_problems
 from musiclab.data.labels import GenreLabels
 from musiclab.data.packing import damaged_tracks
 from musiclab.data.survey import FOLDERS, ArrayFile, Labels, survey_dataset
+from musiclab.files import shown
 
 
 class Report(NamedTuple):
@@ -48,20 +49,20 @@ def check(root: str, most: int = 10, store: bool = False) -> None:
         problems |= {"Packed stores": stored} if stored else {}
         summary += [] if stored else ["packed stores: those in the cache folder hold the values of the arrays"]
     for line in summary:
-        print(line)
+        print(shown(line))
     for kind, found in [*notes.items(), *problems.items()]:
         print(f"\n{kind}: {len(found)}")
         for line in found[:most]:
-            print(f"  {line}")
+            print(f"  {shown(line)}")
         if len(found) > most:
             print(f"  and {len(found) - most} more; --most {len(found)} lists them all")
     if notes and not problems:
         print()
     if problems:
         count = sum(map(len, problems.values()))
-        print(f"\n{folder}: {count} {'problem' if count == 1 else 'problems'}")
+        print(f"\n{shown(folder)}: {count} {'problem' if count == 1 else 'problems'}")
         raise SystemExit(1)
-    print(f"{folder}: nothing is wrong")
+    print(f"{shown(folder)}: nothing is wrong")
 
 
 def inspect_dataset(root: Path) -> Report:

@@ -10,7 +10,7 @@ from musiclab.data.arrays import read_float32
 from musiclab.data.audio.extraction import ARRAY_ENDING, is_whole, writing
 from musiclab.data.audio.output import Output
 from musiclab.data.duplicates import MusicIndex, Pair
-from musiclab.files import write_csv
+from musiclab.files import shown, write_csv
 
 Duplicates = Literal["keep", "drop"]
 
@@ -50,9 +50,9 @@ def settle_copies(output: Output, labels: Mapping[str, str], duplicates: Duplica
         write_csv(listing, HEADER, rows)
     identical = sum(pair.identical for pair in pairs)
     summary = f"The same music twice: {identical} pairs of identical tracks, {len(pairs) - identical} likely ones"
-    print(f"{summary}, listed in {listing}; {len(later) or 'none'} left out")
+    print(shown(f"{summary}, listed in {listing}; {len(later) or 'none'} left out"))
     for name, label, other, other_label, how, _ in rows[:SHOWN]:
-        print(f"  {name} ({label}) and {other} ({other_label}): {how}")
+        print(shown(f"  {name} ({label}) and {other} ({other_label}): {how}"))
 
 
 def _find(output: Output, folder: Path) -> tuple[list[str], list[Pair]]:

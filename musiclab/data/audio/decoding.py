@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from musiclab.data.audio.sound_file import SoundFile
 
 MIN_SECONDS = 1.0
+MIN_RATE = 4000
+"""In Hz: of what is sampled less often, more than half of the mel bands would be empty."""
+
 SILENCE = 1e-4
 """Peak amplitude below which a clip counts as silent: -80 dB of full scale, three steps of 16 bits."""
 
@@ -116,6 +119,8 @@ def _opened(path: Path) -> Iterator["SoundFile"]:
     with file:
         if file.frames == 0:
             raise AudioError(path, "empty (a header without samples)")
+        if file.samplerate < MIN_RATE:
+            raise AudioError(path, f"sampled at {file.samplerate} Hz; at least {MIN_RATE} Hz are needed for music")
         if _is_chained(path, file):
             raise AudioError(path, "several ogg streams, of which libsndfile decodes the first alone; join them")
         try:

@@ -17,7 +17,7 @@ import numpy as np
 from musiclab.data.audio import features
 from musiclab.data.audio.decoding import AudioError, load_audio
 from musiclab.errors import UserError
-from musiclab.files import code_folder, import_librosa, replacing
+from musiclab.files import code_folder, import_librosa, replacing, shown
 from musiclab.spectrogram import NUM_CHROMA, NUM_MELS, Audio, Spectrogram
 
 Form = Literal["full", "beat"]
@@ -100,7 +100,7 @@ def extract_tracks(tracks: Sequence[Track], clip: Clip, jobs: int | None = None)
                 made += 1
             else:
                 failures.append(failure)
-                bar.write(f"{failure.path}: {failure.reason}", file=sys.stderr)
+                bar.write(shown(f"{failure.path}: {failure.reason}"), file=sys.stderr)
     except TerminatedWorkerError as error:
         done = made + len(failures)
         if "SIGSEGV" in str(error):

@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple
 
 from musiclab.data.tables import one_form, read_lines
 from musiclab.errors import UserError
+from musiclab.files import CONTROLS, shown
 
 Ids = Literal["stem", "path"]
 
@@ -58,7 +59,7 @@ def find_audio(inputs: Sequence[str | Path]) -> list[AudioFile]:
             + "; give files that libsndfile decodes (wav, flac, ogg, mp3, ...) or folders that hold some"
         )  # fmt: skip
     if others:
-        print(f"Not taken for audio: {others}")
+        print(shown(f"Not taken for audio: {others}"))
     return sorted(found.values())
 
 
@@ -94,8 +95,12 @@ def make_id(name: Path) -> str:
 
     So do tabs and line breaks, which label files could not hold.
     """
-    text = one_form("/".join([*name.parts[:-1], name.stem])).strip()
-    return re.sub(r"[./\\\x00-\x1f]", "_", text).encode(errors="replace").decode()
+    return re.sub(r"[./\\]", "_", plain_name("/".join([*name.parts[:-1], name.stem])).strip())
+
+
+def plain_name(text: str) -> str:
+    """Return what a file or folder is called as label files can hold it: UTF-8, in one form, on one line."""
+    return re.sub(f"[{CONTROLS}]", "_", one_form(text)).encode(errors="replace").decode()
 
 
 def _absolute(path: Path) -> Path:
@@ -121,8 +126,11 @@ def _search(root: Path, ignored: Counter[str]) -> Iterator[AudioFile]:
     def refuse(error: OSError) -> None:
         raise UserError(f"{error.filename}: cannot be read ({error.strerror}); change its permissions or leave it out")
 
+    searched = {os.path.realpath(root)}  # each folder once: links may lead back to where they lie
     for folder, subfolders, names in os.walk(root, onerror=refuse, followlinks=True):
-        subfolders[:] = [name for name in subfolders if not name.startswith(".")]
+        wanted = {name: os.path.realpath(Path(folder, name)) for name in sorted(subfolders) if not name.startswith(".")}
+        subfolders[:] = [name for name, real in wanted.items() if real not in searched]
+        searched.update(wanted.values())
         for name in names:
             path = Path(folder, name)
             if name.startswith("."):  # what a system keeps beside its files, as ._song.mp3 on a Mac

@@ -10,7 +10,7 @@ from filelock import FileLock, Timeout
 
 from musiclab.data.audio.extraction import ARRAY_ENDING, Failure, Form, Kind, Outcome, Track, writing
 from musiclab.errors import UserError
-from musiclab.files import write_csv, write_text
+from musiclab.files import shown, write_csv, write_text
 
 BEAT_SUFFIX = "_beat"
 DESCRIPTION = "extraction.json"
@@ -94,7 +94,7 @@ def report(outcome: Outcome, *outputs: Output) -> None:
         listing = next(iter(folders.values())) / FAILURES
         own = set(sources.values())
         failures = [failure for failure in outcome.failures if failure.path in own]
-        rows = [[str(value).encode(errors="backslashreplace").decode() for value in failure] for failure in failures]
+        rows = [[str(value) for value in failure] for failure in failures]
         with writing(listing.parent):
             if rows:
                 write_csv(listing, Failure._fields, rows)
@@ -107,7 +107,7 @@ def report(outcome: Outcome, *outputs: Output) -> None:
     if outcome.failures:
         parts.append(f"{len(outcome.failures)} failed, listed in {' and '.join(map(str, listings))}")
     places = [folder for output in outputs for folder in output.folders.values()]
-    print(f"{', '.join(parts)}; arrays in {' and '.join(map(str, places))}")
+    print(shown(f"{', '.join(parts)}; arrays in {' and '.join(map(str, places))}"))
 
 
 def fit_command(config: str, form: Form, folder: Path, *options: str) -> str:

@@ -1,6 +1,7 @@
 """Sound files whose length is a fact: stated by a header, or found by decoding."""
 
 import io
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,7 +28,7 @@ class SoundFile(soundfile.SoundFile):  # type: ignore[misc]
     """
 
     def __init__(self, path: Path) -> None:
-        super().__init__(path)
+        super().__init__(os.fsencode(path))  # which may be no UTF-8
         self.stated: int | None = self.frames
         if self.frames == np.iinfo(np.int64).max:  # flac that was written to a pipe
             self.stated = None

@@ -21,7 +21,7 @@ from musiclab.data.dataset import Track, collate
 from musiclab.data.tables import as_list
 from musiclab.data.targets import unknown_targets
 from musiclab.errors import UserError
-from musiclab.files import import_librosa
+from musiclab.files import import_librosa, shown
 from musiclab.spectrogram import FEATURE_ROWS, FRAME_SECONDS, Spectrogram, features_fault
 
 BEAT_WINDOW = 30.0
@@ -199,7 +199,8 @@ class SongBatches(IterableDataset[Batch]):
             self.failures.append(str(problems[0][1]))
         elif problems:
             window, error = problems[0]
-            print(f"{error}; left out {len(problems)} of {windows} windows, the first at {window.clip.offset:.0f} s")
+            first = f"the first at {window.clip.offset:.0f} s"
+            print(shown(f"{error}; left out {len(problems)} of {windows} windows, {first}"))
 
 
 def training_window(checkpoint: Mapping[str, Any]) -> float:
