@@ -155,11 +155,11 @@ def test_everything_wrong_is_found_at_once(root):
     problems = inspect_dataset(root).problems
     assert problems.keys() == expected.keys()
     for kind, patterns in expected.items():
-        found = problems[kind]
+        found = [problem.replace(str(root), "ROOT") for problem in problems[kind]]  # numbers in it might match
         unmatched = [pattern for pattern in patterns if sum(bool(re.search(pattern, text)) for text in found) != 1]
         assert not unmatched, found
         assert len(found) == len(patterns), found
-        assert all(str(root) in problem and "\n" not in problem for problem in found)
+        assert all("ROOT" in problem and "\n" not in problem for problem in found)
 
 
 def test_everything_wrong_is_listed_with_counts_and_exits_1(root, capsys):
