@@ -9,13 +9,15 @@ import multiprocessing
 import os
 import re
 import shutil
+import signal
 import stat
 import sys
 import tempfile
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
-from types import ModuleType
+from types import FrameType, ModuleType
 from typing import Any
 
 import platformdirs
@@ -166,9 +168,25 @@ def import_librosa() -> ModuleType:
     """
     folder = code_folder()
     alone = multiprocessing.parent_process() is None and os.access(folder, os.W_OK)
-    with FileLock(folder / "numba.lock") if alone else nullcontext():
+    with _interrupted_after(), FileLock(folder / "numba.lock") if alone else nullcontext():
         importlib.import_module("librosa.beat")  # which imports all of librosa's modules with such loops
     return importlib.import_module("librosa")
+
+
+@contextmanager
+def _interrupted_after() -> Iterator[None]:
+    """Keep an interrupt until the block has ended: numba's compiler would print it and go on."""
+    received: list[tuple[int, FrameType | None]] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    handler = signal.signal(signal.SIGINT, lambda number, frame: received.append((number, frame)))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler or signal.SIG_DFL)
+    if received and callable(handler):
+        handler(*received[0])
 
 
 def code_folder() -> Path:

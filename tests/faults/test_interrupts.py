@@ -1,6 +1,7 @@
 """Ctrl+C: one word, the exit code that shells know, nothing half-written."""
 
 import json
+import os
 import shlex
 import signal
 import subprocess
@@ -12,6 +13,7 @@ import torch
 from command_line import REPOSITORY, TIMEOUT, TRAINER, environment, fit_args, run_folder
 
 from faults.conftest import WRITING
+from musiclab import files
 from musiclab.cli import main
 from musiclab.commands.reproduce import GENRES, RUNS
 
@@ -43,6 +45,20 @@ def test_a_training_ends_with_130_and_goes_on_from_its_last_epoch(genre_root, tm
     assert torch.load(last, weights_only=True)["epoch"] == 0
     main([*args, f"--ckpt_path={last}"])
     assert json.loads((run / "run.json").read_text())["status"] == "finished"
+
+
+def test_an_interrupt_while_librosa_is_imported_is_kept_for_its_end(monkeypatch, own_handler):
+    """Before, the compiler that is at work then could swallow it."""
+    imported = []
+
+    def slow_import(name):
+        os.kill(os.getpid(), signal.SIGINT)
+        imported.append(name)
+
+    monkeypatch.setattr(files.importlib, "import_module", slow_import)
+    with pytest.raises(KeyboardInterrupt):
+        files.import_librosa.__wrapped__()
+    assert imported == ["librosa.beat"]
 
 
 @pytest.mark.slow
