@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, and the folders for those that can be made again."""
+"""Files: written whole or not at all, their names as they can be shown, and those that can be made again."""
 
 import csv
 import errno
@@ -15,7 +15,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import FrameType, ModuleType
 from typing import Any
@@ -31,9 +31,8 @@ CONTROLS = "\x00-\x1f\x7f-\x9f"
 SURROGATES = "\ud800-\udfff"
 """What stands for bytes of a name that are not UTF-8."""
 
-_UNSHOWN = re.compile(
-    f"[{CONTROLS}{SURROGATES}\u202a-\u202e\u2066-\u2069]"
-)  # the last change the order of what follows
+_UNSHOWN = re.compile(f"[{CONTROLS}{SURROGATES}\u202a-\u202e\u2066-\u2069]")
+"""What is escaped on a screen; the last of these change the order of what follows."""
 
 
 @contextmanager
@@ -167,8 +166,11 @@ def import_librosa() -> ModuleType:
     starts processes that need librosa has to import it before: they do not wait for each other.
     """
     folder = code_folder()
-    alone = multiprocessing.parent_process() is None and os.access(folder, os.W_OK)
-    with _interrupted_after(), FileLock(folder / "numba.lock") if alone else nullcontext():
+    with ExitStack() as stack:
+        if multiprocessing.parent_process() is None and os.access(folder, os.W_OK):
+            with suppress(OSError, NotImplementedError):  # of file systems without locks
+                stack.enter_context(FileLock(folder / "numba.lock"))
+        stack.enter_context(_interrupted_after())  # but not while another process is waited for
         importlib.import_module("librosa.beat")  # which imports all of librosa's modules with such loops
     return importlib.import_module("librosa")
 

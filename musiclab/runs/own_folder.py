@@ -30,7 +30,10 @@ class OwnFolder(Callback):
             return  # of other loggers, it is a root that runs share
         free = self._take(Path(folder)) if trainer.is_global_zero else True
         if not trainer.strategy.broadcast(free):
-            raise UserError(f"{folder}: another process trains in this folder; wait for its end, or end it")
+            raise UserError(
+                f"{folder}: another process trains in this folder; wait for its end, or end it; if there is none, "
+                f"remove {folder}/.lock"
+            )
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Let go of the folder."""
@@ -48,8 +51,8 @@ class OwnFolder(Callback):
             lock.acquire(timeout=0)
         except Timeout:
             return False
-        except NotImplementedError:  # of file systems without locks
-            pass
+        except (OSError, NotImplementedError):  # of file systems without locks
+            return True
         self._lock = lock
         remove_leftovers(folder)
         remove_leftovers(folder / "checkpoints")

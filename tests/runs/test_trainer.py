@@ -1,5 +1,6 @@
 """Lightning's Trainer with what every run leaves, as one makes it in Python."""
 
+import errno
 import json
 import subprocess
 import sys
@@ -110,3 +111,14 @@ def test_only_folders_of_single_runs_are_kept_from_others(tmp_path):
     trainer = musiclab.Trainer(default_root_dir=tmp_path, max_steps=1, **QUIET)
     with FileLock(Path(trainer.log_dir).joinpath(".lock")), pytest.raises(UserError, match="another process trains"):
         trainer.fit(BoringModel())
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ENOLCK, "No locks available"), NotImplementedError()])
+def test_where_there_are_no_locks_nobody_is_kept_out(error, tmp_path, monkeypatch):
+    def acquire(*_, **__):
+        raise error
+
+    monkeypatch.setattr(FileLock, "acquire", acquire)
+    trainer = musiclab.Trainer(default_root_dir=tmp_path, max_steps=1, **QUIET)
+    trainer.fit(BoringModel())
+    assert trainer.global_step == 1
