@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
+from textwrap import dedent
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ from musiclab.cli.training import TrainingCLI
 
 PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
 
-BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)  # in lists, it is indented
 
 NO_COMMANDS = ("gpu.md", "speed.md", "reliability.md")
 """Pages of measurements, whose commands are targets of the Makefile and benchmarks."""
@@ -47,7 +48,8 @@ class ParsedError(Exception):
 
 
 def blocks(page: Path, *languages: str) -> list[str]:
-    return [text for language, text in BLOCK.findall(page.read_text(encoding="utf-8")) if language in languages]
+    found = BLOCK.findall(page.read_text(encoding="utf-8"))
+    return [dedent(text) for _, language, text in found if language in languages]
 
 
 def calls(page: Path, folder: Path) -> list[list[str]]:
@@ -79,6 +81,8 @@ def place(tmp_path: Path, checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> 
     [shutil.copy(f, tmp_path) for f in (REPOSITORY / "configs").glob("*.yaml")]  # TEMPORARY
     sound = np.random.default_rng(0).normal(scale=0.1, size=2 * 22050)
     soundfile.write(tmp_path / "song.mp3", sound, 22050)
+    for example in (REPOSITORY / "examples").glob("*.py"):
+        shutil.copy(example, tmp_path)
     return tmp_path
 
 
