@@ -1,9 +1,11 @@
 """Small data sets made on the spot, laid out as the lab's."""
 
 import os
+import signal
 from collections.abc import Sequence
 from pathlib import Path
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which shells have their background jobs ignore
 os.environ["OMP_NUM_THREADS"] = "1"  # before torch: runs here and in other processes are compared bit for bit
 
 import numpy as np
