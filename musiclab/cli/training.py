@@ -65,7 +65,11 @@ class TrainingCLI(LightningCLI):
             save_config_callback=RunConfig,
             parser_class=TrainingParser,
             # By the name of its program, a command's parser is known where its arguments are added.
-            parser_kwargs={"prog": "musiclab", "version": __version__, **{name: {"prog": name} for name in self._commands}},
+            parser_kwargs={
+                "prog": "musiclab",
+                "version": __version__,
+                **{name: {"prog": name} for name in self._commands},
+            },
             args=args,
         )
 
