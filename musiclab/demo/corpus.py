@@ -8,7 +8,6 @@ The same seed gives the same bytes, whatever the number of processes.
 import json
 import shutil
 import uuid
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -20,10 +19,11 @@ from musiclab.data.audio import features
 from musiclab.data.audio.extraction import ARRAY_ENDING
 from musiclab.data.audio.label_files import EMOTION_FOLDER, EMOTION_HEADER, GENRE_FOLDER, GENRE_HEADER
 from musiclab.data.audio.output import BEAT_SUFFIX
+from musiclab.data.audio.processes import in_processes
 from musiclab.demo.genres import draw_emotions, draw_traits
 from musiclab.demo.synth import render
 from musiclab.errors import UserError
-from musiclab.files import cache_folder, import_librosa, write_text
+from musiclab.files import cache_folder, write_text
 
 VERSION = 1
 """Part of what makes two corpora the same: raised whenever the arrays or the labels change."""
@@ -172,19 +172,12 @@ def _write_corpus(root: Path, seed: int, tracks: list[_Track], jobs: int | None)
 
     for folder, form, split in product((GENRE_FOLDER, EMOTION_FOLDER), ("", BEAT_SUFFIX), ("train", "test")):
         (root / (folder + form) / split).mkdir(parents=True)
-    moods = list(tqdm(_write_tracks(root, seed, tracks, jobs), "Demo corpus", len(tracks), unit="track"))
+    written = in_processes(_write_track, ((root, seed, track) for track in tracks), jobs)
+    moods = list(tqdm(written, "Demo corpus", len(tracks), unit="track"))
     for form in ("", BEAT_SUFFIX):
         for split in ("train", "test"):
             _write_genres(root / (GENRE_FOLDER + form), split, tracks)
         _write_emotions(root / (EMOTION_FOLDER + form), tracks, moods)
-
-
-def _write_tracks(root: Path, seed: int, tracks: list[_Track], jobs: int | None) -> Iterator[tuple[float, ...]]:
-    from joblib import Parallel, delayed
-
-    import_librosa()  # before other processes do
-    parallel = Parallel(n_jobs=jobs or -1, return_as="generator")
-    yield from parallel(delayed(_write_track)(root, seed, track) for track in tracks)
 
 
 def _write_track(root: Path, seed: int, track: _Track) -> tuple[float, ...]:

@@ -5,6 +5,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from joblib.externals.loky import get_reusable_executor
 
 from musiclab.commands.demo_data import demo_data
 from musiclab.demo import corpus as demo
@@ -110,6 +111,7 @@ def test_some_genres_merge_and_some_are_dropped():
 def test_same_seed_same_bytes_on_any_number_of_processes(corpus, tmp_path):
     again = demo.make_corpus(tmp_path / "again", **SIZES, jobs=2)
     assert contents(again) == contents(corpus)
+    assert not get_reusable_executor(reuse=True)._processes  # else they would stay, 300 MB each
 
 
 @pytest.mark.usefixtures("silent_tracks")
