@@ -170,9 +170,31 @@ def import_librosa() -> ModuleType:
         if multiprocessing.parent_process() is None and os.access(folder, os.W_OK):
             with suppress(OSError, NotImplementedError):  # of file systems without locks
                 stack.enter_context(FileLock(folder / "numba.lock"))
+        if not any(folder.rglob("*.nbi")) and multiprocessing.parent_process() is None:
+            stack.enter_context(_ticking("Compiling librosa, which is done once: "))
         stack.enter_context(_interrupted_after())  # but not while another process is waited for
         importlib.import_module("librosa.beat")  # which imports all of librosa's modules with such loops
     return importlib.import_module("librosa")
+
+
+@contextmanager
+def _ticking(words: str) -> Iterator[None]:
+    """Say what takes long, and add a dot every two seconds."""
+    ended = threading.Event()
+
+    def tick() -> None:
+        while not ended.wait(2):
+            print(".", end="", file=sys.stderr, flush=True)
+
+    print(words, end="", file=sys.stderr, flush=True)
+    thread = threading.Thread(target=tick, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+        print(file=sys.stderr)
 
 
 @contextmanager

@@ -1,9 +1,7 @@
 """Command lines as a user types them, and what they leave behind."""
 
 import csv
-import json
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -85,26 +83,3 @@ def musiclab(args: list[str], **more: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         command, env=environment(**more), capture_output=True, text=True, check=False, timeout=TIMEOUT
     )
-
-
-def schedule(commands: list[list[str]], processes: int, folder: Path) -> list[list[dict[str, float] | int]]:
-    """Run commands on several machines of a process each, as a scheduler does; return what each process measures."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free.getsockname()[1])}
-    options = ["--trainer.strategy=ddp", "--trainer.devices=1", f"--trainer.num_nodes={processes}"]
-    list_of_commands = folder / "commands.json"
-    list_of_commands.write_text(json.dumps([[*command, *options] for command in commands]))
-    script = [sys.executable, str(REPOSITORY / "tests" / "together.py"), str(list_of_commands), str(folder)]
-    started = []
-    for rank in range(processes):
-        variables = environment(**meeting, NODE_RANK=str(rank), LOCAL_RANK="0")
-        with (folder / f"{rank}.txt").open("w") as output:
-            started.append(subprocess.Popen(script, env=variables, stdout=output, stderr=output))
-    try:
-        for rank, process in enumerate(started):
-            assert process.wait(timeout=TIMEOUT) == 0, (folder / f"{rank}.txt").read_text()
-    finally:
-        for process in started:
-            process.kill()
-    return [json.loads((folder / f"{rank}.json").read_text()) for rank in range(processes)]

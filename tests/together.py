@@ -1,11 +1,7 @@
-"""One of several processes that run the same command lines one after the other, started as a scheduler starts them.
-
-``python together.py COMMANDS.json FOLDER`` leaves the metrics of each command in ``FOLDER/RANK.json``.
-"""
+"""What one of several processes does that run the same command lines one after the other, as a scheduler has them."""
 
 import json
 import os
-import sys
 from pathlib import Path
 
 from musiclab.cli.dispatch import run_training
@@ -24,6 +20,7 @@ def run(arguments: list[str]) -> dict[str, float] | int:
         return end.code
 
 
-if __name__ == "__main__":
-    results = [run(arguments) for arguments in json.loads(Path(sys.argv[1]).read_text())]
-    Path(sys.argv[2], f"{os.environ['NODE_RANK']}.json").write_text(json.dumps(results))
+def run_all(commands: list[list[str]], folder: Path) -> None:
+    """Leave the metrics of each command in ``FOLDER/RANK.json``."""
+    results = [run(arguments) for arguments in commands]
+    Path(folder, f"{os.environ['NODE_RANK']}.json").write_text(json.dumps(results))

@@ -30,7 +30,14 @@ OWN_LOADING = [
     (UserWarning, f"{LIGHTNING}.utilities.data", "Your `IterableDataset` has `__len__` defined"),
 ]
 
-INFORMATION = ("💡 Tip", "Loading `train_dataloader` to estimate")
+INFORMATION = (
+    "💡 Tip",
+    "Loading `train_dataloader` to estimate",
+    "Loaded model weights from",
+    "Restoring states from",
+    "The following callbacks returned in",
+    "TPU available: False",
+)
 """How messages begin that tell a user nothing."""
 
 

@@ -8,10 +8,10 @@ The same seed gives the same bytes, whatever the number of processes.
 import json
 import shutil
 import uuid
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from filelock import FileLock
@@ -20,13 +20,15 @@ from musiclab.data.audio import features
 from musiclab.data.audio.extraction import ARRAY_ENDING
 from musiclab.data.audio.label_files import EMOTION_FOLDER, EMOTION_HEADER, GENRE_FOLDER, GENRE_HEADER
 from musiclab.data.audio.output import BEAT_SUFFIX
+from musiclab.data.audio.processes import in_processes
 from musiclab.demo.genres import draw_emotions, draw_traits
 from musiclab.demo.synth import render
 from musiclab.errors import UserError
-from musiclab.files import cache_folder, import_librosa, write_text
+from musiclab.files import cache_folder, write_text
+from musiclab.spectrogram import SAMPLE_RATE
 
-VERSION = 1
-"""Part of what makes two corpora the same: raised whenever the arrays or the labels change."""
+VERSION = 2
+"""Part of what makes two corpora the same: raised whenever the arrays, the labels or the songs change."""
 
 DESCRIPTION = "corpus.json"
 
@@ -35,6 +37,9 @@ GENRE_SHARES = {
     "Rock": 5, "Psych-Rock": 3, "Folk": 5, "Psych-Folk": 2, "Metal": 4, "Punk": 3, "Electronic": 5,
     "Chiptune": 2, "Hip-Hop": 7, "Classical": 6, "Jazz": 6, "Blues": 6, "Indie-Rock": 3, "Soundtrack": 3,
 }  # fmt: skip
+
+SONG_FOLDER, SONGS = "songs", ("Classical", "Electronic", "Jazz", "Metal")
+"""Where songs lie that are in neither data set, to ask models about; they are called after their genres."""
 
 _LABEL_ENDINGS = (".fused.full.npy.gz", ".full.fused.npy.gz")  # both occur in the lab's files
 _BEAT_LABEL_ENDING = ".beatsync.fused.npy.gz"
@@ -59,6 +64,7 @@ def make_corpus(
     genre_test: int = 120,
     emotion_train: int = 200,
     emotion_test: int = 40,
+    beats: bool = True,
     jobs: int | None = None,
 ) -> Path:
     """Make the demo corpus, once: a corpus that was made with the same arguments is left as it is.
@@ -73,6 +79,8 @@ def make_corpus(
         genre_test: number of test tracks with a genre.
         emotion_train: number of tracks with valence, energy and danceability.
         emotion_test: number of such tracks without labels.
+        beats: whether to make the beat-synchronised arrays, too, for which beats have to be found. Without them, the
+            few tracks in which none is found are others.
         jobs: number of processes; as many as there are cores by default.
 
     Returns:
@@ -88,14 +96,14 @@ def make_corpus(
         least = {"seed": 0, "genre_train": len(GENRE_SHARES)}.get(name, 1)
         if value < least:
             raise UserError(f"{name} is {value}: the demo corpus needs at least {least}")
-    description = {"corpus": "musiclab demo", "version": VERSION, "seed": seed, **sizes}
+    description = {"corpus": "musiclab demo", "version": VERSION, "seed": seed, **sizes, "beats": beats}
     if _is_made(out, description):
         return out
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(out.parent / f".{out.name}.lock"):
             if not _is_made(out, description):
-                _make(out, description, seed, _plan(seed, sizes), jobs)
+                _make(out, description, _plan(seed, sizes), jobs)
     except OSError as error:
         raise UserError(f"{out}: the demo corpus cannot be written ({error}); name another folder") from error
     return out
@@ -126,7 +134,7 @@ def _is_made(out: Path, description: dict[str, object]) -> bool:
     return True
 
 
-def _make(out: Path, description: dict[str, object], seed: int, tracks: list[_Track], jobs: int | None) -> None:
+def _make(out: Path, description: dict[str, Any], tracks: list[_Track], jobs: int | None) -> None:
     """Write the corpus to a folder beside ``out``, then rename it; the caller holds the lock."""
     prefix = f".{out.name}.partial-"
     for found in out.parent.iterdir():
@@ -134,7 +142,7 @@ def _make(out: Path, description: dict[str, object], seed: int, tracks: list[_Tr
             shutil.rmtree(found, ignore_errors=True)
     partial = out.parent / f"{prefix}{uuid.uuid4().hex}"
     try:
-        _write_corpus(partial, seed, tracks, jobs)
+        _write_corpus(partial, description["seed"], description["beats"], tracks, jobs)
         write_text(partial / DESCRIPTION, json.dumps(description, indent=2) + "\n")
         if out.exists():
             out.rmdir()
@@ -167,40 +175,46 @@ def _apportion(size: int) -> list[str]:
     return [genre for genre, count in counts.items() for _ in range(count)]
 
 
-def _write_corpus(root: Path, seed: int, tracks: list[_Track], jobs: int | None) -> None:
+def _write_corpus(root: Path, seed: int, beats: bool, tracks: list[_Track], jobs: int | None) -> None:
     from tqdm import tqdm
 
-    for folder, form, split in product((GENRE_FOLDER, EMOTION_FOLDER), ("", BEAT_SUFFIX), ("train", "test")):
+    forms = ("", BEAT_SUFFIX) if beats else ("",)
+    for folder, form, split in product((GENRE_FOLDER, EMOTION_FOLDER), forms, ("train", "test")):
         (root / (folder + form) / split).mkdir(parents=True)
-    moods = list(tqdm(_write_tracks(root, seed, tracks, jobs), "Demo corpus", len(tracks), unit="track"))
-    for form in ("", BEAT_SUFFIX):
+    written = in_processes(_write_track, ((root, seed, beats, track) for track in tracks), jobs)
+    moods = list(tqdm(written, "Demo corpus", len(tracks), unit="track"))
+    for form in forms:
         for split in ("train", "test"):
             _write_genres(root / (GENRE_FOLDER + form), split, tracks)
         _write_emotions(root / (EMOTION_FOLDER + form), tracks, moods)
+    (root / SONG_FOLDER).mkdir()
+    for number, genre in enumerate(SONGS):
+        _write_song(root / SONG_FOLDER / f"{genre}.wav", genre, np.random.default_rng((seed, len(tracks) + number)))
 
 
-def _write_tracks(root: Path, seed: int, tracks: list[_Track], jobs: int | None) -> Iterator[tuple[float, ...]]:
-    from joblib import Parallel, delayed
-
-    import_librosa()  # before other processes do
-    parallel = Parallel(n_jobs=jobs or -1, return_as="generator")
-    yield from parallel(delayed(_write_track)(root, seed, track) for track in tracks)
-
-
-def _write_track(root: Path, seed: int, track: _Track) -> tuple[float, ...]:
-    """Write both arrays of a track and return its emotions."""
+def _write_track(root: Path, seed: int, beats: bool, track: _Track) -> tuple[float, ...]:
+    """Write the arrays of a track and return its emotions."""
     from threadpoolctl import threadpool_limits
 
     rng = np.random.default_rng((seed, track.index))
     with threadpool_limits(1):  # sums depend on the number of threads in the last bit
         while True:
             traits = draw_traits(track.genre, rng)
-            full, beat = features.spectrograms(render(traits, rng))
-            if beat is not None and beat.shape[1] >= _MIN_COLUMNS:
+            audio = render(traits, rng)
+            full, beat = features.spectrograms(audio) if beats else (features.fused_spectrogram(audio), None)
+            if not beats or (beat is not None and beat.shape[1] >= _MIN_COLUMNS):
                 break
     for array, form in ((full, ""), (beat, BEAT_SUFFIX)):
-        np.save(root / (track.folder + form) / track.split / f"{track.id}{ARRAY_ENDING}", array)
+        if array is not None:
+            np.save(root / (track.folder + form) / track.split / f"{track.id}{ARRAY_ENDING}", array)
     return draw_emotions(traits, rng)
+
+
+def _write_song(path: Path, genre: str, rng: np.random.Generator) -> None:
+    """Write a song of a genre, of which no trait comes from another one."""
+    import soundfile
+
+    soundfile.write(path, render(draw_traits(genre, rng, overlap=0), rng), SAMPLE_RATE)
 
 
 def _write_genres(folder: Path, split: str, tracks: list[_Track]) -> None:

@@ -52,12 +52,12 @@ _SPREAD = {
 }
 
 
-def draw_traits(genre: str, rng: np.random.Generator) -> Traits:
+def draw_traits(genre: str, rng: np.random.Generator, overlap: float = OVERLAP) -> Traits:
     """Draw what a track of a genre is like; each trait may come from another genre (see `OVERLAP`)."""
     names = list(GENRES)
 
     def source() -> dict[str, Any]:
-        return GENRES[names[rng.integers(len(names))] if rng.random() < OVERLAP else genre]
+        return GENRES[names[rng.integers(len(names))] if rng.random() < overlap else genre]
 
     def number(name: str) -> float:
         spread, low, high = _SPREAD[name]

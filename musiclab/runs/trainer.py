@@ -7,7 +7,7 @@ from typing import Any
 import pytorch_lightning as pl
 from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
 from lightning_fabric.plugins.io.torch_io import TorchCheckpointIO
-from pytorch_lightning.callbacks import Callback
+from pytorch_lightning.callbacks import Callback, ModelSummary, ProgressBar
 from pytorch_lightning.loggers import Logger, TensorBoardLogger
 
 from musiclab.errors import UserError
@@ -17,6 +17,7 @@ from musiclab.runs.divergence import StopDivergence
 from musiclab.runs.early_stop import KeepEarlyStop
 from musiclab.runs.gathering import end_group_at_exit
 from musiclab.runs.own_folder import OwnFolder
+from musiclab.runs.progress import Parameters, Progress
 from musiclab.runs.record import RunRecord
 from musiclab.runs.results import TaskResults
 from musiclab.runs.resumption import MovedCheckpoints, OwnCheckpoints
@@ -68,7 +69,8 @@ class Trainer(pl.Trainer):
         root = Path(default_root_dir or ".").absolute()
         if logger is None or logger is True:
             logger = TensorBoardLogger(str(root), default_hp_metric=False)
-        given = [callbacks] if isinstance(callbacks, Callback) else callbacks or []
+        given = [callbacks] if isinstance(callbacks, Callback) else [one for one in callbacks or [] if one is not None]
+        shown = _screen(given, kwargs)
         self.run_record = RunRecord()
         check_variables()
         super().__init__(
@@ -76,7 +78,8 @@ class Trainer(pl.Trainer):
             callbacks=[
                 OwnFolder(),
                 StopDivergence(),
-                *(callback for callback in given if callback is not None),
+                *shown,
+                *given,
                 KeepEarlyStop(),
                 MovedCheckpoints(),
                 self.run_record,
@@ -100,3 +103,17 @@ class Trainer(pl.Trainer):
             requeue_by_signal(environment)
         if self.world_size > 1:
             end_group_at_exit()
+
+
+def _screen(given: Sequence[Callback], options: dict[str, Any]) -> list[Callback]:
+    """Return what tells of a run on the screen, unless an option of Lightning's forbids it or another is given."""
+    ours: list[Callback] = []
+    for name, kind, own in (
+        ("enable_model_summary", ModelSummary, Parameters),
+        ("enable_progress_bar", ProgressBar, Progress),
+    ):
+        if options.get(name) is not False and not any(isinstance(callback, kind) for callback in given):
+            ours.append(own())
+            if kind is ModelSummary:
+                options[name] = False  # else Lightning says that there is one
+    return ours

@@ -30,6 +30,7 @@ def run(tmp_path, *words):
 
 
 @NO_GPU
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_all_parts_but_compiled_in_one_process(tmp_path, monkeypatch):
     monkeypatch.setattr(gpu_fits, "NETWORKS", ("lstm",))

@@ -1,17 +1,18 @@
 """The command line, run as a user runs it."""
 
 import json
-import os
 import subprocess
 import sys
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 import yaml
-from command_line import CONFIGS, GENRE_CONFIGS, REPOSITORY, error_of, evaluate_args, fit_args, read_rows, run_folder
+from command_line import CONFIGS, GENRE_CONFIGS, error_of, evaluate_args, fit_args, read_rows, run_folder
 from conftest import GENRES, SHARED, make_genre_folder
+from forked import forked
 
 from musiclab.cli import main
 from musiclab.cli.dispatch import run_training
@@ -91,9 +92,14 @@ def test_predict_without_labels_predicts_every_file(trained, tmp_path):
     assert all(row["truth"] == "" and row["prediction"] in GENRES for row in rows)
 
 
-@pytest.mark.parametrize("features", ["mel", "chroma", "fused"])
-@pytest.mark.parametrize("config", GENRE_CONFIGS)
-@pytest.mark.parametrize("form", ["", "_beat"])
+def forms():
+    """Yield each form with each features and each config; three pairs stand for the twelve, which are slow."""
+    quick = [("genre_cnn.yaml", "mel", ""), ("genre_lstm.yaml", "chroma", ""), ("genre_cnn.yaml", "fused", "_beat")]
+    for one in product(GENRE_CONFIGS, ["mel", "chroma", "fused"], ["", "_beat"]):
+        yield pytest.param(*one, marks=[] if one in quick else pytest.mark.slow)
+
+
+@pytest.mark.parametrize(("config", "features", "form"), forms())
 def test_real_tracks_in_every_form(config, features, form, tmp_path):
     root = SHARED / "gtzan_100_fused" / f"fma_genre_spectrograms{form}"
     if not root.is_dir():
@@ -139,7 +145,12 @@ def assert_same(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor])
 
 
 @pytest.mark.parametrize(
-    ("config", "batch", "workers"), [("genre_cnn.yaml", 9, 0), ("genre_lstm.yaml", 10, 2), ("genre_cnn.yaml", 8, 2)]
+    ("config", "batch", "workers"),
+    [
+        ("genre_cnn.yaml", 9, 0),
+        ("genre_lstm.yaml", 10, 2),
+        pytest.param("genre_cnn.yaml", 8, 2, marks=pytest.mark.slow),
+    ],
 )
 def test_a_killed_run_resumes_to_the_same_weights(config, batch, workers, genre_root, tmp_path):
     """32 training tracks make 4 batches an epoch; the kill comes at the start of or within the third epoch."""
@@ -148,9 +159,7 @@ def test_a_killed_run_resumes_to_the_same_weights(config, batch, workers, genre_
 
     args = fit_args(config, genre_root, tmp_path / "killed", *options, epochs=4)
     kill = ["--trainer.callbacks+=faults.KillAt", f"--trainer.callbacks.batch={batch}"]
-    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY / "tests")}
-    command = [sys.executable, "-m", "musiclab", *args, *kill]
-    killed = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    killed = forked([*args, *kill])
     assert killed.returncode == -9, killed.stderr
     run = run_folder(tmp_path / "killed")
     checkpoint = run / "checkpoints" / "last.ckpt"

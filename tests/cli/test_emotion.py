@@ -1,17 +1,15 @@
 """Emotion from the command line: genre -> transfer -> multitask -> solution.txt, and what can go wrong."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 import yaml
-from command_line import CONFIGS, REPOSITORY, error_of, evaluate_args, fit_args, read_rows, run_folder
+from command_line import CONFIGS, error_of, evaluate_args, fit_args, read_rows, run_folder
 from conftest import SHARED, make_emotion_folder
+from forked import forked
 
 from musiclab.cli import main
 from musiclab.cli.dispatch import run_training
@@ -177,9 +175,7 @@ def test_a_resumed_run_ends_with_the_same_weights(emotion_root, genre_checkpoint
 
     main(args(tmp_path / "through"))
     kill = ["--trainer.callbacks+=faults.KillAt", "--trainer.callbacks.batch=5"]
-    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY / "tests")}
-    command = [sys.executable, "-m", "musiclab", *args(tmp_path / "killed"), *kill]
-    assert subprocess.run(command, env=environment, capture_output=True, check=False).returncode == -9
+    assert forked([*args(tmp_path / "killed"), *kill]).returncode == -9
     checkpoint = run_folder(tmp_path / "killed") / "checkpoints" / "last.ckpt"
     main([*args(tmp_path / "killed"), f"--ckpt_path={checkpoint}"])
     first, second = (

@@ -18,10 +18,10 @@ from command_line import (
     parallel,
     read_rows,
     run_folder,
-    schedule,
 )
 from conftest import make_emotion_folder, make_genre_folder
 from data.audio.sounds import clicks, write
+from forked import forked, schedule
 from together import run
 
 from musiclab.cli import main
@@ -149,7 +149,7 @@ def test_evaluations_are_those_of_one_process(processes, genres, emotion_run, tm
 def test_emotion_is_learnt_as_by_one_process(processes, emotions, genre_run, emotion_run, tmp_path):
     pretrained = genre_run / "checkpoints" / "last.ckpt"
     args = emotion_args(emotions, tmp_path, pretrained, *parallel(processes), processes=processes)
-    result = musiclab(args)
+    result = forked(args)
     assert result.returncode == 0, result.stderr
     assert_same_weights(run_folder(tmp_path), emotion_run)
     assert_same_predictions(run_folder(tmp_path), emotion_run)
@@ -164,7 +164,7 @@ def test_genres_are_learnt_by_three_processes_as_by_one(genres, genre_run, tmp_p
 
 def test_a_killed_process_ends_the_run_which_resumes_on_one(genres, genre_run, tmp_path, capfd):
     kill = ["--trainer.callbacks+=faults.KillAt", "--trainer.callbacks.batch=7", "--trainer.callbacks.rank=1"]
-    assert musiclab(genre_args(genres, tmp_path, *parallel(2), *kill, processes=2)).returncode != 0
+    assert forked(genre_args(genres, tmp_path, *parallel(2), *kill, processes=2)).returncode != 0
 
     checkpoint = run_folder(tmp_path) / "checkpoints" / "last.ckpt"
     resume = ["fit", f"-c={run_folder(tmp_path) / 'config.yaml'}", f"--ckpt_path={checkpoint}"]
@@ -184,7 +184,7 @@ def test_a_run_resumes_on_two_processes_of_which_one_builds_the_store(genres, ge
     builds = tmp_path / "builds.txt"
     count = ["--trainer.callbacks+=faults.CountBuilds", f"--trainer.callbacks.path={builds}"]
     args = genre_args(genres, tmp_path, *parallel(2), *count, f"--ckpt_path={checkpoint}", processes=2)
-    result = musiclab(args, MUSICLAB_CACHE=str(tmp_path / "cache"))
+    result = forked(args, MUSICLAB_CACHE=str(tmp_path / "cache"))
     assert result.returncode == 0, result.stderr
     assert sorted(builds.read_text().split()) == [str(genres / "test"), str(genres / "train")]
     assert_same_weights(run_folder(tmp_path), genre_run)
@@ -220,7 +220,7 @@ def test_synchronised_batch_norms_are_refused(genres, tmp_path, capfd):
 
 def test_a_run_that_is_asked_to_end_says_so(genres, tmp_path):
     end = ["--trainer.callbacks+=faults.TerminateAt", "--trainer.callbacks.batch=1"]
-    result = musiclab(genre_args(genres, tmp_path, *end))
+    result = forked(genre_args(genres, tmp_path, *end))
     assert result.returncode == 143
     assert "musiclab: terminated" in result.stderr
     assert "Traceback" not in result.stderr

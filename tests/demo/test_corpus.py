@@ -5,6 +5,8 @@ from collections import Counter
 
 import numpy as np
 import pytest
+import soundfile
+from joblib.externals.loky import reusable_executor
 
 from musiclab.commands.demo_data import demo_data
 from musiclab.demo import corpus as demo
@@ -24,7 +26,7 @@ def corpus(tmp_path_factory):
 def silent_tracks(monkeypatch):
     """Stand in for the synthesis where only files matter."""
 
-    def write_track(root, seed, track):
+    def write_track(root, seed, beats, track):
         name = f"{track.id}.fused.full.npy"
         for form in ("", demo.BEAT_SUFFIX):
             np.save(root / (track.folder + form) / track.split / name, np.zeros((140, 4), np.float32))
@@ -88,6 +90,23 @@ def test_arrays(corpus, folder):
         assert 6 <= beat.shape[1] < 60
 
 
+def test_songs_to_ask_about_are_of_their_genres_and_in_no_data_set(corpus):
+    songs = sorted((corpus / "songs").iterdir())
+    assert [song.name for song in songs] == ["Classical.wav", "Electronic.wav", "Jazz.wav", "Metal.wav"]
+    samples = [soundfile.read(song)[0] for song in songs]
+    assert all(7 * 22050 <= len(song) <= 9 * 22050 and 0.8 < abs(song).max() < 0.95 for song in samples)
+    assert genres.draw_traits("Jazz", np.random.default_rng(0), overlap=0).drums == "swing"
+
+
+def test_without_beats_there_is_one_form_and_the_same_otherwise(corpus, tmp_path):
+    alone = demo.make_corpus(tmp_path / "corpus", **SIZES, beats=False, jobs=1)
+    assert sorted(path.name for path in alone.iterdir()) == ["corpus.json", *FOLDERS, "songs"]
+    same = [path for path in FOLDERS for path in (alone / path).rglob("*.npy")]
+    differ = [path for path in same if path.read_bytes() != (corpus / path.relative_to(alone)).read_bytes()]
+    assert len(same) == sum(SIZES.values())
+    assert len(differ) <= 1
+
+
 def test_ids_are_distinct(corpus):
     ids = [path.name for folder in FOLDERS for path in (corpus / folder).rglob("*.npy")]
     assert len(ids) == len(set(ids)) == sum(SIZES.values())
@@ -110,6 +129,8 @@ def test_some_genres_merge_and_some_are_dropped():
 def test_same_seed_same_bytes_on_any_number_of_processes(corpus, tmp_path):
     again = demo.make_corpus(tmp_path / "again", **SIZES, jobs=2)
     assert contents(again) == contents(corpus)
+    kept = reusable_executor._executor
+    assert kept is None or not kept._processes  # else they would stay, 300 MB each
 
 
 @pytest.mark.usefixtures("silent_tracks")
@@ -191,7 +212,7 @@ def test_the_corpus_that_stands_for_a_null_root_is_in_the_cache(tmp_path, monkey
     monkeypatch.setenv("MUSICLAB_CACHE", str(tmp_path))
     monkeypatch.setattr(demo, "_plan", lambda seed, sizes: [])
     folder = demo_folder("multitask_dataset")
-    assert folder == tmp_path / "demo-corpus-v1" / "multitask_dataset"
+    assert folder == tmp_path / "demo-corpus-v2" / "multitask_dataset"
     assert folder.is_dir()
     assert demo_folder("multitask_dataset", beat_synced=True) == folder.with_name("multitask_dataset_beat")
 

@@ -89,12 +89,23 @@ TRAINING = {
 """What only a training goes on from."""
 
 
-def cases(*tables: dict[str, list[Any]]) -> list[Any]:
+def cases(*tables: dict[str, list[Any]], commands: list[str], each: int = 1) -> list[Any]:
+    """Return what is altered, and the command that is to refuse it.
+
+    Of every ``each``-th place the first value is tried with one of the commands, in turn; all else is slow.
+    """
+    names = [(name, values) for table in tables for name, values in table.items()]
     return [
-        pytest.param(name, value, id=f"{name}={'gone' if value is GONE else str(value)[:30]}")
-        for table in tables
-        for name, values in table.items()
-        for value in values
+        pytest.param(
+            command,
+            name,
+            value,
+            id=f"{command}-{name}={'gone' if value is GONE else str(value)[:30]}",
+            marks=[] if position == 0 and number % (each * len(commands)) == turn * each else pytest.mark.slow,
+        )
+        for number, (name, values) in enumerate(names)
+        for position, value in enumerate(values)
+        for turn, command in enumerate(commands)
     ]
 
 
@@ -164,8 +175,7 @@ def test_a_whole_one_is_taken(command, altered, genre_root, emotion_root, tmp_pa
     assert "musiclab: error" not in capfd.readouterr().err
 
 
-@pytest.mark.parametrize("command", ["test", "latents", "pretrained"])
-@pytest.mark.parametrize(("name", "value"), cases(READ))
+@pytest.mark.parametrize(("command", "name", "value"), cases(READ, commands=["test", "latents", "pretrained"]))
 def test_what_all_commands_read(command, name, value, altered, genre_root, emotion_root, tmp_path, capfd):
     """Before: a traceback, `'target_names'` or an option that nobody gave, with exit code 2."""
     refuse(capfd, command, altered(name, value), genre_root, emotion_root, tmp_path)
@@ -173,14 +183,20 @@ def test_what_all_commands_read(command, name, value, altered, genre_root, emoti
 
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize(
-    ("name", "value"), [("state_dict", GONE), ("hyper_parameters.target_names", 5), ("parts", 5), ("precision", 5)]
+    ("name", "value"),
+    [
+        ("hyper_parameters.target_names", 5),
+        *(
+            pytest.param(*altered, marks=pytest.mark.slow)
+            for altered in [("state_dict", GONE), ("parts", 5), ("precision", 5)]
+        ),
+    ],
 )
 def test_all_commands_read_it_alike(command, name, value, altered, genre_root, emotion_root, tmp_path, capfd):
     refuse(capfd, command, altered(name, value), genre_root, emotion_root, tmp_path)
 
 
-@pytest.mark.parametrize("command", ["predict", "latents"])
-@pytest.mark.parametrize(("name", "value"), cases(MADE, DATA))
+@pytest.mark.parametrize(("command", "name", "value"), cases(MADE, DATA, commands=["predict", "latents"]))
 def test_what_cannot_be_made_again(command, name, value, altered, genre_root, emotion_root, tmp_path, capfd):
     """Before: `Parser key "model"`, exit code 2, as if it had been an option; in `latents` without the reason."""
     refuse(capfd, command, altered(name, value), genre_root, emotion_root, tmp_path)
@@ -189,7 +205,10 @@ def test_what_cannot_be_made_again(command, name, value, altered, genre_root, em
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("hyper_parameters.backbone.class_path", "os.system"), ("hyper_parameters.backbone.init_args.channels", [5])],
+    [
+        ("hyper_parameters.backbone.class_path", "os.system"),
+        pytest.param("hyper_parameters.backbone.init_args.channels", [5], marks=pytest.mark.slow),
+    ],
 )
 def test_no_command_makes_it(command, name, value, altered, genre_root, emotion_root, tmp_path, capfd):
     refuse(capfd, command, altered(name, value), genre_root, emotion_root, tmp_path)
@@ -205,10 +224,10 @@ def test_a_backbone_that_does_not_fit_is_not_started_from(
     refuse(capfd, "pretrained", altered(name, value), genre_root, emotion_root, tmp_path)
 
 
-@pytest.mark.parametrize(("name", "value"), cases(TRAINING))
-def test_a_training_that_cannot_go_on(name, value, altered, genre_root, emotion_root, tmp_path, capfd):
+@pytest.mark.parametrize(("command", "name", "value"), cases(TRAINING, commands=["fit"], each=2))
+def test_a_training_that_cannot_go_on(command, name, value, altered, genre_root, emotion_root, tmp_path, capfd):
     """Before: tracebacks, or a training that began to count anew with trained weights, without a word."""
-    refuse(capfd, "fit", altered(name, value), genre_root, emotion_root, tmp_path)
+    refuse(capfd, command, altered(name, value), genre_root, emotion_root, tmp_path)
     assert not run_folder(tmp_path).exists()
 
 

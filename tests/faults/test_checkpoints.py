@@ -4,8 +4,9 @@ import json
 
 import pytest
 import torch
-from command_line import error_of, fit_args, musiclab, run_folder
+from command_line import error_of, fit_args, run_folder
 from filelock import FileLock
+from forked import forked
 
 from musiclab.cli import main
 from musiclab.commands.reproduce import RUNS, next_arguments
@@ -21,7 +22,7 @@ def test_a_kill_while_a_checkpoint_is_written_leaves_the_one_before(genre_root, 
     """Before, where $TMPDIR is another file system, it left a part of the new one under its name."""
     args = fit_args("genre_lstm.yaml", genre_root, tmp_path, epochs=3)
     # The first epoch writes best and last; the second may write best, and writes last.
-    killed = musiclab([*args, "--trainer.callbacks+=faults.KillInWrite", "--trainer.callbacks.time=3"])
+    killed = forked([*args, "--trainer.callbacks+=faults.KillInWrite", "--trainer.callbacks.time=3"])
     assert killed.returncode == -9
     checkpoints = run_folder(tmp_path) / "checkpoints"
     (half,) = checkpoints.glob(".*")

@@ -7,9 +7,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from command_line import TIMEOUT, environment, fit_args, musiclab
+from command_line import TIMEOUT, environment, fit_args, run_folder
 from conftest import make_genre_folder
+from forked import Forked
 
+from musiclab.cli import main
 from musiclab.files import code_folder
 
 WITHOUT_PASSWD = """
@@ -21,7 +23,8 @@ def getpwuid(number):
 pwd.getpwuid = getpwuid
 from musiclab.files import code_folder
 from musiclab.cli import main
-main(sys.argv[1:])
+for command in " ".join(sys.argv[1:]).split(" then "):
+    main(command.split())
 """
 
 
@@ -39,15 +42,15 @@ def run_homeless(args, folder, **more):
 class TestNoHome:
     """Before: could not determine the home directory."""
 
-    @pytest.mark.parametrize("command", ["fit", "explore"])
-    def test_the_temporary_folder_is_used_and_that_is_said_once(self, command, tmp_path):
+    def test_the_temporary_folder_is_used_and_that_is_said_once(self, tmp_path):
         root = make_genre_folder(tmp_path / "genres")
-        fit, explore = fit_args("genre_lstm.yaml", root, tmp_path), ["explore", str(root), f"--out={tmp_path / 'look'}"]
-        result = run_homeless(fit if command == "fit" else explore, tmp_path)
+        explore = ["explore", str(root), f"--out={tmp_path / 'look'}"]
+        result = run_homeless([*explore, "then", *fit_args("genre_lstm.yaml", root, tmp_path)], tmp_path)
         assert result.returncode == 0, result.stderr
         home = tmp_path / f"musiclab-{os.getuid()}"
         assert result.stderr.count(f"There is no home folder: {home} stands in") == 1
         assert home.is_dir()
+        assert run_folder(tmp_path).is_dir()
 
     def test_a_path_in_the_home_is_refused_in_a_line(self, tmp_path):
         result = run_homeless(["check", "~/data"], tmp_path)
@@ -90,11 +93,19 @@ def test_names_that_a_console_cannot_show_are_shown_as_far_as_it_can(tmp_path, e
     root = make_genre_folder(tmp_path / "ジャンル")
     for path in root.glob("*_labels.txt"):
         path.write_text(path.read_text().replace("Blues", "ブルース"), encoding="utf-8")
-    checked = musiclab(["check", str(root)], PYTHONIOENCODING=encoding)
+    fit = fit_args("genre_lstm.yaml", root, tmp_path)
+    checked, fitted, broken = (
+        Forked(main_printing, encoding, command).ended()
+        for command in (["check", str(root)], fit, ["check", str(tmp_path / "無")])
+    )
     assert checked.returncode == 0, checked.stderr
     assert "????" in checked.stdout
-    fitted = musiclab(fit_args("genre_lstm.yaml", root, tmp_path), PYTHONIOENCODING=encoding)
     assert fitted.returncode == 0, fitted.stderr
-    broken = musiclab(["check", str(tmp_path / "無")], PYTHONIOENCODING=encoding)
     assert broken.returncode == 1
     assert "Traceback" not in broken.stderr
+
+
+def main_printing(encoding: str, command: list[str]) -> None:
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(encoding=encoding, errors="strict")
+    main(command)

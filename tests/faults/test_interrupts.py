@@ -78,7 +78,7 @@ def test_every_command_ends_with_a_word_and_leaves_nothing_half_written(name, se
     assert not list(tmp_path.rglob("*.partial*"))
 
 
-@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("sent", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_reproduce_ends_the_training_that_it_has_started(sent, genre_root, emotion_root, tmp_path):
     """Before, the training was killed, or went on without it."""
     root, out = tmp_path / "data", tmp_path / "out"

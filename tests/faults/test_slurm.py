@@ -9,8 +9,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from command_line import TIMEOUT, environment, errors_in, fit_args, musiclab, run_folder
+from command_line import TIMEOUT, environment, errors_in, fit_args, run_folder
+from forked import Forked, forked
+from pytorch_lightning.demos.boring_classes import BoringModel
 
+from musiclab import Trainer
 from musiclab.cli import main
 
 TASK = {
@@ -49,7 +52,7 @@ def test_a_requeued_run_goes_on_in_its_own_folder_and_ends_as_one_never_stopped(
     genre_root, tmp_path, scheduler, monkeypatch, capfd
 ):
     args = fit_args("genre_cnn.yaml", genre_root, tmp_path / "root", *AT, epochs=3)
-    stopped = musiclab(args, **TASK)
+    stopped = forked(args, **TASK)
     assert stopped.returncode == 143, stopped.stderr
     assert scheduler.read_text() == "requeue 4711\n"
     assert "SLURM job 4711 is requeued" in stopped.stderr
@@ -100,7 +103,7 @@ def test_a_requeued_job_leaves_the_runs_of_other_command_lines_and_jobs(genre_ro
 def test_a_job_that_cannot_be_requeued_says_so_and_trains_on(genre_root, tmp_path):
     signal_alone = ["--trainer.callbacks+=faults.SignalAt", "--trainer.callbacks.batch=3"]  # the last step
     args = fit_args("genre_cnn.yaml", genre_root, tmp_path, *signal_alone)
-    result = musiclab(args, **TASK, PATH="")
+    result = forked(args, **TASK, PATH="")
     assert result.returncode == 0, result.stderr
     assert "SLURM job 4711 is not requeued: scontrol: No such file" in result.stderr
 
@@ -136,23 +139,15 @@ def test_variables_without_their_scheduler_are_an_error_of_one_line(
     assert not list(tmp_path.glob("lightning_logs/*"))
 
 
-def test_a_python_trainer_takes_nothing_from_the_root_either(tmp_path):
-    script = """
-import sys, musiclab
-from pytorch_lightning.demos.boring_classes import BoringModel
-trainer = musiclab.Trainer(default_root_dir=sys.argv[1], logger=False, enable_checkpointing=False, max_steps=1)
-open(f"{sys.argv[1]}/hpc_ckpt_1.ckpt", "w").write("no checkpoint")
-for step in (trainer.fit, trainer.validate, trainer.test, trainer.predict):
-    step(BoringModel())
-"""
+def train_by_python(folder: Path) -> None:
+    trainer = Trainer(default_root_dir=folder, logger=False, enable_checkpointing=False, max_steps=1)
+    (folder / "hpc_ckpt_1.ckpt").write_text("no checkpoint")
+    for step in (trainer.fit, trainer.validate, trainer.test, trainer.predict):
+        step(BoringModel())
 
-    result = subprocess.run(
-        [sys.executable, "-c", script, str(tmp_path)],
-        env=environment(**TASK),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+
+def test_a_python_trainer_takes_nothing_from_the_root_either(tmp_path):
+    result = Forked(train_by_python, tmp_path, **TASK).ended()
     assert result.returncode == 0, result.stderr
 
 

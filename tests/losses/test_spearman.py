@@ -6,6 +6,7 @@ from datetime import timedelta
 import numpy as np
 import pytest
 import torch
+from forked import on_two
 from scipy.stats import spearmanr
 from torch import nn
 from torch.autograd import gradcheck
@@ -261,7 +262,7 @@ class TestTwoProcesses:
     @pytest.fixture(scope="class")
     def results(self, tmp_path_factory):
         folder = tmp_path_factory.mktemp("processes")
-        torch.multiprocessing.spawn(work, (str(folder),), nprocs=2)
+        on_two(work, str(folder))
         return [torch.load(folder / f"{process}.pt") for process in range(2)]
 
     def test_have_both_the_spearman_loss_of_one_process_with_all_tracks(self, results):

@@ -26,7 +26,7 @@ if rank == 0 and fate != "ends":
 """
 
 
-@pytest.mark.parametrize("fate", ["ends", "killed", "hangs"])
+@pytest.mark.parametrize("fate", [pytest.param("ends", marks=pytest.mark.slow), "killed", "hangs"])
 def test_a_process_exits_whatever_its_neighbour_does(fate):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

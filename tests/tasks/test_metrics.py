@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 import torch.distributed
-import torch.multiprocessing
+from forked import on_two
 from scipy.stats import spearmanr
 from sklearn.metrics import mean_squared_error
 
@@ -128,7 +128,7 @@ def score_share(rank, folder):
 
 
 def test_two_processes_with_uneven_shares_give_the_scores_of_one(tmp_path):
-    torch.multiprocessing.spawn(score_share, args=(tmp_path,), nprocs=2)
+    on_two(score_share, tmp_path)
     for rank in range(2):
         scores = json.loads((tmp_path / f"{rank}.json").read_text())
         for kind in SETS:

@@ -16,8 +16,9 @@ import numpy as np
 
 from musiclab.data.audio import features
 from musiclab.data.audio.decoding import AudioError, load_audio
+from musiclab.data.audio.processes import in_processes
 from musiclab.errors import UserError
-from musiclab.files import code_folder, import_librosa, replacing, shown
+from musiclab.files import code_folder, replacing, shown
 from musiclab.spectrogram import NUM_CHROMA, NUM_MELS, Audio, Spectrogram
 
 Form = Literal["full", "beat"]
@@ -83,6 +84,7 @@ def extract_tracks(tracks: Sequence[Track], clip: Clip, jobs: int | None = None)
     Raises:
         UserError: If ``jobs`` is no number of processes, an array cannot be written, or a process was killed.
     """
+    from joblib import cpu_count
     from joblib.externals.loky.process_executor import TerminatedWorkerError
     from tqdm import tqdm
 
@@ -93,7 +95,9 @@ def extract_tracks(tracks: Sequence[Track], clip: Clip, jobs: int | None = None)
         return Outcome(0, len(tracks), [])
     failures: list[Failure] = []
     made = 0
-    bar = tqdm(_run(pending, clip, jobs), "Extracting", len(pending), unit="track")
+    calls = ((os.getpid(), track, clip) for track in pending)
+    done = in_processes(_extract_for, calls, min(jobs or cpu_count(), len(pending)))
+    bar = tqdm(done, "Extracting", len(pending), unit="track")
     try:
         for failure in bar:
             if failure is None:
@@ -102,14 +106,14 @@ def extract_tracks(tracks: Sequence[Track], clip: Clip, jobs: int | None = None)
                 failures.append(failure)
                 bar.write(shown(f"{failure.path}: {failure.reason}"), file=sys.stderr)
     except TerminatedWorkerError as error:
-        done = made + len(failures)
+        ended = made + len(failures)
         if "SIGSEGV" in str(error):
             raise UserError(
-                f"a process crashed after {done} tracks; if it does so again, what numba has compiled of librosa is "
+                f"a process crashed after {ended} tracks; if it does so again, what numba has compiled of librosa is "
                 f"damaged: remove {code_folder()} and run the same command again: it goes on from here"
             ) from None
         raise UserError(
-            f"a process was killed after {done} tracks, perhaps for want of memory; run the same command again with "
+            f"a process was killed after {ended} tracks, perhaps for want of memory; run the same command again with "
             "fewer --jobs or smaller --seconds: it goes on from here"
         ) from None
     return Outcome(made, len(tracks) - len(pending), failures)
@@ -213,14 +217,6 @@ def _compute(audio: Audio, forms: Collection[Form]) -> dict[Form, Spectrogram]:
     if not all(np.isfinite(array).all() for array in arrays.values()):
         raise ValueError("its spectrogram has values that are not finite")
     return arrays
-
-
-def _run(tracks: Sequence[Track], clip: Clip, jobs: int | None) -> Iterator[Failure | None]:
-    from joblib import Parallel, cpu_count, delayed
-
-    import_librosa()  # before other processes do
-    parallel = Parallel(n_jobs=min(jobs or cpu_count(), len(tracks)), return_as="generator", backend="loky")
-    yield from parallel(delayed(_extract_for)(os.getpid(), track, clip) for track in tracks)
 
 
 def _extract_for(asker: int, track: Track, clip: Clip) -> Failure | None:
