@@ -8,13 +8,13 @@ from musiclab.figures.dataset import axis_figure, class_figure, length_figure, p
 from musiclab.figures.latents import class_points_figure, value_points_figure
 from musiclab.figures.network import Clip, attention_figure, clip_figure, feature_maps_figure
 from musiclab.figures.results import confusion_figure, f1_figure, scatter_figure
-from musiclab.figures.song import OverTime, song_figure
+from musiclab.figures.song import Answers, song_figure
 from musiclab.figures.spectrograms import chroma_figure, mel_figure
 from musiclab.figures.style import new_figure, png_bytes, save_figure
 
 __all__ = [
+    "Answers",
     "Clip",
-    "OverTime",
     "attention_figure",
     "axis_figure",
     "chroma_figure",

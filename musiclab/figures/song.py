@@ -23,12 +23,12 @@ BESIDE: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.005, 1.02), 
 """A legend to the right of its panel."""
 
 
-class OverTime(NamedTuple):
-    """A model's answers about the windows of a song.
+class Answers(NamedTuple):
+    """A model's answers about the windows of a song: ``Answers(*model.over_time(song), model.target_names)``.
 
     Attributes:
         seconds: Middle of each window, ``(windows,)`` in s, or beats if frames are beats; ascending.
-        values: Probabilities or values, ``(windows, names)``.
+        values: Probabilities or values, ``(windows, names)``; NaN for a window without an answer, which is left blank.
         names: Genres or emotional axes.
     """
 
@@ -37,7 +37,7 @@ class OverTime(NamedTuple):
     names: Sequence[str]
 
 
-def song_figure(clip: Clip, title: str, genres: OverTime | None = None, emotions: OverTime | None = None) -> Figure:
+def song_figure(clip: Clip, title: str, genres: Answers | None = None, emotions: Answers | None = None) -> Figure:
     """Draw genre probabilities and emotional values over time, below the spectrogram and on its axis of time.
 
     Args:
@@ -47,9 +47,8 @@ def song_figure(clip: Clip, title: str, genres: OverTime | None = None, emotions
         emotions: Value on each axis, drawn as lines; None for no such panel.
     """
     heights = clip_heights(clip)
-    below = [draw for draw in (genres, emotions) if draw is not None]
-    figure = new_figure(WIDTH, 0.7 + 1.8 * (sum(heights) + LOWER * len(below)))
-    ratios = [*heights, *[LOWER] * len(below)]
+    ratios = [*heights, *(LOWER for answers in (genres, emotions) if answers is not None)]
+    figure = new_figure(WIDTH, 0.7 + 1.8 * sum(ratios))
     panels = list(figure.subplots(len(ratios), 1, sharex=True, squeeze=False, height_ratios=ratios)[:, 0])
     panels[0].set_title(title, fontsize=TITLE + 1)
     draw_clip(panels[: len(heights)], clip)
@@ -64,10 +63,10 @@ def song_figure(clip: Clip, title: str, genres: OverTime | None = None, emotions
     return figure
 
 
-def _draw_shares(panel: Axes, genres: OverTime, duration: float) -> None:
+def _draw_shares(panel: Axes, genres: Answers, duration: float) -> None:
     """Draw probabilities end to end, the most likely genre at the bottom, those that are hardly likely as one."""
     seconds, values = _to_the_ends(genres, duration)
-    order = np.argsort(-genres.values.mean(axis=0), kind="stable")
+    order = np.argsort(-np.nan_to_num(genres.values).mean(axis=0), kind="stable")
     named = order if len(order) <= NAMED + 1 else order[:NAMED]
     others = np.setdiff1d(order, named)
     layers = [*values[:, named].T, *([values[:, others].sum(axis=1)] if others.size else [])]
@@ -79,7 +78,7 @@ def _draw_shares(panel: Axes, genres: OverTime, duration: float) -> None:
     panel.legend(handles[::-1], said[::-1], **BESIDE, handlelength=1, labelspacing=0.25)  # in the order of the layers
 
 
-def _draw_lines(panel: Axes, emotions: OverTime, duration: float) -> None:
+def _draw_lines(panel: Axes, emotions: Answers, duration: float) -> None:
     """Draw a line for each axis; where a window has its middle there is a dot."""
     seconds, values = _to_the_ends(emotions, duration)
     for index, name in enumerate(emotions.names):
@@ -93,7 +92,7 @@ def _draw_lines(panel: Axes, emotions: OverTime, duration: float) -> None:
     panel.legend(**BESIDE, handlelength=1.8)
 
 
-def _to_the_ends(answers: OverTime, duration: float) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+def _to_the_ends(answers: Answers, duration: float) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
     """Return times and values from the song's beginning to its end: the first and the last window reach as far."""
     seconds = np.concatenate([[0.0], answers.seconds, [duration]])
     return np.clip(seconds, 0, duration), answers.values[[0, *range(len(answers.values)), -1]]

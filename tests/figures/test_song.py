@@ -5,7 +5,7 @@ import pytest
 from matplotlib.colors import to_hex
 
 from figures.looks import assert_readable
-from musiclab.figures import Clip, OverTime, song_figure
+from musiclab.figures import Answers, Clip, song_figure
 
 RNG = np.random.default_rng(0)
 CLIP = Clip(RNG.uniform(-80, 0, (120, 128)), "mel", 0.5)  # 60 s
@@ -14,7 +14,7 @@ MIDDLES = np.array([5.0, 20.0, 35.0, 55.0])
 
 def make_answers(count, windows=4):
     names = [f"genre {number}" for number in range(count)]
-    return OverTime(MIDDLES[:windows], RNG.dirichlet(np.ones(count), windows), names)
+    return Answers(MIDDLES[:windows], RNG.dirichlet(np.ones(count), windows), names)
 
 
 def panel_of(figure, label):
@@ -27,7 +27,7 @@ def legend_of(panel):
 
 
 def test_probabilities_lie_end_to_end_the_most_likely_at_the_bottom():
-    answers = OverTime(np.array([10.0, 50.0]), np.array([[0.2, 0.7, 0.1], [0.1, 0.6, 0.3]]), ["Folk", "Jazz", "Rock"])
+    answers = Answers(np.array([10.0, 50.0]), np.array([[0.2, 0.7, 0.1], [0.1, 0.6, 0.3]]), ["Folk", "Jazz", "Rock"])
     figure = song_figure(CLIP, "a song", answers)
     panel = panel_of(figure, "probability")
     assert legend_of(panel) == ["Folk", "Rock", "Jazz"]  # from top to bottom, as the layers lie
@@ -55,7 +55,7 @@ def test_hardly_likely_genres_are_one_layer(count, named, others):
 
 def test_emotions_are_lines_with_a_dot_a_window_that_reach_the_ends():
     values = np.array([[0.2, 0.8], [0.4, 0.6]])
-    figure = song_figure(CLIP, "", emotions=OverTime(np.array([10.0, 50.0]), values, ["valence", "energy"]))
+    figure = song_figure(CLIP, "", emotions=Answers(np.array([10.0, 50.0]), values, ["valence", "energy"]))
     panel = panel_of(figure, "value")
     assert legend_of(panel) == ["valence", "energy"]
     line, dots, *_ = panel.lines
@@ -64,6 +64,20 @@ def test_emotions_are_lines_with_a_dot_a_window_that_reach_the_ends():
     low, high = panel.get_ylim()
     assert -0.05 < low < 0 < 1 < high < 1.05
     assert panel.get_xlabel() == "time (s)"
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("silent", [slice(0, 1), slice(1, 3), slice(None)])
+def test_windows_without_an_answer_are_blank(silent):
+    answers = make_answers(3)
+    answers.values[silent] = np.nan
+    figure = song_figure(CLIP, "", answers, answers)
+    figure.draw_without_rendering()
+    drawn = panel_of(figure, "probability").collections[0].get_paths()
+    times = {x for path in drawn for x, _ in path.vertices}
+    assert times.isdisjoint(MIDDLES[silent])
+    if silent == slice(1, 3):
+        assert {0, 5, 55, 60} <= times
 
 
 def test_all_panels_have_the_same_axis_of_time():

@@ -88,7 +88,8 @@ def look(page, width):
         '<pre id="found"></pre><script>window.onload = () => { const page = frame.contentDocument;'
         "found.textContent = JSON.stringify({client: page.documentElement.clientWidth,"
         "scroll: page.documentElement.scrollWidth,"
-        "images: [...page.images].map(image => [image.naturalWidth && +image.getAttribute('width'), image.clientWidth])}) }</script>"
+        "images: [...page.images].map(image => "
+        "[image.naturalWidth && +image.getAttribute('width'), image.clientWidth])}) }</script>"
     )
     command = [browser(), "--headless", "--no-sandbox", "--disable-gpu", "--allow-file-access-from-files", "--dump-dom"]
     with tempfile.TemporaryDirectory() as profile:
