@@ -12,7 +12,7 @@ INSTALLED := .venv/.installed
 SIDE_BY_SIDE := --numprocesses auto --maxprocesses 4 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo reproduce test test-all test-lowest lint format bench bench-gpu clean
+.PHONY: help setup demo reproduce pictures test test-all test-lowest lint format bench bench-gpu clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -38,6 +38,9 @@ demo: setup ## make the demo corpus, train on genres, then on emotions from ther
 
 reproduce: setup ## train all models of the lab on ROOT=DIR and report (without ROOT: short runs on the demo corpus)
 	$(BIN)/musiclab reproduce $(if $(ROOT),--root "$(ROOT)",--short true) $(ARGS)
+
+pictures: setup ## make the pictures of the docs anew (ARGS="--genre CKPT --emotion CKPT" trains no models)
+	$(BIN)/python docs/pictures.py $(ARGS)
 
 test: setup ## run the tests, but for the slow ones
 	$(BIN)/pytest $(SIDE_BY_SIDE)

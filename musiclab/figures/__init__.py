@@ -6,18 +6,21 @@ They use matplotlib's object interface: no global state, no window, safe in any 
 from musiclab.figures.curves import curves_figure
 from musiclab.figures.dataset import axis_figure, class_figure, length_figure, pair_figure
 from musiclab.figures.latents import class_points_figure, value_points_figure
-from musiclab.figures.network import Clip, attention_figure, feature_maps_figure
+from musiclab.figures.network import Clip, attention_figure, clip_figure, feature_maps_figure
 from musiclab.figures.results import confusion_figure, f1_figure, scatter_figure
+from musiclab.figures.song import Answers, song_figure
 from musiclab.figures.spectrograms import chroma_figure, mel_figure
 from musiclab.figures.style import new_figure, png_bytes, save_figure
 
 __all__ = [
+    "Answers",
     "Clip",
     "attention_figure",
     "axis_figure",
     "chroma_figure",
     "class_figure",
     "class_points_figure",
+    "clip_figure",
     "confusion_figure",
     "curves_figure",
     "f1_figure",
@@ -29,5 +32,6 @@ __all__ = [
     "png_bytes",
     "save_figure",
     "scatter_figure",
+    "song_figure",
     "value_points_figure",
 ]

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from musiclab.figures.style import COLOURS, new_chart
+from musiclab.figures.style import COLOURS, new_chart, value_range
 
 WIDTH = 4.8  # inches; two stand side by side on a page, and one can be read on a phone
 SMALL = 3.3  # inches; three side by side
@@ -89,8 +89,9 @@ def axis_figure(values: npt.NDArray[np.floating], name: str, median: float) -> F
         name: Name of the axis.
         median: Of the values.
     """
-    figure, axes = new_chart(SMALL, 2.7, f"{name}: median {median:.3g}", xlabel=name, ylabel="tracks")
-    low, high = _range(values)
+    title = f"{len(values)} tracks, median {median:.3g}"
+    figure, axes = new_chart(SMALL, 2.7, title, xlabel=name, ylabel="tracks")
+    low, high = value_range(values)
     axes.hist(values, bins=20, range=(low, high), color=COLOURS[0], edgecolor="white", linewidth=0.5)
     axes.axvline(median, color=COLOURS[5], linestyle="--", linewidth=1.5)
     axes.set_xlim(low, high)
@@ -110,10 +111,11 @@ def pair_figure(
         correlation: Spearman's, NaN where it is undefined.
     """
     said = "undefined" if np.isnan(correlation) else f"{correlation:.3f}"
-    figure, axes = new_chart(SMALL, 3.4, f"Spearman {said}", grid=True, xlabel=names[0], ylabel=names[1])
+    title = f"{len(first)} tracks, Spearman {said}"
+    figure, axes = new_chart(SMALL, 3.4, title, grid=True, xlabel=names[0], ylabel=names[1])
     axes.scatter(first, second, s=12, alpha=0.4, linewidths=0, color=COLOURS[0])
     for values, limit in ((first, axes.set_xlim), (second, axes.set_ylim)):
-        low, high = _range(values)
+        low, high = value_range(values)
         margin = 0.03 * (high - low)
         limit(low - margin, high + margin)
     return figure
@@ -124,11 +126,3 @@ def _whole_bins(values: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
     low, high = int(values.min()), int(values.max())
     width = -(-(high - low + 1) // MAX_BINS)
     return np.arange(low, high + width + 1, width, dtype=np.float64) - 0.5
-
-
-def _range(values: npt.NDArray[np.floating]) -> tuple[float, float]:
-    """Return 0 and 1 if all values lie there, else their range, which is never empty."""
-    low, high = float(values.min()), float(values.max())
-    if low >= 0 and high <= 1:
-        return 0.0, 1.0
-    return (low, high) if low < high else (low - 0.5, high + 0.5)

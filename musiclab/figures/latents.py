@@ -8,10 +8,10 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from musiclab.figures.style import COLOURS, MARKERS, VALUES, new_chart
+from musiclab.figures.style import MARKERS, VALUES, look, new_chart
 
 WIDTH = 4.7  # inches: two pictures beside each other on a screen, and legible on a phone
-POINT = 24  # square points
+POINT = 28  # square points
 SIZES = dict(zip(MARKERS, (1.0, 0.9, 1.2, 0.8, 1.2, 1.4, 1.4, 2.2), strict=True))
 """How much larger to draw a marker than a circle, for all to weigh the same."""
 
@@ -28,30 +28,32 @@ def class_points_figure(
     Args:
         points: ``(tracks, 2)``.
         classes: ``(tracks,)``, -1 where the class is not known.
-        names: Names of the classes; those without tracks are not in the legend.
+        names: Names of the classes; the legend says how many tracks each has, and leaves out those without any.
         title: Title.
         labels: What the two directions are.
     """
     shown = [index for index in range(len(names)) if (classes == index).any()]
     unknown = classes < 0
-    columns = 3 if max(map(len, names)) < 14 else 2
+    columns = 3 if max((len(names[index]) for index in shown), default=0) < 11 else 2
     rows = -(-(len(shown) + unknown.any()) // columns)
-    figure, axes = _empty_chart(0.22 * rows, title, labels)
+    figure, axes = _empty_chart(points, 0.22 * rows, title, labels)
     x, y = points.T
     for index in shown:
-        marker = MARKERS[(index + index // len(COLOURS)) % len(MARKERS)]
+        colour, marker = look(index)
         axes.scatter(
             x[classes == index],
             y[classes == index],
             s=POINT * SIZES[marker],
-            c=COLOURS[index % len(COLOURS)],
+            c=colour,
             marker=marker,
             alpha=0.75,  # the class that is drawn last shall not hide the others
             linewidths=0,
-            label=names[index],
+            label=f"{names[index]} ({(classes == index).sum()})",
         )
     if unknown.any():
-        axes.scatter(x[unknown], y[unknown], s=POINT, c=UNKNOWN, marker=".", label="not known", zorder=0)
+        axes.scatter(
+            x[unknown], y[unknown], s=POINT, c=UNKNOWN, marker=".", label=f"not known ({unknown.sum()})", zorder=0
+        )
     figure.legend(loc="outside lower center", ncols=columns, frameon=False, fontsize=9, handletextpad=0.2)
     return figure
 
@@ -66,7 +68,7 @@ def value_points_figure(points: Points, values: Points, name: str, title: str, l
         title: Title.
         labels: What the two directions are.
     """
-    figure, axes = _empty_chart(0.55, title, labels)
+    figure, axes = _empty_chart(points, 0.55, title, labels)
     known = np.isfinite(values)
     x, y = points.T
     if not known.all():
@@ -77,8 +79,13 @@ def value_points_figure(points: Points, values: Points, name: str, title: str, l
     return figure
 
 
-def _empty_chart(legend: float, title: str, labels: tuple[str, str]) -> tuple[Figure, Axes]:
-    """Return a square chart with room for a legend below, in inches."""
+def _empty_chart(points: Points, legend: float, title: str, labels: tuple[str, str]) -> tuple[Figure, Axes]:
+    """Return a square chart for some points, of one scale; with room for a legend below, in inches."""
+    title = f"{title} of {len(points)} tracks" if title else f"{len(points)} tracks"
     figure, axes = new_chart(WIDTH, WIDTH + legend, title, grid=True, xlabel=labels[0], ylabel=labels[1])
-    axes.set_aspect("equal", adjustable="datalim")
+    low, high = points.min(axis=0), points.max(axis=0)
+    reach = 0.54 * (float((high - low).max()) or 1.0)
+    x, y = ((low + high) / 2).tolist()
+    axes.set(xlim=(x - reach, x + reach), ylim=(y - reach, y + reach))
+    axes.set_box_aspect(1)
     return figure, axes

@@ -1,14 +1,14 @@
 """What goes on in a network that hears a track."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure, SubFigure
+from matplotlib.figure import Figure
 
-from musiclab.figures.style import COLOURS, GRID, VALUES, new_figure
+from musiclab.figures.style import COLOURS, GRID, TITLE, VALUES, new_figure
 from musiclab.files import import_librosa
 from musiclab.spectrogram import FEATURE_ROWS, NUM_MELS, SAMPLE_RATE
 
@@ -50,8 +50,18 @@ class Clip(NamedTuple):
         return "time (beats)" if self.seconds is None else "time (s)"
 
 
+def clip_figure(clip: Clip, title: str) -> Figure:
+    """Draw the track itself: mel spectrogram, chromagram, or both."""
+    heights = clip_heights(clip)
+    figure = new_figure(WIDTH, 0.8 + 2.2 * sum(heights))
+    panels = figure.subplots(len(heights), 1, squeeze=False, sharex=True, height_ratios=heights)[:, 0]
+    panels[0].set_title(title, fontsize=TITLE)
+    draw_clip(list(panels), clip)
+    return figure
+
+
 def feature_maps_figure(clip: Clip, maps: Array, numbers: Sequence[int], pooled: int, title: str) -> Figure:
-    """Draw feature maps below the spectrogram, on the same axes of time and frequency, all in the same colours.
+    """Draw feature maps on the axes of time and frequency of the spectrogram, all in the same colours.
 
     Args:
         clip: The track.
@@ -60,14 +70,11 @@ def feature_maps_figure(clip: Clip, maps: Array, numbers: Sequence[int], pooled:
         pooled: Frames, and values of a frame, that a value of a map was made of; the last ones may be incomplete.
         title: Title.
     """
-    rows = -(-len(maps) // COLUMNS)
-    heights = _heights(clip)
-    parts = (0.4 + 1.9 * sum(heights), 0.4 + 1.05 * rows)
-    figure = new_figure(WIDTH, 0.3 + sum(parts))
-    figure.suptitle(title, fontsize=10)
-    upper, lower = cast(list[SubFigure], figure.subfigures(2, 1, height_ratios=parts))
-    _draw_clip(list(upper.subplots(len(heights), squeeze=False, sharex=True, height_ratios=heights).flat), clip)
-    panels = lower.subplots(rows, COLUMNS, sharex=True, sharey=True, squeeze=False)
+    columns = min(COLUMNS, len(maps))
+    rows = -(-len(maps) // columns)
+    figure = new_figure(WIDTH, 0.7 + 1.05 * rows)
+    figure.suptitle(title, fontsize=TITLE)
+    panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     brightest = float(np.percentile(maps, BRIGHTEST)) or float(maps.max()) or 1.0
     extent = (0, maps.shape[1] * pooled * (clip.seconds or 1), 0, maps.shape[2] * pooled)
     for panel, values, number in zip(panels.flat, maps, numbers, strict=False):
@@ -78,11 +85,11 @@ def feature_maps_figure(clip: Clip, maps: Array, numbers: Sequence[int], pooled:
         panel.tick_params(labelsize=8)
     panels[0, 0].set(xlim=(0, clip.duration), ylim=(0, clip.frames.shape[1]))
     _label_features(panels[0, 0], clip.features)
-    lower.supxlabel(clip.unit, fontsize=9)
-    lower.supylabel(panels[0, 0].get_ylabel(), fontsize=9)
+    figure.supxlabel(clip.unit, fontsize=9)
+    figure.supylabel(panels[0, 0].get_ylabel(), fontsize=9)
     panels[0, 0].set_ylabel("")
     extend = "max" if maps.max() > brightest else "neither"
-    lower.colorbar(image, ax=panels, label="activation", aspect=30, extend=extend)
+    figure.colorbar(image, ax=panels, label="activation", aspect=30, extend=extend)
     return figure
 
 
@@ -94,11 +101,11 @@ def attention_figure(clip: Clip, attention: Array, title: str) -> Figure:
         attention: Share of each frame in the embedding, ``(time,)``, which is drawn relative to their mean.
         title: Title.
     """
-    heights = [*_heights(clip), 0.7]
+    heights = [*clip_heights(clip), 0.7]
     figure = new_figure(WIDTH, 1.0 + 2.2 * sum(heights))
     *upper, lower = figure.subplots(len(heights), 1, sharex=True, height_ratios=heights)
-    upper[0].set_title(title, fontsize=10)
-    _draw_clip(upper, clip)
+    upper[0].set_title(title, fontsize=TITLE)
+    draw_clip(upper, clip)
     upper[-1].set_xlabel("")
     relative = attention * len(attention)
     edges = np.linspace(0, clip.duration, len(attention) + 1)
@@ -110,12 +117,12 @@ def attention_figure(clip: Clip, attention: Array, title: str) -> Figure:
     return figure
 
 
-def _heights(clip: Clip) -> list[float]:
+def clip_heights(clip: Clip) -> list[float]:
     """Return the height of each panel that the track takes, relative to that of a mel spectrogram."""
     return {"mel": [1.0], "chroma": [0.6], "fused": [0.4, 1.0]}[clip.features]
 
 
-def _draw_clip(panels: Sequence[Axes], clip: Clip) -> None:
+def draw_clip(panels: Sequence[Axes], clip: Clip) -> None:
     """Draw mel spectrogram or chromagram, or the latter above the former, with a label of time below the last."""
     kinds = ["chroma", "mel"] if clip.features == "fused" else [clip.features]
     for panel, kind in zip(panels, kinds, strict=True):
@@ -124,7 +131,8 @@ def _draw_clip(panels: Sequence[Axes], clip: Clip) -> None:
         extent = (0, clip.duration, 0, frames.shape[1])
         image = panel.imshow(frames.T, **IMAGE, extent=extent, cmap=DECIBELS if kind == "mel" else "Greys")
         _label_features(panel, kind)
-        panel.figure.colorbar(image, ax=panel, label="dB" if kind == "mel" else "chroma", pad=0.01)
+        bar = panel.inset_axes((1.01, 0, 0.02, 1))  # which leaves the panel as wide as those without
+        panel.figure.colorbar(image, cax=bar, label="dB" if kind == "mel" else "chroma")
     panels[-1].set_xlabel(clip.unit)
 
 

@@ -6,7 +6,10 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
-from musiclab.figures.style import COLOURS, GRID, new_chart, new_figure
+from musiclab.figures.style import COLOURS, GRID, TITLE, new_chart, new_figure, value_range
+
+FAINT = "0.7"
+"""Of zeros, so that the other numbers stand out."""
 
 
 def confusion_figure(
@@ -27,7 +30,7 @@ def confusion_figure(
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     for (row, column), tracks in np.ndenumerate(matrix):
-        colour = "white" if shares[row, column] > 0.5 else "black"
+        colour = "white" if shares[row, column] > 0.5 else "black" if tracks else FAINT
         axes.text(column, row, str(tracks), ha="center", va="center", color=colour, fontsize=9)
     axes.set_xticks(range(count), names, rotation=45, ha="right", rotation_mode="anchor")
     axes.set_yticks(range(count), names)
@@ -54,19 +57,18 @@ def scatter_figure(
         panel_size: Of one axis, in inches.
     """
     count = len(axes)
-    figure = new_figure(panel_size * count + 0.4, panel_size + 0.4)
+    figure = new_figure(panel_size * count + 0.4, panel_size + 0.6)
     panels = figure.subplots(1, count, squeeze=False)[0]
     columns = zip(panels, axes, truth.T, predictions.T, correlations, strict=True)
     for panel, name, true, predicted, correlation in columns:
-        values = np.concatenate([true, predicted])
-        values = values[np.isfinite(values)]  # a run that has diverged shall still end with its other results
-        low, high = values.min(), values.max()
+        # A run that has diverged shall still end with its other results.
+        low, high = value_range(np.concatenate([true, predicted]))
         margin = 0.03 * (high - low)
         limits = (low - margin, high + margin)
         panel.plot(limits, limits, color="0.6", linewidth=1, linestyle="--", zorder=1)
         panel.scatter(true, predicted, s=14, alpha=0.6, linewidths=0, zorder=2)
         panel.set(xlim=limits, ylim=limits, aspect="equal", xlabel="truth", ylabel="prediction")
-        panel.set_title(f"{name}: Spearman {correlation:.3f}")
+        panel.set_title(f"{name}\n{len(truth)} tracks, Spearman {correlation:.3f}", fontsize=TITLE)
         panel.grid(color=GRID)
     return figure
 

@@ -1,10 +1,11 @@
 """What all figures share: size, resolution, colours, and how they become files."""
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -21,12 +22,29 @@ Source: Okabe and Ito, "Color Universal Design", 2008 (their yellow, hardly legi
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 """A second way to tell things apart, once the colours have all been used."""
 
+LINES = ("-", "--", ":", "-.")
+"""Of lines, so that they can be told apart in print too."""
+
 VALUES = "viridis"
 """Colour map for values: ordered for every kind of sight, and in print."""
 
 DPI = 110
+"""Pixels an inch on a page, where text of 10 points is then as large as the page's own."""
+
+FINER = 1.2
+"""So much finer than they are shown pictures are written: pages enlarge them to fill their width."""
+
 TITLE = 10
 GRID = "0.92"
+
+
+def look(index: int, seconds: Sequence[str] = MARKERS) -> tuple[str, str]:
+    """Return the colour and the marker, or the style of the line, of the thing of a number.
+
+    Neighbours differ in both; each colour comes with another marker when the colours begin anew, so that no two things
+    look the same until all have been used.
+    """
+    return COLOURS[index % len(COLOURS)], seconds[(index + index // len(COLOURS)) % len(seconds)]
 
 
 def new_figure(width: float, height: float) -> Figure:
@@ -50,7 +68,7 @@ def new_chart(width: float, height: float, title: str = "", grid: bool = False, 
 def save_figure(figure: Figure, path: Path) -> None:
     """Write a figure as a picture, whole or not at all; the suffix gives the format."""
     with replacing(path) as partial:
-        figure.savefig(partial)
+        figure.savefig(partial, dpi=FINER * DPI)
 
 
 def png_bytes(figure: Figure, colours: int | None = None) -> bytes:
@@ -60,12 +78,20 @@ def png_bytes(figure: Figure, colours: int | None = None) -> bytes:
         figure: The figure.
         colours: Use at most so many, up to 256: charts of lines and dots take a third of the space with 64.
     """
-    buffer = io.BytesIO()
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format="png", dpi=FINER * DPI)
     if colours is None:
-        figure.savefig(buffer, format="png")
-    else:
-        canvas: Any = FigureCanvasAgg(figure)
-        canvas.draw()
-        picture = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
-        picture.quantize(colours, dither=Image.Dither.NONE).save(buffer, format="png")
-    return buffer.getvalue()
+        return drawn.getvalue()
+    picture = Image.open(drawn)
+    fewer = io.BytesIO()
+    picture.convert("RGB").quantize(colours, dither=Image.Dither.NONE).save(fewer, "png", dpi=picture.info["dpi"])
+    return fewer.getvalue()
+
+
+def value_range(values: npt.NDArray[np.floating]) -> tuple[float, float]:
+    """Return 0 and 1 if all finite values lie there, else their range, which is never empty."""
+    finite = values[np.isfinite(values)]
+    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
+    if low >= 0 and high <= 1:
+        return 0.0, 1.0
+    return (low, high) if low < high else (low - 0.5, high + 0.5)

@@ -20,6 +20,11 @@ from musiclab.files import remove_leftovers, replacing, shown, write_text
 NUMBER = re.compile(r"|[-+]?[\d.,]+([x%]| ?(s|min|h|MB|%)| ?[±(].*)?")
 """A cell that is a number, with or without unit and spread, or empty."""
 
+INCH = 110
+"""Pixels that an inch of a picture takes on a page: text of 10 points is then as large as the page's own."""
+
+METRES_AN_INCH = 0.0254
+
 TEMPLATES = Environment(
     loader=PackageLoader("musiclab.pages", ""),
     autoescape=True,
@@ -131,8 +136,14 @@ class Picture:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Width and height."""
-        return int.from_bytes(self.png[16:20]), int.from_bytes(self.png[20:24])
+        """Width and height on a page, of whatever resolution the file is, as far as it says so."""
+        pixels = int.from_bytes(self.png[16:20]), int.from_bytes(self.png[20:24])
+        place = self.png.find(b"pHYs", 0, self.png.find(b"IDAT"))
+        if place < 0:
+            return pixels
+        an_inch = int.from_bytes(self.png[place + 4 : place + 8]) * METRES_AN_INCH
+        width, height = (round(count * INCH / an_inch) for count in pixels)
+        return width, height
 
     def source(self, embed: bool) -> str:
         """Return where a page finds the picture: within itself, or in its file."""

@@ -33,6 +33,17 @@ def test_learning_curves_of_several_runs_are_named_once():
     assert [drawn.get_marker() for drawn in figure.axes[0].lines] == ["None", "o", "None", "o"]
 
 
+def test_nine_lines_all_look_different_and_the_chart_keeps_its_height():
+    few, many = (curves_figure({f"axis {n}": [line(n, n + 1)] for n in range(count)}, "Spearman") for count in (2, 9))
+    looks = {(drawn.get_color(), drawn.get_linestyle()) for drawn in many.axes[0].lines}
+    assert len(looks) == 9
+    heights = []
+    for figure in (few, many):
+        figure.draw_without_rendering()
+        heights.append(figure.axes[0].get_window_extent().height)
+    assert heights[1] > 0.9 * heights[0]
+
+
 def test_a_line_for_each_axis():
     figure = curves_figure({"valence": [line(1, 2)], "energy": [line(1, 3)]}, "weight")
     assert labels(figure) == ["valence", "energy"]

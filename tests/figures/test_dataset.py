@@ -84,7 +84,7 @@ def test_values_are_counted_in_20_bins_of_their_range(values, limits):
     assert axes.get_xlim() == limits
     assert len(axes.patches) == 20
     assert sum(bar.get_height() for bar in axes.patches) == len(values)
-    assert axes.get_title() == f"danceability: median {np.median(values):.3g}"
+    assert axes.get_title() == f"{len(values)} tracks, median {np.median(values):.3g}"
     assert axes.get_xlabel() == "danceability"
     assert axes.lines[0].get_xdata()[0] == np.median(values)
     assert_readable(figure)
@@ -97,7 +97,7 @@ def test_pairs_are_points_with_spearmans_correlation(correlation, said):
     (axes,) = figure.axes
     np.testing.assert_array_equal(axes.collections[0].get_offsets(), np.stack([first, second], axis=1))
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("valence", "arousal")
-    assert axes.get_title() == f"Spearman {said}"
+    assert axes.get_title() == f"50 tracks, Spearman {said}"
     assert_readable(figure)
 
 

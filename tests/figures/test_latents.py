@@ -16,13 +16,32 @@ def test_each_class_has_its_points_and_its_name():
     figure = class_points_figure(POINTS, classes, ["Blues", "Folk", "Jazz", "Rock", "none"], "title", LABELS)
     (axes,) = figure.axes
     names = ["Blues", "Folk", "Jazz", "Rock"]
-    assert [part.get_label() for part in axes.collections] == [*names, "not known"]
+    said = [*(f"{name} (8)" for name in names), "not known (8)"]
+    assert [part.get_label() for part in axes.collections] == said
     for index, part in enumerate(axes.collections[:4]):
         np.testing.assert_array_equal(part.get_offsets(), POINTS[classes == index])
         assert to_hex(part.get_facecolor()[0]).upper() == COLOURS[index]
     np.testing.assert_array_equal(axes.collections[4].get_offsets(), POINTS[classes == -1])
-    assert [text.get_text() for text in figure.legends[0].get_texts()] == [*names, "not known"]
-    assert (axes.get_title(), axes.get_xlabel(), axes.get_ylabel()) == ("title", *LABELS)
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == said
+    assert (axes.get_title(), axes.get_xlabel(), axes.get_ylabel()) == ("title of 40 tracks", *LABELS)
+
+
+@pytest.mark.parametrize("stretch", [(1, 1), (100, 1), (1, 100), (0, 0)])
+def test_points_lie_in_a_square_of_one_scale(stretch):
+    points = POINTS * stretch
+    values = np.linspace(0, 1, 40)
+    for figure in (
+        class_points_figure(points, np.arange(40) % 2, ["a", "b"], "PCA", LABELS),
+        value_points_figure(points, values, "valence", "PCA", LABELS),
+    ):
+        figure.draw_without_rendering()
+        axes, *_ = figure.axes
+        box = axes.get_window_extent()
+        assert box.width == pytest.approx(box.height, abs=1)
+        limits = np.array([axes.get_xlim(), axes.get_ylim()])
+        assert np.ptp(limits[0]) == pytest.approx(np.ptp(limits[1]))
+        assert ((points > limits[:, 0]) & (points < limits[:, 1])).all()
+        assert axes.get_title() == "PCA of 40 tracks"
 
 
 def test_no_two_of_20_classes_look_the_same():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from musiclab.figures import Clip, attention_figure, feature_maps_figure, png_bytes
+from musiclab.figures import Clip, attention_figure, clip_figure, feature_maps_figure, png_bytes
 from musiclab.figures.network import BRIGHTEST, mel_positions
 from musiclab.spectrogram import FRAME_SECONDS
 
@@ -38,7 +38,8 @@ def test_maps_are_drawn_with_time_to_the_right_and_frequency_upwards():
 def test_the_clip_is_drawn_as_it_is():
     clip = make_clip()
     figure = attention_figure(clip, np.full(50, 1 / 50), "title")
-    spectrogram, attention, bar = figure.axes
+    spectrogram, attention = figure.axes
+    (bar,) = spectrogram.child_axes
     (image,) = spectrogram.images
     np.testing.assert_array_equal(image.get_array(), clip.frames.T)
     assert image.get_extent() == [0, 25, 0, 128]
@@ -51,7 +52,7 @@ def test_attention_lies_below_the_frames_that_it_is_of():
     shares = RNG.dirichlet(np.ones(50))
     figure = attention_figure(make_clip(), shares, "title")
     png_bytes(figure)
-    spectrogram, attention, _ = figure.axes
+    spectrogram, attention = figure.axes
     (steps,) = attention.patches
     np.testing.assert_allclose(steps.get_data().values, shares * 50)
     np.testing.assert_allclose(steps.get_data().edges, np.arange(51) * 0.5)
@@ -68,6 +69,7 @@ def test_nothing_is_clipped(features, seconds):
     unit = "time (beats)" if seconds is None else "time (s)"
     figures = [
         attention_figure(clip, np.full(7, 1 / 7), "CNN a/version_0, track 1043"),
+        clip_figure(clip, "CNN a/version_0, track 1043"),
         feature_maps_figure(clip, np.zeros((3, 4, -(-SIZES[features] // 2))), range(3), 2, "CNN a, track 1: block 4"),
     ]
     for figure in figures:
@@ -75,14 +77,22 @@ def test_nothing_is_clipped(features, seconds):
         box, width, height = figure.get_tightbbox(), *figure.get_size_inches()
         assert -0.01 <= box.x0 <= box.x1 <= width + 0.01
         assert -0.01 <= box.y0 <= box.y1 <= height + 0.01
-        assert unit in [axes.get_xlabel() for axes in figure.axes]
+        assert unit in [figure.get_supxlabel(), *(axes.get_xlabel() for axes in figure.axes)]
 
 
 def test_a_fused_clip_shows_chroma_above_the_spectrogram():
     clip = make_clip("fused")
-    chroma, mel, *_ = attention_figure(clip, np.full(50, 1 / 50), "title").axes
-    np.testing.assert_array_equal(chroma.images[0].get_array(), clip.frames[:, 128:].T)
-    np.testing.assert_array_equal(mel.images[0].get_array(), clip.frames[:, :128].T)
+    for figure in (attention_figure(clip, np.full(50, 1 / 50), "title"), clip_figure(clip, "title")):
+        chroma, mel, *_ = figure.axes
+        assert chroma.get_title() == "title"
+        np.testing.assert_array_equal(chroma.images[0].get_array(), clip.frames[:, 128:].T)
+        np.testing.assert_array_equal(mel.images[0].get_array(), clip.frames[:, :128].T)
+
+
+def test_feature_maps_do_not_show_the_spectrogram_again():
+    figure = feature_maps_figure(make_clip(), RNG.uniform(size=(3, 13, 32)), range(3), 4, "block 2")
+    assert figure.get_suptitle() == "block 2"
+    assert [axes.get_title() for axes in figure.axes if axes.images] == ["map 0", "map 1", "map 2"]
 
 
 def test_frequencies_lie_at_the_bands_whose_filters_hear_them():

@@ -15,6 +15,7 @@ def test_a_confusion_matrix_of_a_genre_without_tracks():
     assert [text.get_text() for text in axes.texts] == ["3", "1", "0", "0"]
     np.testing.assert_allclose(axes.images[0].get_array(), [[0.75, 0.25], [0, 0]])
     assert axes.get_title() == "4 tracks, accuracy 0.750"
+    assert len({text.get_color() for text in axes.texts[1:]}) == 2  # zeros are faint
 
 
 @pytest.mark.parametrize("names", [["energy"], ["valence", "energy", "danceability"]])
@@ -22,7 +23,9 @@ def test_a_scatter_plot_has_a_panel_for_each_axis_with_title_and_equal_limits(na
     rng = np.random.default_rng(0)
     truth, predictions = rng.uniform(size=(30, len(names))), rng.normal(size=(30, len(names)))
     panels = scatter_figure(truth, predictions, names, [0.12345, -0.5, 1.0][: len(names)]).axes
-    titles = [f"{name}: Spearman {value}" for name, value in zip(names, ["0.123", "-0.500", "1.000"], strict=False)]
+    titles = [
+        f"{name}\n30 tracks, Spearman {value}" for name, value in zip(names, ["0.123", "-0.500", "1.000"], strict=False)
+    ]
     assert [panel.get_title() for panel in panels] == titles
     for number, panel in enumerate(panels):
         points = np.stack([truth[:, number], predictions[:, number]], axis=1)
@@ -32,6 +35,12 @@ def test_a_scatter_plot_has_a_panel_for_each_axis_with_title_and_equal_limits(na
         assert low < points.min() < points.max() < high
         assert panel.get_aspect() == 1
         np.testing.assert_array_equal(panel.lines[0].get_xydata(), [[low, low], [high, high]])
+
+
+def test_values_from_0_to_1_are_drawn_on_that_range():
+    truth, predictions = np.array([[0.3], [0.6]]), np.array([[0.4], [0.5]])
+    (panel,) = scatter_figure(truth, predictions, ["energy"], [1.0]).axes
+    np.testing.assert_allclose(panel.get_xlim(), (-0.03, 1.03))
 
 
 @pytest.mark.parametrize("predictions", [[[0.5], [0.5]], [[np.nan], [0.5]]])

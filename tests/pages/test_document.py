@@ -58,6 +58,14 @@ def test_an_embedding_page_needs_no_other_file_and_no_script():
     assert "<script" not in page
 
 
+def test_pictures_are_shown_at_the_size_that_they_were_drawn_for_of_any_resolution():
+    figure = confusion_figure(np.eye(2, dtype=int), ["Jazz", "Rock"], 1.0)  # 3.5 by 3.05 inches
+    for png in (png_bytes(figure), png_bytes(figure, colours=64)):
+        assert int.from_bytes(png[16:20]) > 385
+        assert Picture("a.png", png, "").size == (385, 335)
+    assert Picture("a.png", b"\x89PNG" + bytes(14) + bytes([1, 0]) + bytes([0, 0, 0, 200]), "").size == (256, 200)
+
+
 def test_a_linking_page_names_the_picture_files_that_are_saved(tmp_path, capsys):
     make_document().write(tmp_path, ["one thing to be said"])
     (image,) = Outline((tmp_path / "index.html").read_text(encoding="utf-8")).all("img")

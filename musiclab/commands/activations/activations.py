@@ -5,21 +5,25 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 import numpy as np
-import torch
+from torch import Tensor
 
 from musiclab.batch import Batch
 from musiclab.commands.activations.layer_outputs import Observation, observe, strongest
 from musiclab.data.arrays import read_array, scan_arrays
 from musiclab.data.datamodules import FolderDataModule
 from musiclab.data.dataset import Track, collate
+from musiclab.data.targets import unknown_targets
 from musiclab.errors import UserError
-from musiclab.figures import Clip, attention_figure, feature_maps_figure, png_bytes
+from musiclab.figures import Clip, attention_figure, clip_figure, feature_maps_figure, png_bytes
 from musiclab.inference.trained import TrainedModel, name_models, results_folder
-from musiclab.pages.document import Block, Document, Picture, Pictures, Table, Text
+from musiclab.pages.document import Block, Document, Picture, Pictures, SideBySide, Table, Text
 from musiclab.tasks import ClassificationTask, SpectrogramTask
 from musiclab.tasks.scale import require_scale
 
 FOLDERS = ("test", "train")
+
+SHOWN = 3
+"""So many genres are shown, the most likely ones; and the true one."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +46,9 @@ def activations(
 ) -> None:
     """Show what a network sees of one track.
 
-    For a CNN: the feature maps after each block, those with the highest mean activation. For an LSTM with attention:
-    the attention over time, under the spectrogram. DIR/index.html shows all.
+    What it answers beside what the label says, and the spectrogram. Then, for a CNN: the feature maps after each block,
+    those with the highest mean activation. For an LSTM with attention: the attention over time, under the spectrogram.
+    DIR/index.html shows all.
 
     Args:
         ckpt_path: Checkpoint of the model.
@@ -69,12 +74,13 @@ def activations(
     observation = observe(task, batch)
     clip = Clip(batch.spectrograms[0].numpy(), source.features, None if source.beat_synced else source.seconds)
     (name,) = name_models([path], [task])
-    blocks: list[Block] = [
+    pictures = list(_pictures(observation, clip, f"{name}, track {identifier}", maps))
+    said: list[Block] = [
         Text(f"{name} ({path.absolute()}) hears track {identifier} of {source.root}: {clip.frames.shape[0]} frames."),
-        _outputs(task, observation),
+        *_answer(task, observation, batch.targets[0]),
         _explanation(observation),
-        Pictures(list(_pictures(observation, clip, f"{name}, track {identifier}", maps))),
     ]
+    blocks: list[Block] = [SideBySide([said, [Pictures(pictures[:1])]]), Pictures(pictures[1:])]
     page = Document(f"What {name} sees of track {identifier}", blocks)
     page.write(out or results_folder(path, "activations", identifier))
 
@@ -82,34 +88,49 @@ def activations(
 def load_track(data: FolderDataModule, identifier: str) -> Batch:
     """Return a track of ``test/`` or ``train/`` as a batch of its own, as the packed store would give it.
 
+    Its target is what the label files say, -1 or NaN where they say nothing of it.
+
     Raises:
         UserError: If there is no such track, or it lacks the features.
     """
     folders = {folder: scan_arrays(data.root / folder)[0] for folder in FOLDERS}
-    found = [files[identifier] for files in folders.values() if identifier in files]
+    found = [(folder, files[identifier]) for folder, files in folders.items() if identifier in files]
     if not found:
         close = get_close_matches(identifier, sorted(set().union(*folders.values())), n=3, cutoff=0.5)
         hint = f"; close to it: {', '.join(close)}" if close else ""
         raise UserError(
             f"{data.root}: no track {identifier!r} in test/ or train/{hint}; give the id of one with --track"
         )
-    array = read_array(found[0])
+    folder, file = found[0]
+    array = read_array(file)
     if data.loading.columns.stop > len(array):
         raise UserError(
-            f"{found[0]}: the model's features, {data.features}, need {data.loading.columns.stop} rows, but it has "
+            f"{file}: the model's features, {data.features}, need {data.loading.columns.stop} rows, but it has "
             f"{len(array)} (no chroma); give a data set with chroma, or a model of mel features"
         )
     frames = array.T[:, data.loading.columns].astype(data.loading.store_dtype)
-    return collate([Track(frames, torch.tensor(-1), identifier)])
+    targets = data.parts.targets
+    known = [targets.known(path) for path in data.parts.label_files(folder)]
+    (unknown,) = unknown_targets(targets.kind, 1, len(targets.names))
+    target = next((labels[identifier] for labels in known if identifier in labels), unknown)
+    return collate([Track(frames, target, identifier)])
 
 
-def _outputs(task: SpectrogramTask, observation: Observation) -> Table:
-    """Return what the model says of the track: its three first genres, or the value on each axis."""
+def _answer(task: SpectrogramTask, observation: Observation, truth: Tensor) -> list[Block]:
+    """Return what the model says of the track: its three first genres, or the value on each axis; and the truth."""
+    outputs, names = observation.outputs, task.target_names
     if not isinstance(task, ClassificationTask):
-        values = [f"{value:.3f}" for value in observation.outputs]
-        return Table(["axis", "prediction"], list(zip(task.target_names, values, strict=True)))
-    first = np.argsort(-observation.outputs)[:3]
-    return Table(["genre", "probability"], [[task.target_names[i], f"{observation.outputs[i]:.3f}"] for i in first])
+        labels = ["" if value.isnan() else f"{value:.3f}" for value in truth]
+        rows = [[name, f"{value:.3f}", label] for name, value, label in zip(names, outputs, labels, strict=True)]
+        table = Table(["axis", "prediction", "label"], rows).without_empty()
+        return [table] if any(labels) else [Text("No label file says what is true."), table]
+    true = int(truth)
+    first = np.argsort(-outputs)[:SHOWN].tolist()
+    shown = first if true < 0 or true in first else [*first, true]
+    said = f"The label says {names[true]}" if true >= 0 else "No label file names its genre"
+    rows = [[names[i], f"{outputs[i]:.3f}", "true genre" if i == true else ""] for i in shown]
+    table = Table(["genre", "probability", "label"], rows).without_empty()
+    return [Text(f"{said}; the model, {names[first[0]]}."), table]
 
 
 def _explanation(observation: Observation) -> Text:
@@ -129,11 +150,11 @@ def _pictures(observation: Observation, clip: Clip, title: str, count: int) -> I
     if observation.attention is not None:
         figure = attention_figure(clip, observation.attention, title)
         yield Picture("attention.png", png_bytes(figure), f"Attention over time: {title}")
+        return
+    yield Picture("track.png", png_bytes(clip_figure(clip, title)), f"What it hears: {title}")
     for number, maps in enumerate(observation.blocks, 1):
         chosen = strongest(maps, count)
-        figure = feature_maps_figure(
-            clip, maps.values[chosen], chosen.tolist(), maps.pooled, f"{title}: block {number}"
-        )
+        figure = feature_maps_figure(clip, maps.values[chosen], chosen.tolist(), maps.pooled, f"block {number}")
         total, frames, bands = maps.values.shape
         choice = f"{len(chosen)} of {total} maps, those with the highest mean" if len(chosen) < total else "all maps"
         yield Picture(

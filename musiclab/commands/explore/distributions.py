@@ -12,7 +12,7 @@ from musiclab.commands.explore.tracks import Beats
 from musiclab.data.labels import EmotionLabels, GenreLabels, merge_genres
 from musiclab.data.survey import Survey
 from musiclab.figures import axis_figure, class_figure, length_figure, pair_figure, png_bytes
-from musiclab.pages.document import Block, Heading, Picture, Pictures, Table, Text
+from musiclab.pages.document import Block, Heading, Picture, Pictures, SideBySide, Table, Text
 
 EXTREMES = (0, 0.5, 1)
 """Quantiles: lowest, median, highest."""
@@ -29,8 +29,9 @@ def genre_blocks(survey: Survey, class_map: Mapping[str, str | None] | None) -> 
         said = "There is no merging." if class_map is None else "Merging by class_map changes nothing here."
         blocks.append(Text(f"{said} Of {_genres(names)}, the largest has {_share(counts)} of the tracks."))
         figure = class_figure(names, counts, f"{_genres(names)}, {_total(counts)} tracks")
-        blocks.append(Pictures([_picture("genres", figure, "Tracks of each genre.")]))
-        return [*blocks, Table(["genre", *counts], _rows(names, counts))]
+        pictures = [_picture("genres", figure, "Tracks of each genre.")]
+        table = Table(["genre", *counts], _rows(names, counts))
+        return [*blocks, SideBySide([[Pictures(pictures)], [table]])]
     merged, kept = _count(after)
     dropped = [name for name in names if becomes[name] is None]
     lost = _total(counts) - _total(kept)

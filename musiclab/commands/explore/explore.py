@@ -11,7 +11,7 @@ from musiclab.data.labels import LAB_CLASS_MAP, EmotionLabels, GenreLabels, merg
 from musiclab.data.survey import Part, Survey, survey_arrays, survey_dataset
 from musiclab.data.tables import as_list
 from musiclab.errors import UserError
-from musiclab.pages.document import Block, Code, Document, Heading, Table, Text, page_folder
+from musiclab.pages.document import Block, Code, Document, Heading, SideBySide, Table, Text, page_folder
 from musiclab.spectrogram import FRAME_SECONDS, NUM_MELS
 
 MOST = 100
@@ -136,9 +136,10 @@ def _tracks(shown: list[Track], seconds: float | None, beat_root: str | None) ->
             " frames over that of such columns."
         )
     blocks += [Text(sentence), tracks_table(shown, seconds)]
-    for number, track in enumerate(shown, start=1):
-        blocks += track_blocks(track, number, seconds, beat_root is not None)
-    return blocks
+    columns = [track_blocks(track, i, seconds, beat_root is not None) for i, track in enumerate(shown, start=1)]
+    if beat_root is None:  # else each track takes the width of the page itself, its beats beside its frames
+        return [*blocks, SideBySide(columns)]
+    return [*blocks, *(block for column in columns for block in column)]
 
 
 def _problems(survey: Survey) -> list[Block]:

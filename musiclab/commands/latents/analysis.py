@@ -52,7 +52,12 @@ class Analysis(NamedTuple):
 
 
 def fit_settings(
-    tracks: int, perplexity: float, neighbours: int, seed: int, artists: npt.NDArray[np.int64] | None = None
+    tracks: int,
+    perplexity: float,
+    neighbours: int,
+    seed: int,
+    artists: npt.NDArray[np.int64] | None = None,
+    smallest: tuple[str, int] | None = None,
 ) -> Settings:
     """Return the settings that so many tracks allow.
 
@@ -62,6 +67,7 @@ def fit_settings(
         neighbours: As wanted.
         seed: As wanted.
         artists: Artist of each track, -1 where it is not known.
+        smallest: Genre of the fewest tracks, and how many these are; None where there are no genres.
 
     Raises:
         UserError: If there are too few tracks for any.
@@ -76,12 +82,33 @@ def fit_settings(
         for name, wanted, number in zip(("perplexity", "neighbours"), (perplexity, neighbours), usable, strict=True)
         if number != wanted
     ]
+    # Of a genre with fewer tracks than are asked, most neighbours are of another one, however well it keeps apart.
+    if smallest is not None and smallest[1] < usable[1]:
+        usable = usable[0], smallest[1]
+        notes = [note for note in notes if not note.startswith("neighbours")]
+        notes.append(
+            f"neighbours {neighbours} is more than the smallest genre has tracks ({smallest[0]}: {smallest[1]}); "
+            f"{smallest[1]} was taken"
+        )
     known = 0 if artists is None else int((artists >= 0).sum())
     if known:
         notes.append(
             f"artists are known for {known} of {tracks} tracks; k-NN asks no neighbours by a track's own artist"
         )
     return Settings(tracks, *usable, seed, known, notes)
+
+
+def smallest_class(targets: npt.NDArray[Any], target_names: Sequence[str]) -> tuple[str, int] | None:
+    """Return the class that the fewest tracks are known to be of, and their number; None if targets are no classes.
+
+    Args:
+        targets: Class of each track, ``(tracks,)``, -1 where it is not known; or values, ``(tracks, axes)``.
+        target_names: Names of the classes; those without tracks do not count.
+    """
+    if targets.ndim > 1 or not (targets >= 0).any():
+        return None
+    classes, counts = np.unique(targets[targets >= 0], return_counts=True)
+    return target_names[classes[counts.argmin()]], int(counts.min())
 
 
 def analyse_model(

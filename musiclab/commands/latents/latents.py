@@ -8,7 +8,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from musiclab.commands.latents.analysis import Analysis, Settings, analyse_model, fit_settings
+from musiclab.commands.latents.analysis import Analysis, Settings, analyse_model, fit_settings, smallest_class
 from musiclab.commands.latents.comparison import TrackChoice, compare_models
 from musiclab.commands.latents.page import all_notes, file_names, latents_page, scores_table
 from musiclab.commands.latents.projector import write_projector
@@ -41,7 +41,7 @@ def latents(
         data: Which tracks.
         out: Folder for the results; null for latents/ in the run folder of the first model.
         perplexity: Of t-SNE: about how many neighbours each track has.
-        neighbours: How many nearest tracks are asked for genre or value.
+        neighbours: How many nearest tracks are asked for genre or value; no more than the smallest genre has.
         seed: Of t-SNE.
     """
     for name, value, least in (("neighbours", neighbours, 1), ("seed", seed, 0)):
@@ -52,7 +52,8 @@ def latents(
     paths = [Path(path).expanduser() for path in ckpt_path]
     comparison = compare_models(paths, data)
     artists = comparison.artists
-    settings = fit_settings(len(artists), perplexity, neighbours, seed, artists)
+    smallest = smallest_class(comparison.models[0].embeddings.targets, comparison.target_names)
+    settings = fit_settings(len(artists), perplexity, neighbours, seed, artists, smallest)
     progress = tqdm(comparison.models, desc="PCA and t-SNE", unit="model", delay=1)
     analyses = [analyse_model(model, comparison.target_names, settings, artists) for model in progress]
     folder = Path(out).expanduser() if out else results_folder(paths[0], "latents")

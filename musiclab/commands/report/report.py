@@ -105,8 +105,8 @@ def _picture_blocks(groups: Sequence[Group], names: dict[Path, str]) -> list[Blo
         return []
     by_group = [
         curve_drawings(group)
-        + f1_drawings(group)
         + [d for run in group.runs for d in test_drawings(run, names[run.folder])]
+        + f1_drawings(group)
         for group in groups
     ]
     pictures = iter(draw_all([drawing for drawings in by_group for drawing in drawings]))

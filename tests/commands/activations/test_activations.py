@@ -6,7 +6,7 @@ import torch
 from command_line import error_of, read_rows
 from conftest import GENRES, make_genre_folder
 
-from commands.report.pages import Outline
+from commands.report.pages import Outline, Tables
 from musiclab.cli import main
 from musiclab.commands.activations.activations import load_track
 from musiclab.inference.trained import TrainedModel
@@ -23,19 +23,26 @@ def test_a_cnn_shows_a_picture_for_each_block(genre_cnn, capsys):
     folder = genre_cnn.parent.parent / "activations" / "136"  # the first test track
     assert str(folder / "index.html") in capsys.readouterr().out
     page = page_of(folder)
-    assert [image["src"] for image in page.all("img")] == [f"block_{number}.png" for number in (1, 2, 3, 4)]
-    assert page.all("img")[0]["alt"].startswith("Block 1: 5 of 8 maps, those with the highest mean")
+    blocks = [f"block_{number}.png" for number in (1, 2, 3, 4)]
+    assert [image["src"] for image in page.all("img")] == ["track.png", *blocks]  # the spectrogram once
+    assert page.all("img")[1]["alt"].startswith("Block 1: 5 of 8 maps, those with the highest mean")
     assert all((folder / f"block_{number}.png").stat().st_size > 1000 for number in (1, 2, 3, 4))
 
 
 def test_it_says_what_the_model_predicts(genre_cnn, tmp_path):
     (row, *_) = [row for row in read_rows(genre_cnn.parent.parent / "predictions.csv") if row["id"] == "140"]
     main(["activations", f"--ckpt_path={genre_cnn}", "--track=140", "--maps=1", f"--out={tmp_path}"])
-    cells = page_of(tmp_path).texts["td"]
-    assert cells[0] == row["prediction"]
-    for genre, probability in zip(cells[::2], cells[1::2], strict=True):
+    page = page_of(tmp_path)
+    assert f"The label says {row['truth']}; the model, {row['prediction']}." in page.texts["p"]
+    ((header, rows),) = [(header, rows) for _, header, rows in Tables((tmp_path / "index.html").read_text()).all]
+    assert header == ["genre", "probability", "label"]
+    assert rows[0][0] == row["prediction"]
+    assert len(rows) in (3, 4)
+    for genre, probability, label in rows:
         assert genre in GENRES
         assert float(probability) == pytest.approx(float(row[genre]), abs=1e-3)
+        assert label == ("true genre" if genre == row["truth"] else "")
+    assert row["truth"] in [genre for genre, *_ in rows]
 
 
 def test_an_lstm_shows_its_attention_to_a_training_track(genre_lstm, tmp_path):
@@ -48,7 +55,15 @@ def test_emotion_models_say_values(energy_cnn, tmp_path):
     main(
         ["activations", f"--ckpt_path={energy_cnn}", "--track=141", "--maps=1", f"--out={tmp_path}"]
     )  # a track without labels
-    assert page_of(tmp_path).texts["td"][0] == "energy"
+    page = page_of(tmp_path)
+    assert page.texts["td"][0] == "energy"
+    assert page.texts["th"] == ["axis", "prediction"]
+    assert "No label file says what is true." in page.texts["p"]
+    main(["activations", f"--ckpt_path={energy_cnn}", "--track=101", "--maps=1", f"--out={tmp_path}"])
+    page = page_of(tmp_path)
+    assert page.texts["th"] == ["axis", "prediction", "label"]
+    labels = TrainedModel(energy_cnn).data().parts.labelled("train")
+    assert page.texts["td"][2] == f"{float(labels.targets[labels.ids.index('101'), 0]):.3f}"
 
 
 @pytest.mark.parametrize("model", ["genre_cnn", "genre_lstm"])
@@ -60,6 +75,7 @@ def test_a_track_is_loaded_as_a_test_loads_it(model, request):
     alone = load_track(data, batch.ids[2])
     length = int(batch.lengths[2])
     assert alone.lengths.tolist() == [length]
+    assert alone.targets.tolist() == batch.targets[[2]].tolist()
     torch.testing.assert_close(alone.spectrograms[0], batch.spectrograms[2, :length], rtol=0, atol=0)
     task = TrainedModel(checkpoint).task()
     with torch.inference_mode():
@@ -92,7 +108,7 @@ def test_an_lstm_without_attention_is_refused_before_anything_is_written(fit, ge
 def test_maps_of_all_sizes_are_drawn_for_short_tracks(genre_cnn, tmp_path):
     root = make_genre_folder(tmp_path / "short", train=3, test=3, frames=(1, 2))
     main(["activations", f"--ckpt_path={genre_cnn}", f"--data.root={root}", "--maps=2", f"--out={tmp_path / 'out'}"])
-    assert len(page_of(tmp_path / "out").all("img")) == 4
+    assert len(page_of(tmp_path / "out").all("img")) == 5
     assert np.load(next((root / "test").iterdir())).shape[1] == 1
 
 

@@ -9,7 +9,7 @@ from sklearn.metrics import silhouette_score
 from sklearn.model_selection import LeaveOneOut, cross_val_predict
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 
-from musiclab.commands.latents.analysis import fit_settings
+from musiclab.commands.latents.analysis import fit_settings, smallest_class
 from musiclab.commands.latents.separability import (
     class_silhouette,
     neighbour_accuracy,
@@ -117,6 +117,24 @@ def test_what_is_not_defined_is_nan():
     assert math.isnan(neighbour_accuracy(VALUES, np.full(60, -1), 3))
     assert math.isnan(neighbour_correlation(VALUES, np.full(60, np.nan), 3))
     assert math.isnan(neighbour_correlation(VALUES, np.full(60, 0.5), 3))
+
+
+def test_neighbours_are_no_more_than_the_smallest_genre_has_tracks():
+    classes = np.array([0] * 40 + [2] * 4 + [-1] * 3 + [1] * 50)
+    smallest = smallest_class(classes, ["Blues", "Jazz", "Rock", "Folk"])
+    assert smallest == ("Rock", 4)
+    settings = fit_settings(97, 30, 10, 0, None, smallest)
+    assert (settings.perplexity, settings.neighbours) == (30, 4)
+    assert settings.notes == [
+        "neighbours 10 is more than the smallest genre has tracks (Rock: 4); 4 was taken",
+    ]
+    assert fit_settings(97, 30, 4, 0, None, smallest).notes == []
+    (note, _) = fit_settings(11, 30, 10, 0, None, ("Rock", 5)).notes[::-1]
+    assert note == "neighbours 10 is too many for 11 tracks; 3 was taken"
+    both = fit_settings(11, 3, 10, 0, None, ("Rock", 2))
+    assert (both.neighbours, len(both.notes)) == (2, 1)
+    assert smallest_class(np.full(5, -1), ["Blues"]) is None
+    assert smallest_class(np.zeros((5, 2)), ["valence", "energy"]) is None
 
 
 def test_few_tracks_have_few_neighbours():

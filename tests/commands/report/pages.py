@@ -80,7 +80,7 @@ def look(page, width):
 
     Returns:
         ``client`` and ``scroll`` width of the page, equal where it does not scroll sideways; ``images``: for each
-        picture the width of its file, 0 if that was not loaded, and the width it is shown at.
+        picture the width that it was drawn for, 0 if it was not loaded, and the width it is shown at.
     """
     frame = page.with_name(f"frame_{width}.html")
     frame.write_text(
@@ -88,7 +88,8 @@ def look(page, width):
         '<pre id="found"></pre><script>window.onload = () => { const page = frame.contentDocument;'
         "found.textContent = JSON.stringify({client: page.documentElement.clientWidth,"
         "scroll: page.documentElement.scrollWidth,"
-        "images: [...page.images].map(image => [image.naturalWidth, image.clientWidth])}) }</script>"
+        "images: [...page.images].map(image => "
+        "[image.naturalWidth && +image.getAttribute('width'), image.clientWidth])}) }</script>"
     )
     command = [browser(), "--headless", "--no-sandbox", "--disable-gpu", "--allow-file-access-from-files", "--dump-dom"]
     with tempfile.TemporaryDirectory() as profile:
