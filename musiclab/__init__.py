@@ -1,19 +1,50 @@
 """Recognise genre and emotion of music from spectrograms."""
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from musiclab.runs.trainer import Trainer
+from musiclab.errors import UserError
 
-__all__ = ["Trainer", "__version__"]
+if TYPE_CHECKING:
+    from musiclab.data.datamodules import EmotionDataModule, GenreDataModule
+    from musiclab.inference.model import load
+    from musiclab.runs.trainer import Trainer
+    from musiclab.tasks import ClassificationTask, MultitaskRegressionTask, RegressionTask
+
+__all__ = [
+    "ClassificationTask",
+    "EmotionDataModule",
+    "GenreDataModule",
+    "MultitaskRegressionTask",
+    "RegressionTask",
+    "Trainer",
+    "UserError",
+    "__version__",
+    "load",
+]
 
 __version__ = "0.1.0"
+
+_LATER = {
+    "ClassificationTask": "musiclab.tasks",
+    "EmotionDataModule": "musiclab.data.datamodules",
+    "GenreDataModule": "musiclab.data.datamodules",
+    "MultitaskRegressionTask": "musiclab.tasks",
+    "RegressionTask": "musiclab.tasks",
+    "Trainer": "musiclab.runs.trainer",
+    "load": "musiclab.inference.model",
+}
+"""Where the names are that take seconds to import."""
 
 
 def __getattr__(name: str) -> Any:
     """Import what is slow to import when it is asked for."""
-    if name == "Trainer":
-        from musiclab.runs.trainer import Trainer
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value = getattr(importlib.import_module(_LATER[name]), name)
+    return value
 
-        return Trainer
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+def __dir__() -> list[str]:
+    """Return all names, for those who complete them."""
+    return sorted({*globals(), *__all__})

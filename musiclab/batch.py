@@ -37,6 +37,24 @@ class StepOutput(TypedDict):
     predictions: Tensor
 
 
+class DescribedData(Protocol):
+    """What a datamodule tells a task before it is made.
+
+    Attributes:
+        num_features: Values per frame.
+        target_names: Genres or axes, in the order of the outputs.
+        features: Name of the features.
+        beat_synced: Whether a frame is a beat.
+        seconds: Duration of a frame in seconds, for frames that are no beats.
+    """
+
+    num_features: int
+    target_names: list[str]
+    features: Any
+    beat_synced: bool
+    seconds: float
+
+
 @runtime_checkable
 class ScaledData(Protocol):
     """What a datamodule tells a task of the values of its tracks."""

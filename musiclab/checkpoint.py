@@ -1,20 +1,27 @@
 """What a checkpoint file says about itself."""
 
+import functools
+import inspect
 import re
+import sys
 import warnings
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Self, get_args
 
+import numpy as np
 import torch
 
 from musiclab.batch import OutputKind
-from musiclab.errors import UserError
+from musiclab.errors import UserError, one_line
 
 MACHINE_SETTINGS = ("cache", "num_workers", "pin_memory", "on_device")
 """Data settings of a checkpoint that say nothing about another machine."""
+
+DATA_SETTINGS = "datamodule_hyper_parameters"
+"""Under which name a checkpoint holds the arguments of the datamodule, by Lightning."""
 
 BUFFERS = ("feature_mean", "feature_std")
 """What a backbone's inputs are normalised by, among the weights."""
@@ -86,6 +93,10 @@ def _is_text(value: Any) -> bool:
     return isinstance(value, str) and bool(value)
 
 
+def _are_texts(value: Any) -> bool:
+    return isinstance(value, dict) and all(_is_text(text) for pair in value.items() for text in pair)
+
+
 def _are_names(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and all(map(_is_text, value)) and len(set(value)) == len(value)
 
@@ -128,6 +139,7 @@ OPTIONAL: dict[str, Callable[[Any], bool]] = {
     "world_size": _is_count,
     "precision": lambda value: isinstance(value, str) and PRECISION.fullmatch(value) is not None,
     "parts": _are_parts,
+    "unkept": _are_texts,
 }
 """What is missing, or None, in some."""
 
@@ -143,7 +155,7 @@ def data_settings(checkpoint: Mapping[str, Any]) -> tuple[str, dict[str, Any]] |
 
     What belongs to the machine, and what was allowed once, is left out.
     """
-    settings = dict(checkpoint.get("datamodule_hyper_parameters", {}))
+    settings = dict(checkpoint.get(DATA_SETTINGS, {}))
     class_path = settings.pop("_class_path", None)
     if class_path is None:
         return None
@@ -165,3 +177,87 @@ def is_plain(value: Any) -> bool:
     if isinstance(value, list | tuple):
         return all(map(is_plain, value))
     return isinstance(value, str | int | float | None)
+
+
+class KeepsArguments:
+    """A part of a model that remembers what it was made with, so that a checkpoint can say so."""
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        """Make one and note its arguments."""
+        made = super().__new__(cls)
+        made.__dict__["_made_with"] = args, kwargs
+        return made
+
+
+def keep_arguments(arguments: MutableMapping[str, Any], owner: object, name: str) -> dict[str, str]:
+    """Turn the arguments of a task or a datamodule into what a checkpoint can hold, and add its class.
+
+    Arguments that cannot be made again are removed.
+
+    Args:
+        arguments: By name. With ``_class_path`` among them, as the command line has it, the class is left alone.
+        owner: What was made with them.
+        name: What it is called in configs, ``model`` or ``data``.
+
+    Returns:
+        What was removed, under the name that it has in configs, and what it was.
+    """
+    removed = {}
+    for key, value in list(arguments.items()):
+        try:
+            arguments[key] = kept(value)
+        except ValueError as error:
+            removed[f"{name}.{key}"] = str(error)
+            del arguments[key]
+    if "_class_path" not in arguments:
+        try:
+            arguments["_class_path"] = kept(type(owner))["class_path"]
+            arguments["_instantiator"] = "pytorch_lightning.cli.instantiate_module"
+        except ValueError as error:
+            removed[name] = str(error)
+    return removed
+
+
+def kept(value: Any) -> Any:
+    """Return a value as a checkpoint can hold it: plain, with parts as their class and its arguments.
+
+    Args:
+        value: A plain value, an array, a path; a class, or a :class:`functools.partial` of one, with such values; a
+            part that :class:`KeepsArguments`; or lists and dicts of all these.
+
+    Raises:
+        ValueError: Saying what it is, if it cannot be made again.
+    """
+    for kind in (bool, int, float, str):  # not NumPy's, which are subclasses of them
+        if isinstance(value, kind):
+            return kind(value)
+    if isinstance(value, np.generic | np.ndarray | torch.Tensor):
+        return kept(value.tolist())
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
+        return {str(key): kept(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [kept(item) for item in value]
+    if isinstance(value, type):
+        return {"class_path": _class_path(value), "init_args": {}}
+    if isinstance(value, functools.partial) and isinstance(value.func, type) and not value.args:
+        return {"class_path": _class_path(value.func), "init_args": kept(value.keywords)}
+    if isinstance(value, KeepsArguments):
+        args, kwargs = value.__dict__["_made_with"]
+        given = inspect.signature(type(value)).bind(*args, **kwargs)
+        named = dict(zip(list(given.signature.parameters), given.args, strict=False))
+        return {"class_path": _class_path(type(value)), "init_args": kept({**named, **given.kwargs})}
+    if value is not None:
+        what = "a function" if inspect.isroutine(value) else f"an object of {type(value).__qualname__}"
+        raise ValueError(f"{what} ({getattr(value, '__qualname__', None) or one_line(repr(value)):.60})")
+    return None
+
+
+def _class_path(kind: type) -> str:
+    module, name = kind.__module__, kind.__qualname__
+    if module == "__main__":
+        raise ValueError(f"class {name} of the script or notebook itself")
+    if getattr(sys.modules.get(module), name, None) is not kind:
+        raise ValueError(f"class {name}, which {module} does not hold under that name")
+    return f"{module}.{name}"

@@ -6,10 +6,11 @@ import torch
 from torch import Tensor
 
 from musiclab.batch import Batch
+from musiclab.checkpoint import KeepsArguments
 from musiclab.errors import UserError
 
 
-class Augmentation(ABC):
+class Augmentation(KeepsArguments, ABC):
     """A random change to a training batch."""
 
     @abstractmethod

@@ -55,6 +55,9 @@ COMMANDS = {
 }
 """Commands that need no trainer: name, function, line of help."""
 
+OF_CHECKPOINTS = ("latents", "activations")
+"""Those of them that make models again, perhaps of parts of the user's own."""
+
 TERMINATED = 128 + signal.SIGTERM
 """Exit code after SIGTERM, as shells report it."""
 
@@ -124,6 +127,9 @@ def help_text() -> str:
             "Train, test and use models that recognise genre and emotion of music.",
             "",
             *(f"  {name:<14}{text}" for name, text in lines.items()),
+            "",
+            "Classes of your own are found in files of the current folder. Where a checkpoint needs some of elsewhere,",
+            "fit, validate, test, predict, latents and activations take --import MODULE.",
         ]
     )
 
@@ -134,6 +140,10 @@ def run_command(name: str, arguments: list[str]) -> None:
 
     from musiclab.cli.parsing import CommandParser
 
+    if name in OF_CHECKPOINTS:
+        from musiclab.cli.peeking import import_named
+
+        arguments = import_named(arguments)
     module, function = COMMANDS[name][0].split(":")
     command = getattr(importlib.import_module(module), function)
     lists = {

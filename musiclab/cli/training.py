@@ -1,10 +1,7 @@
 """LightningCLI with musiclab's datamodules and tasks: links between them, run folders, checkpoints."""
 
-import argparse
 import shutil
 import sys
-from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from pydoc import locate
 from typing import Any, cast
@@ -18,14 +15,16 @@ import musiclab.augmentations
 import musiclab.losses
 import musiclab.models  # noqa: F401  (makes the short class names known to the parser, as do the lines around)
 from musiclab import __version__
-from musiclab.checkpoint import data_settings, newest_whole, read_checkpoint
+from musiclab.checkpoint import data_settings
 from musiclab.cli.configs import RunConfig, TrainingParser
 from musiclab.cli.default_callbacks import CALLBACKS, add_default_callbacks, follow_task, ignore_options, left_out
 from musiclab.cli.hints import quieten
+from musiclab.cli.peeking import config_text, import_named, pass_over_damage, peek
 from musiclab.cli.run_folder import LOGS, run_logger
 from musiclab.data.datamodules import AudioDataModule, SpectrogramDataModule
 from musiclab.errors import UserError
 from musiclab.files import is_special, shown
+from musiclab.inference.own_parts import import_parts
 from musiclab.inference.trained import TrainedModel, fill_root
 from musiclab.runs.gathering import gather
 from musiclab.runs.slurm import interrupted_run
@@ -49,6 +48,7 @@ class TrainingCLI(LightningCLI):
     def __init__(self, args: list[str]) -> None:
         self._parsers: dict[str, LightningArgumentParser] = {}
         self._command_line = ["musiclab", *args]
+        args = import_named(args)
         self._checkpoint: Path | None = None
         self._resumed_step = 0
         self._claimed: Path | None = None
@@ -110,7 +110,7 @@ class TrainingCLI(LightningCLI):
         assert isinstance(args, list)
         command = next((argument for argument in args if argument in COMMANDS), None)
         if command == "fit":
-            args = _pass_over_damage(args)
+            args = pass_over_damage(args)
         trained_class = self._use_checkpoint(command, args) if command else ""
         self.config = parser.parse_args(args)
         if command == "fit" and self._checkpoint is None and (last := self._interrupted_run()):
@@ -136,7 +136,7 @@ class TrainingCLI(LightningCLI):
 
         Only the command line counts: what a config names may be the checkpoint of another run.
         """
-        given = _peek(args)
+        given = peek(args)
         for config in given.config:
             if Path(config).exists() and is_special(Path(config)):  # to open a pipe would wait for ever
                 raise UserError(f"{config}: not a regular file but a pipe, socket or device; write it to a file")
@@ -145,13 +145,15 @@ class TrainingCLI(LightningCLI):
         model = TrainedModel(Path(given.ckpt_path).absolute())
         self._checkpoint, checkpoint = model.path, model.checkpoint
         self._resumed_step = checkpoint.get("global_step", 0)
-        if "_class_path" in checkpoint["hyper_parameters"]:
-            model.task()  # what is wrong with it is said of the checkpoint; the parser would take it for an option
+        typed = "\n".join([*args, *map(config_text, given.config)])
+        import_parts(model.path, checkpoint, "model", typed)
+        model.task()  # what is wrong with it is said of the checkpoint; the parser would take it for an option
         if command != "fit" and checkpoint.get("precision"):  # figures belong to the precision that they were had with
             self._parsers[command].set_defaults({"trainer.precision": checkpoint["precision"]})
         settings = data_settings(checkpoint)
         # Of other data that are asked for, the checkpoint says nothing.
         if settings and (not given.data or given.data.rsplit(".", 1)[-1] == settings[0].rsplit(".", 1)[-1]):
+            import_parts(model.path, checkpoint, "data", typed)
             model.check_data_settings()
             class_path, data = settings
             if command in ("test", "predict"):
@@ -257,34 +259,6 @@ class TrainingCLI(LightningCLI):
             for failure in failures:
                 print(f"musiclab: error: {shown(failure)}", file=sys.stderr)
             raise SystemExit(1)
-
-
-def _peek(args: Sequence[str]) -> argparse.Namespace:
-    """Return the checkpoint, the data and the configs that a command line names, before it is parsed."""
-    peek = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    peek.add_argument("--ckpt_path")
-    peek.add_argument("--data")
-    peek.add_argument("-c", "--config", action="append", default=[])
-    return peek.parse_known_args(args)[0]
-
-
-def _pass_over_damage(args: list[str]) -> list[str]:
-    """Have a run go on from its newest whole checkpoint if its last one is damaged, or gone; it is put aside then."""
-    last = Path(_peek(args).ckpt_path or "")
-    if last.name != "last.ckpt":
-        return args
-    try:
-        read_checkpoint(last)
-    except UserError:
-        whole = newest_whole(last.parent)
-        if whole is None:
-            raise
-        with suppress(OSError):  # another process has done so, or the folder must not be written
-            last.rename(last.with_suffix(".damaged"))
-        if rank_zero_only.rank == 0:  # type: ignore[attr-defined]
-            print(f"{last} is damaged, or gone: the run goes on from {whole}", file=sys.stderr)
-        return [*args, f"--ckpt_path={whole}"]
-    return args
 
 
 def _root(trainer: Namespace) -> Path:

@@ -202,7 +202,7 @@ def _explained(path: Path) -> Iterator[None]:
         raise UserError(f"{path}: cannot be read ({error.strerror or error})") from None
 
 
-def _check_form(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+def _check_form(path: str | Path, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
     if len(shape) != 2:
         raise UserError(f"{path}: an array of shape {shape}; expected (rows, time)")
     if not np.issubdtype(dtype, np.floating):
@@ -226,3 +226,18 @@ def _parse_header(first_version: bool, header: bytes) -> tuple[tuple[int, ...], 
     # Later versions differ in nothing that matters to plain arrays.
     parse = np.lib.format.read_array_header_1_0 if first_version else np.lib.format.read_array_header_2_0
     return parse(BytesIO(header))
+
+
+def check_array(name: str | Path, array: npt.NDArray[Any]) -> None:
+    """Make sure that an array at hand keeps the data contract, as :func:`read_array` does of one in a file.
+
+    Args:
+        name: What it is called.
+        array: The array.
+
+    Raises:
+        UserError: Saying what is wrong with it, and what to do.
+    """
+    _check_form(name, array.shape, array.dtype)
+    if not np.isfinite(array).all():
+        raise UserError(f"{name}: holds {NOT_FINITE}")

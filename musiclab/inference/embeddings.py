@@ -41,21 +41,36 @@ def embed_tracks(task: SpectrogramTask, batches: Iterable[Batch], name: str) -> 
     Raises:
         UserError: If there is no track, or an embedding is not finite.
     """
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    task = task.to(device).eval()
+    task = task.to(best_device()).eval()
     ids: list[str] = []
     targets, values = [], []
-    with torch.inference_mode():
-        for batch in tqdm(batches, desc=f"Embedding by {name}", unit="batch", delay=1):
-            spectrograms = task.normalise(move_data_to_device(batch.spectrograms, device))
-            values.append(task.backbone(spectrograms, batch.lengths.to(device)).float().cpu().numpy())
-            targets.append(batch.targets.numpy())
-            ids += batch.ids
+    for batch in tqdm(batches, desc=f"Embedding by {name}", unit="batch", delay=1):
+        values.append(embed_batch(task, batch, name))
+        targets.append(batch.targets.numpy())
+        ids += batch.ids
     if not ids:
         raise UserError(f"{name}: there are no test tracks to embed")
     together = np.concatenate(values)
-    wrong = np.flatnonzero(~np.isfinite(together).all(axis=1))
-    if len(wrong):
-        raise UserError(f"{name}: the embedding of track {ids[wrong[0]]} is not finite; train the model anew")
     order = sorted(range(len(ids)), key=lambda index: id_order(ids[index]))
     return Embeddings([ids[index] for index in order], np.concatenate(targets)[order], together[order])
+
+
+def embed_batch(task: SpectrogramTask, batch: Batch, name: str) -> npt.NDArray[np.float32]:
+    """Return what the backbone of a task in evaluation mode gives for each track of a batch, ``(tracks, embedding)``.
+
+    Raises:
+        UserError: If an embedding is not finite.
+    """
+    device = task.feature_mean.device
+    with torch.inference_mode():
+        spectrograms = task.normalise(move_data_to_device(batch.spectrograms, device))
+        values: npt.NDArray[np.float32] = task.backbone(spectrograms, batch.lengths.to(device)).float().cpu().numpy()
+    wrong = np.flatnonzero(~np.isfinite(values).all(axis=1))
+    if len(wrong):
+        raise UserError(f"{name}: the embedding of track {batch.ids[wrong[0]]} is not finite; train the model anew")
+    return values
+
+
+def best_device() -> torch.device:
+    """Return the GPU if there is one, else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")

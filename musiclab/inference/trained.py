@@ -14,9 +14,12 @@ from musiclab.checkpoint import data_settings, read_checkpoint
 from musiclab.data.datamodules import FolderDataModule, SpectrogramDataModule
 from musiclab.demo import demo_folder
 from musiclab.errors import UserError, describe_user_error, one_line
+from musiclab.inference.own_parts import import_parts
 from musiclab.tasks import SpectrogramTask
+from musiclab.tasks.base import INPUT_HPARAMS
 
 FIT = "give a .ckpt file that `musiclab fit` wrote"
+LIKE_IT = "make it with the class and arguments of the one that was trained"
 
 LIGHTNING_FOLDERS = ("lightning_logs", "checkpoints")
 
@@ -40,24 +43,57 @@ class TrainedModel:
         """Those of the task."""
         return dict(self.checkpoint["hyper_parameters"])
 
-    def task(self) -> SpectrogramTask:
+    def task(self, given: SpectrogramTask | None = None) -> SpectrogramTask:
         """Return the task, of its own class, with its weights, in evaluation mode.
 
         The weights are those that a test uses: of a run that averages weights, their averages.
 
+        Args:
+            given: A task made like it, which gets its weights; None to make it again.
+
         Raises:
-            UserError: If the checkpoint does not say what it is a checkpoint of.
+            UserError: If the checkpoint does not say what it is a checkpoint of, or it cannot be made again; or if the
+                weights do not fit.
         """
-        arguments = {name: value for name, value in self.hyperparameters.items() if name != "_instantiator"}
-        if "_class_path" not in arguments:
-            raise UserError(f"{self.path}: does not say which task it is of, as a task made in Python; {FIT}")
-        task: SpectrogramTask = self._instantiate(SpectrogramTask, arguments)
+        if given is not None:
+            self._require_alike(given)
+        task = given or self._made_again()
         try:
             task.load_state_dict(self.checkpoint["state_dict"])
         except RuntimeError as error:
-            reason = one_line(error)
-            raise UserError(f"{self.path}: its weights do not fit its own settings ({reason}); {FIT}") from None
+            what, advice = ("its own settings", FIT) if given is None else ("the task that is given", LIKE_IT)
+            raise UserError(f"{self.path}: its weights do not fit {what} ({one_line(error)}); {advice}") from None
         return task.eval()
+
+    def _made_again(self) -> SpectrogramTask:
+        self._require_kept("model")
+        arguments = {name: value for name, value in self.hyperparameters.items() if name != "_instantiator"}
+        if "_class_path" not in arguments:
+            raise UserError(
+                f"{self.path}: does not say which task it is of, as a task made in Python by an earlier version; "
+                f"{self._given_task()}"
+            )
+        import_parts(self.path, self.checkpoint, "model")
+        task: SpectrogramTask = self._instantiate(SpectrogramTask, arguments)
+        task.hparams.update(self.hyperparameters)  # as they were given, for its own checkpoints
+        task.unkept.clear()
+        return task
+
+    def _require_kept(self, section: str) -> None:
+        """Refuse to make again what was made in Python of parts that a checkpoint cannot hold."""
+        for name, what in (self.checkpoint.get("unkept") or {}).items():
+            if name.split(".")[0] == section:
+                raise UserError(f"{self.path}: {name} was {what}, which cannot be made again; {self._given_task()}")
+
+    def _given_task(self) -> str:
+        return f'in Python, use musiclab.load("{self.path}", task=task) with a task made as then'
+
+    def _require_alike(self, task: SpectrogramTask) -> None:
+        """Refuse weights for a task of other inputs or outputs: they might fit, and mean something else."""
+        for name in ("target_names", "num_features", *INPUT_HPARAMS):
+            theirs, own = self.hyperparameters[name], task.hparams[name]
+            if theirs != own:
+                raise UserError(f"{self.path}: was trained with {name} {theirs}, but the task has {own}; {LIKE_IT}")
 
     def data_settings(self) -> tuple[str, dict[str, Any]]:
         """Return class and arguments of the datamodule that it was trained with, but for the machine's.
@@ -65,6 +101,7 @@ class TrainedModel:
         Raises:
             UserError: If the checkpoint names no datamodule.
         """
+        self._require_kept("data")
         settings = data_settings(self.checkpoint)
         if settings is None:
             raise UserError(f"{self.path}: does not say what data it was trained on; {FIT}")
@@ -79,6 +116,7 @@ class TrainedModel:
         class_path, arguments = self.data_settings()
         parser = ArgumentParser(exit_on_error=False)
         parser.add_subclass_arguments(SpectrogramDataModule, "module", fail_untyped=False)
+        import_parts(self.path, self.checkpoint, "data")
         with self._explained(class_path):
             parser.parse_object({"module": {"class_path": class_path, "init_args": arguments}})
 
@@ -98,6 +136,7 @@ class TrainedModel:
         if "target_names" in arguments:
             arguments["target_names"] = self.hyperparameters["target_names"]
         arguments |= changes
+        import_parts(self.path, self.checkpoint, "data")
         fill_root(class_path, arguments)
         data: FolderDataModule = self._instantiate(FolderDataModule, {**arguments, "_class_path": class_path})
         return data

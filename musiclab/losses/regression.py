@@ -4,12 +4,13 @@ from abc import ABC, abstractmethod
 
 from torch import Tensor, nn
 
+from musiclab.checkpoint import KeepsArguments
 from musiclab.errors import UserError
 from musiclab.losses.soft_rank import soft_rank
 from musiclab.losses.spearman import SpearmanLoss, gathered
 
 
-class AxisLoss(nn.Module, ABC):
+class AxisLoss(KeepsArguments, nn.Module, ABC):
     """Maps predictions and targets ``(tracks, axes)`` to the loss of each axis ``(axes,)``."""
 
     @abstractmethod

@@ -7,7 +7,7 @@ from typing import Any
 import pytorch_lightning as pl
 from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
 from lightning_fabric.plugins.io.torch_io import TorchCheckpointIO
-from pytorch_lightning.callbacks import Callback, ModelSummary, ProgressBar
+from pytorch_lightning.callbacks import Callback, Checkpoint, ModelCheckpoint, ModelSummary, ProgressBar
 from pytorch_lightning.loggers import Logger, TensorBoardLogger
 
 from musiclab.errors import UserError
@@ -22,6 +22,7 @@ from musiclab.runs.record import RunRecord
 from musiclab.runs.results import TaskResults
 from musiclab.runs.resumption import MovedCheckpoints, OwnCheckpoints
 from musiclab.runs.slurm import check_tasks, check_variables, requeue_by_signal
+from musiclab.tasks import SpectrogramTask
 
 
 class Trainer(pl.Trainer):
@@ -33,7 +34,8 @@ class Trainer(pl.Trainer):
 
     Args:
         logger: See Lightning; None or true for TensorBoard's.
-        callbacks: See Lightning; what is None is left out.
+        callbacks: See Lightning; what is None is left out. Without a ModelCheckpoint among them, a training of one of
+            musiclab's tasks keeps ``best.ckpt``, by the metric that the task is judged by, and ``last.ckpt``.
         default_root_dir: Folder of ``lightning_logs``; None for the current one.
         use_distributed_sampler: Leave it false: Lightning's samplers would give some tracks twice.
         sync_batchnorm: Refused, since it would count padding.
@@ -71,6 +73,9 @@ class Trainer(pl.Trainer):
             logger = TensorBoardLogger(str(root), default_hp_metric=False)
         given = [callbacks] if isinstance(callbacks, Callback) else [one for one in callbacks or [] if one is not None]
         shown = _screen(given, kwargs)
+        self._keeps_best_and_last = kwargs.get("enable_checkpointing") is not False and not any(
+            isinstance(callback, Checkpoint) for callback in given
+        )
         self.run_record = RunRecord()
         check_variables()
         super().__init__(
@@ -104,6 +109,19 @@ class Trainer(pl.Trainer):
         if self.world_size > 1:
             end_group_at_exit()
 
+    def fit(self, model: pl.LightningModule, *args: Any, **kwargs: Any) -> None:
+        """Train; see Lightning. In ``fit(task, data)``, the second may be a datamodule.
+
+        The command line has checkpoints of its own.
+        """
+        if self._keeps_best_and_last and self.run_record.command_line is None:
+            kept = best_and_last(model, validated=self.limit_val_batches != 0)
+            if kept:
+                others = [callback for callback in self.callbacks if not isinstance(callback, ModelCheckpoint)]
+                self.callbacks: list[Callback] = [*others, *kept]
+            self._keeps_best_and_last = False
+        super().fit(model, *args, **kwargs)
+
 
 def _screen(given: Sequence[Callback], options: dict[str, Any]) -> list[Callback]:
     """Return what tells of a run on the screen, unless an option of Lightning's forbids it or another is given."""
@@ -117,3 +135,17 @@ def _screen(given: Sequence[Callback], options: dict[str, Any]) -> list[Callback
             if kind is ModelSummary:
                 options[name] = False  # else Lightning says that there is one
     return ours
+
+
+def best_and_last(model: pl.LightningModule, validated: bool) -> list[ModelCheckpoint]:
+    """Return what keeps the best and the last weights of a task; nothing for modules that do not say what they are.
+
+    Args:
+        model: The task.
+        validated: Whether there is a best one.
+    """
+    if not isinstance(model, SpectrogramTask) or model.output_kind is None:
+        return []
+    best = ModelCheckpoint(filename="best", monitor=model.monitor, mode=model.monitor_mode)
+    last = ModelCheckpoint(filename="last", save_on_train_epoch_end=True)
+    return [best, last] if validated else [last]

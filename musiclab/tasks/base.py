@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -14,8 +14,8 @@ from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
 from musiclab.augmentations import Augmentation
-from musiclab.batch import Batch, KnownParts, OutputKind, TrainingData
-from musiclab.checkpoint import is_plain
+from musiclab.batch import Batch, DescribedData, KnownParts, OutputKind, TrainingData
+from musiclab.checkpoint import DATA_SETTINGS, keep_arguments
 from musiclab.errors import UserError
 from musiclab.models import LSTM, Backbone
 from musiclab.spectrogram import FRAME_SECONDS, features_fault
@@ -57,7 +57,15 @@ class SpectrogramTask(LightningModule):
         compile: Train with the backbone compiled by ``torch.compile``; may pay in long runs on GPUs, after
             first steps that take up to minutes. Validation, tests and predictions are never compiled.
 
+    Made in Python, a task is kept in a checkpoint by its class and arguments: parts that are given as a class, as a
+    :func:`functools.partial` of one, or, of ours, as what these make. Without them, as of a lambda or a class of the
+    script itself, all else works, but the task has to be made again in Python: ``musiclab.load(path, task=task)``.
+
+    ``load_from_checkpoint`` gives a task in training mode, as of any LightningModule: with dropout, and outputs that
+    change from call to call. Call ``eval()`` on it, or use :func:`musiclab.load`, which gives evaluation mode.
+
     Attributes:
+        unkept: Arguments that a checkpoint cannot hold, by their name in configs, and what they are.
         output_kind: What the outputs are, said by each kind of task; kept in the checkpoint. Without, there are no
             result files.
         monitor: Metric of the validation that the best epoch is chosen by.
@@ -86,9 +94,7 @@ class SpectrogramTask(LightningModule):
         super().__init__()
         self.save_hyperparameters()
         self.hparams.pop("compile", None)  # what a machine can compile says nothing about where a run goes on
-        # Parts given from Python are no plain values, which a safely loaded checkpoint cannot hold.
-        for name in [name for name, value in self.hparams.items() if not is_plain(value)]:
-            del self.hparams[name]
+        self.unkept = keep_arguments(self.hparams, self, "model")
         if frozen_epochs and (pretrained is None or (frozen_epochs != "all" and frozen_epochs < 0)):
             raise UserError(
                 f"frozen_epochs is {frozen_epochs} with pretrained {pretrained}; give a checkpoint to start from and "
@@ -114,6 +120,17 @@ class SpectrogramTask(LightningModule):
         self.register_buffer("feature_std", torch.ones(num_features))
         self.feature_mean: Tensor
         self.feature_std: Tensor
+
+    @classmethod
+    def for_data(cls, data: DescribedData, **arguments: Any) -> Self:
+        """Return a task for what a datamodule gives.
+
+        Args:
+            data: Says the number of features, the names of the targets, and what was trained on.
+            arguments: All others of the task.
+        """
+        described = {name: getattr(data, name) for name in ("num_features", "target_names", *INPUT_HPARAMS)}
+        return cls(**{**described, **arguments})
 
     def setup(self, stage: str) -> None:
         """Fit what is learnt from the training part as a whole before a training.
@@ -267,6 +284,10 @@ class SpectrogramTask(LightningModule):
         checkpoint["world_size"] = self._world_size
         checkpoint["precision"] = self._precision
         checkpoint["parts"] = self._parts or self.parts_before
+        checkpoint["unkept"] = dict(self.unkept)
+        settings = checkpoint.get(DATA_SETTINGS)
+        if settings:  # those of datamodules of the user's own, too
+            checkpoint["unkept"] |= keep_arguments(settings, self.trainer.datamodule, "data")  # type: ignore[attr-defined]
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Refuse a checkpoint of another task, of other targets or of other inputs.

@@ -83,7 +83,7 @@ def test_a_class_that_is_not_there_is_named(checkpoint, tmp_path):
     def rename(content):
         content["hyper_parameters"]["_class_path"] = "elsewhere.Task"
 
-    with pytest.raises(UserError, match=r"changed\.ckpt: elsewhere\.Task cannot be made") as info:
+    with pytest.raises(UserError, match=r"changed\.ckpt: needs module elsewhere \(of model\)") as info:
         TrainedModel(changed(checkpoint, tmp_path, rename)).task()
     assert "\n" not in str(info.value)
 

@@ -1,0 +1,309 @@
+"""A trained model as one asks it in Python: ``musiclab.load("best.ckpt").predict("song.mp3")``."""
+
+import math
+import os
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from lightning_fabric.utilities import move_data_to_device
+
+from musiclab.batch import Batch, OutputKind, StepOutput
+from musiclab.checkpoint import output_kind
+from musiclab.data.arrays import ARRAY_SUFFIXES, check_array, read_array
+from musiclab.data.audio.decoding import duration
+from musiclab.data.audio.windows import mean_over_windows
+from musiclab.data.datamodules import AudioDataModule
+from musiclab.data.datamodules.audio import training_window
+from musiclab.data.dataset import Track, collate
+from musiclab.data.sampling import evaluation_order
+from musiclab.data.targets import unknown_targets
+from musiclab.errors import UserError
+from musiclab.files import shown
+from musiclab.inference.embeddings import best_device, embed_batch
+from musiclab.inference.own_parts import import_modules
+from musiclab.inference.trained import TrainedModel
+from musiclab.spectrogram import FEATURE_ROWS
+from musiclab.tasks import SpectrogramTask
+from musiclab.tasks.scale import require_scale
+
+Rows = npt.NDArray[np.float64]
+Ask = Callable[[Iterable[Batch]], tuple[list[str], Rows]]
+"""Returns the ids of the tracks, or windows, of some batches, and a row of values for each."""
+
+LEAST_HOP = 0.1  # s
+
+BATCH_SIZE = 32
+"""Tracks per batch for models that do not say which they were trained with."""
+
+
+def load(
+    path: str | Path,
+    *,
+    task: SpectrogramTask | None = None,
+    modules: Sequence[str] = (),
+    any_scale: bool = False,
+) -> "Model":
+    """Return a trained model that answers: about songs and about arrays, always in evaluation mode.
+
+    Nothing in a checkpoint is executed. Classes that it names are taken from musiclab, torch and pytorch_lightning,
+    from files of the current folder, from what has been imported already, and from ``modules``; from nowhere else.
+
+    Args:
+        path: The checkpoint, as in ``lightning_logs/version_0/checkpoints/best.ckpt``.
+        task: A task made like the one that was trained, which gets the weights, for checkpoints of parts that cannot
+            be made again, such as a lambda; None to make it again.
+        modules: Modules to import that hold classes of your own, as ``["own_backbone"]``.
+        any_scale: Take arrays, too, of another scale than those that the model was trained on.
+
+    Raises:
+        UserError: If there is no such checkpoint, or the model cannot be made again from it; one line that says why.
+    """
+    import_modules([modules] if isinstance(modules, str) else modules, "load: module")
+    trained = TrainedModel(path)
+    return Model(trained, trained.task(task), any_scale=any_scale)
+
+
+class OverTime(NamedTuple):
+    """What a model says along a song.
+
+    Attributes:
+        seconds: The middle of each window, in s from the beginning of the song, ``(windows,)``.
+        values: A row for each window, in the order of ``target_names``, ``(windows, targets)``; NaN for windows that
+            cannot be used, such as silence.
+    """
+
+    seconds: npt.NDArray[np.float64]
+    values: Rows
+
+
+class Model:
+    """A trained model; see :func:`load`.
+
+    It answers as ``musiclab predict`` does: with the precision that the model was trained with, on a GPU if there is
+    one, about a song by the mean over windows as long as the tracks that it was trained on. Arrays that are asked about
+    together make batches as there; in half precision (``bf16-mixed``), an array alone may get an answer that differs
+    in the third decimal from the one in a batch.
+
+    Attributes:
+        path: The checkpoint.
+        task: The task, in evaluation mode.
+        kind: ``classes`` (values are probabilities, which sum to 1) or ``values`` (on emotional axes).
+        target_names: Genres or axes, in the order of the values.
+        features: ``mel``, ``chroma`` or ``fused``.
+        num_features: Values per frame.
+        beat_synced: Whether a frame is a beat.
+        seconds: Duration of a frame in s, for frames that are no beats.
+        window: Length in s of the windows that songs are cut into.
+        precision: That of the training, and of the answers.
+    """
+
+    def __init__(self, trained: TrainedModel, task: SpectrogramTask, *, any_scale: bool = False) -> None:
+        checkpoint, arguments = trained.checkpoint, trained.hyperparameters
+        self.path = trained.path
+        self.kind: OutputKind = output_kind(checkpoint)
+        self.target_names: list[str] = arguments["target_names"]
+        self.features: str = arguments["features"]
+        self.num_features: int = arguments["num_features"]
+        self.beat_synced: bool = arguments["beat_synced"]
+        self.seconds: float = arguments["seconds"]
+        self.window = training_window(checkpoint)
+        self.precision: str = checkpoint.get("precision") or "32-true"
+        self._settings = checkpoint.get("datamodule_hyper_parameters") or {}
+        self._any_scale = any_scale
+        self._device = best_device()
+        self.task = task.to(self._device, torch.float64 if self.precision == "64-true" else None).eval()
+
+    def __repr__(self) -> str:
+        """Say what it is a model of."""
+        names = ", ".join(self.target_names[:4]) + (", ..." if len(self.target_names) > 4 else "")
+        kind = "genres" if self.kind == "classes" else "axes"
+        frames = "beats" if self.beat_synced else f"frames of {1000 * self.seconds:.3g} ms"
+        return shown(
+            f"<musiclab model {self.path}: {type(self.task.backbone).__name__} on {self.features} ({self.num_features} "
+            f"rows, {frames}), {len(self.target_names)} {kind}: {names}>"
+        )
+
+    def predict(self, what: Any) -> Any:
+        """Return what the model says.
+
+        Args:
+            what: A song as the path of an audio file; an array as in a data set folder, ``(rows, time)``, or the path
+                of one (``.npy``, ``.npy.gz``); or a list of any of these.
+
+        Returns:
+            For one, a dict of the value for each name: the probability of each genre, or the value on each axis. For a
+            list, a list of such, in its order.
+
+        Raises:
+            UserError: If something cannot be used, as silence or an array of another scale; one line that says why.
+        """
+        several = isinstance(what, list | tuple)
+        rows = self._ask(what if several else [what], self._predictions)
+        answers = [dict(zip(self.target_names, row.tolist(), strict=True)) for row in rows]
+        return answers if several else answers[0]
+
+    def embed(self, what: Any) -> npt.NDArray[np.float32]:
+        """Return what the network knows before its output layer; of a song, the mean over its windows, as in predict.
+
+        Args:
+            what: See :meth:`predict`.
+
+        Returns:
+            ``(embedding,)`` float32, or, for a list, ``(items, embedding)``; of arrays what ``musiclab latents`` gives.
+
+        Raises:
+            UserError: See :meth:`predict`.
+        """
+        several = isinstance(what, list | tuple)
+        rows = self._ask(what if several else [what], self._embeddings).astype(np.float32)
+        return rows if several else rows[0]
+
+    def over_time(self, song: str | Path, hop: float = 3.0) -> OverTime:
+        """Return what the model says along a song, in windows of its usual length that begin every ``hop`` seconds.
+
+        The first begins with the song; the last ends with it, or up to ``hop`` seconds before. A song that is no
+        longer than a window is one window.
+
+        Args:
+            song: Path of an audio file.
+            hop: Distance of the windows in s; where it is less than their length, they overlap.
+
+        Raises:
+            UserError: If the file cannot be used, or no window of it can.
+        """
+        if not LEAST_HOP <= hop < math.inf:
+            raise UserError(f"hop is {hop}; it must be at least {LEAST_HOP}, in seconds")
+        data = self._song(song)
+        (windows,) = data.songs.values()
+        length, first = duration(windows[0].path), windows[0]
+        count = 1 + max(0, math.floor((length - data.window) / hop + 1e-6))
+        offsets: Rows = hop * np.arange(count, dtype=np.float64)
+        # Each is asked by itself, and called by its number.
+        data.songs = {
+            str(number): [first._replace(clip=replace(first.clip, offset=float(offset)))]
+            for number, offset in enumerate(offsets)
+        }
+        ids, rows = self._predictions(data.predict_dataloader())
+        if not ids:
+            raise UserError(data.failures[0])
+        values = np.full((count, rows.shape[1]), np.nan)
+        values[[int(number) for number in ids]] = rows
+        if data.failures:
+            print(shown(f"{data.failures[0]}; left out {len(data.failures)} of {count} windows"))
+        return OverTime(offsets + min(length, data.window) / 2, values)
+
+    def _ask(self, items: Sequence[Any], ask: Ask) -> Rows:
+        """Return a row for each of some songs and arrays."""
+        songs = {n: item for n, item in enumerate(items) if _is_path(item) and not _is_array_file(item)}
+        names = [f"array {n}" if len(items) > 1 else "the array" for n in range(len(items))]
+        arrays = {n: self._frames(item, names[n]) for n, item in enumerate(items) if n not in songs}
+        rows: dict[int, Rows] = {}
+        if arrays:
+            self._check_scale(list(arrays.values()), "the array" if len(arrays) == 1 else f"{len(arrays)} arrays")
+            ids, values = ask(self._batches(arrays))
+            rows |= {int(number): row for number, row in zip(ids, values, strict=True)}
+        for number, song in songs.items():
+            data = self._song(song)
+            ids, values = ask(data.predict_dataloader())
+            if not ids:
+                raise UserError(data.failures[0])
+            rows[number] = mean_over_windows(ids, np.zeros(len(ids)), values)[2][0]
+        return np.stack([rows[number] for number in range(len(items))]) if rows else np.empty((0, 0))
+
+    def _song(self, song: str | Path) -> AudioDataModule:
+        """Return a song cut into windows."""
+        if not _is_path(song):
+            raise UserError(f"{type(song).__name__} given for a song; give the path of an audio file")
+        path = Path(song).expanduser()
+        if path.is_dir() or path.suffix.lower() == ".txt":
+            raise UserError(f'{path}: no audio file; give a list of paths, as sorted(Path("songs").glob("*.mp3"))')
+        data = AudioDataModule([str(path)], str(self.path), any_scale=self._any_scale)
+        data.setup("predict")
+        return data
+
+    def _frames(self, item: Any, name: str) -> npt.NDArray[np.floating]:
+        """Return the frames of an array ``(time, features)``, as exact as a store keeps them."""
+        if _is_path(item):
+            name = str(item)
+            array = read_array(Path(item).expanduser())
+        else:
+            try:
+                array = np.asarray(item.cpu() if torch.is_tensor(item) else item)
+            except ValueError:
+                raise UserError(f"{name}: rows of different lengths; expected (rows, time)") from None
+            check_array(name, array)
+        columns = FEATURE_ROWS.get(self.features, slice(0, self.num_features))
+        if len(array) < columns.stop:
+            raise UserError(
+                f"{name}: {self.features} features need {columns.stop} rows, but it has {len(array)} (no chroma); "
+                f"{self.path} cannot be asked about it"
+            )
+        dtype = self._settings.get("store_dtype") or "float16"
+        with np.errstate(over="ignore"):
+            frames = np.ascontiguousarray(array[columns].T, dtype)
+        if not np.isfinite(frames).all():
+            raise UserError(f"{name}: values up to {np.abs(array).max():.3g} do not fit {dtype}; expected dB")
+        return frames
+
+    def _check_scale(self, tracks: Sequence[npt.NDArray[np.floating]], what: str) -> None:
+        if not self._any_scale:
+            total = sum(frames.sum(axis=0, dtype=np.float64) for frames in tracks)
+            mean = torch.from_numpy(total / sum(map(len, tracks))).float()
+            require_scale(self.task, mean, len(tracks), what, self.path)
+
+    def _batches(self, arrays: dict[int, npt.NDArray[np.floating]]) -> Iterable[Batch]:
+        """Yield arrays in batches as ``musiclab predict`` makes them, called by their numbers."""
+        size = self._settings.get("batch_size") or BATCH_SIZE
+        by_length = self._settings.get("by_length")
+        numbers, lengths = list(arrays), np.array([len(frames) for frames in arrays.values()])
+        order = evaluation_order(lengths, size, by_length=self.beat_synced if by_length is None else by_length)
+        (target,) = unknown_targets(self.kind, 1, len(self.target_names))
+        for start in range(0, len(order), size):
+            batch = [numbers[index] for index in order[start : start + size]]
+            yield collate([Track(arrays[number], target, str(number)) for number in batch])
+
+    def _predictions(self, batches: Iterable[Batch]) -> tuple[list[str], Rows]:
+        """Return the predictions for the tracks of some batches, with the model's precision."""
+
+        def predict(batch: Batch) -> npt.NDArray[Any]:
+            with torch.inference_mode(), self._precision():
+                moved = move_data_to_device(batch, self._device)
+                if self.precision == "64-true":
+                    moved = moved._replace(spectrograms=moved.spectrograms.double())
+                output: StepOutput = self.task.predict_step(moved, 0)
+            return output["predictions"].cpu().numpy()
+
+        return _rows(batches, predict)
+
+    def _embeddings(self, batches: Iterable[Batch]) -> tuple[list[str], Rows]:
+        return _rows(batches, lambda batch: embed_batch(self.task, batch, str(self.path)))
+
+    def _precision(self) -> AbstractContextManager[Any]:
+        """Return the context that the model's own precision asks for, as Lightning's Trainer has it."""
+        if not self.precision.endswith("-mixed"):
+            return nullcontext()
+        half = torch.float16 if self.precision == "16-mixed" and self._device.type == "cuda" else torch.bfloat16
+        return torch.autocast(self._device.type, dtype=half)
+
+
+def _rows(batches: Iterable[Batch], ask: Callable[[Batch], npt.NDArray[Any]]) -> tuple[list[str], Rows]:
+    ids: list[str] = []
+    rows = []
+    for batch in batches:
+        ids += batch.ids
+        rows.append(ask(batch).astype(np.float64))
+    return ids, np.concatenate(rows) if rows else np.empty((0, 0))
+
+
+def _is_path(item: Any) -> bool:
+    return isinstance(item, str | os.PathLike)
+
+
+def _is_array_file(item: Any) -> bool:
+    return str(item).lower().endswith(ARRAY_SUFFIXES)
