@@ -31,7 +31,7 @@ class Clip(NamedTuple):
 
     Attributes:
         frames: ``(time, features)``, dB and chroma.
-        features: ``mel``, ``chroma`` or ``fused``.
+        features: ``mel``, ``chroma``, ``fused`` or ``all``.
         seconds: Duration of a frame in s; None where a frame is a beat.
     """
 
@@ -112,7 +112,7 @@ def attention_figure(clip: Clip, attention: Array, title: str) -> Figure:
 
 def _heights(clip: Clip) -> list[float]:
     """Return the height of each panel that the track takes, relative to that of a mel spectrogram."""
-    return {"mel": [1.0], "chroma": [0.6], "fused": [0.4, 1.0]}[clip.features]
+    return {"chroma": [0.6], "fused": [0.4, 1.0]}.get(clip.features, [1.0])
 
 
 def _draw_clip(panels: Sequence[Axes], clip: Clip) -> None:
@@ -124,7 +124,7 @@ def _draw_clip(panels: Sequence[Axes], clip: Clip) -> None:
         extent = (0, clip.duration, 0, frames.shape[1])
         image = panel.imshow(frames.T, **IMAGE, extent=extent, cmap=DECIBELS if kind == "mel" else "Greys")
         _label_features(panel, kind)
-        panel.figure.colorbar(image, ax=panel, label="dB" if kind == "mel" else "chroma", pad=0.01)
+        panel.figure.colorbar(image, ax=panel, label={"mel": "dB", "all": "value"}.get(kind, kind), pad=0.01)
     panels[-1].set_xlabel(clip.unit)
 
 
@@ -133,6 +133,9 @@ def _label_features(panel: Axes, features: str) -> None:
     if features == "chroma":
         panel.set_yticks([0.5, 4.5, 7.5], ["C", "E", "G"])
         panel.set_ylabel("pitch class")
+        return
+    if features == "all":
+        panel.set_ylabel("row")
         return
     hertz = [256, 1024, 4096]
     chroma = {NUM_MELS + 6: "chroma"} if features == "fused" else {}

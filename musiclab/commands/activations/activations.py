@@ -21,6 +21,9 @@ from musiclab.tasks.scale import require_scale
 
 FOLDERS = ("test", "train")
 
+ROWS = {"chroma": "pitch classes", "all": "rows"}
+"""What the rows of features are, but for mel bands."""
+
 
 @dataclass(frozen=True)
 class TrackSource:
@@ -94,6 +97,8 @@ def load_track(data: FolderDataModule, identifier: str) -> Batch:
             f"{data.root}: no track {identifier!r} in test/ or train/{hint}; give the id of one with --track"
         )
     array = read_array(found[0])
+    if data.features == "all" and len(array) != data.num_features:
+        raise UserError(f"{found[0]}: {len(array)} rows, where the model has {data.num_features} features")
     if data.loading.columns.stop > len(array):
         raise UserError(
             f"{found[0]}: the model's features, {data.features}, need {data.loading.columns.stop} rows, but it has "
@@ -140,5 +145,5 @@ def _pictures(observation: Observation, clip: Clip, title: str, count: int) -> I
             f"block_{number}.png",
             png_bytes(figure),
             f"Block {number}: {choice}; {frames} by {bands} values each, one for {maps.pooled} frames by {maps.pooled} "
-            f"{'pitch classes' if clip.features == 'chroma' else 'mel bands'}",
+            f"{ROWS.get(clip.features, 'mel bands')}",
         )
