@@ -132,10 +132,13 @@ def report(outcome: Outcome, *outputs: Output) -> None:
     print(shown(f"{', '.join(parts)}; arrays in {' and '.join(map(str, places))}"))
 
 
-def fit_command(config: str, form: Form, folder: Path, *options: str) -> str:
-    """Return the command line that trains on a data set folder."""
+def fit_command(config: str, form: Form, output: Output, *options: str) -> str:
+    """Return the command line that trains on the folder of a form of a data set."""
+    features = [] if output.recipe == LAB else ["--data.features all"]
     beats = ["--data.beat_synced true"] if form == "beat" else []
-    return " ".join([f"musiclab fit -c configs/{config} --data.root {folder}", *options, *beats])
+    return " ".join(
+        [f"musiclab fit -c configs/{config} --data.root {output.folders[form]}", *options, *features, *beats]
+    )
 
 
 @contextmanager
