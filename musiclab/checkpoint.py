@@ -16,6 +16,7 @@ import torch
 
 from musiclab.batch import OutputKind
 from musiclab.errors import UserError, one_line
+from musiclab.spectrogram import Recipe
 
 MACHINE_SETTINGS = ("cache", "num_workers", "pin_memory", "on_device")
 """Data settings of a checkpoint that say nothing about another machine."""
@@ -119,6 +120,13 @@ def _are_parts(value: Any) -> bool:
     )
 
 
+def _is_recipe(value: Any) -> bool:
+    try:
+        return is_plain(value) and isinstance(Recipe.of(value), Recipe)
+    except (UserError, TypeError):
+        return False
+
+
 NEEDED: dict[str, Callable[[Any], bool]] = {
     "state_dict": _are_weights,
     "hyper_parameters.target_names": _are_names,
@@ -131,6 +139,7 @@ NEEDED: dict[str, Callable[[Any], bool]] = {
 
 OPTIONAL: dict[str, Callable[[Any], bool]] = {
     "hyper_parameters._class_path": _is_text,
+    "hyper_parameters.recipe": _is_recipe,
     "datamodule_hyper_parameters": lambda value: isinstance(value, dict),
     "datamodule_hyper_parameters._class_path": _is_text,
     "datamodule_hyper_parameters.batch_size": _is_count,

@@ -1,13 +1,20 @@
-"""What a spectrogram is here: its rates, its rows and what its values mean.
+"""What a spectrogram is here: its rates, its rows, what its values mean, and how others are made.
 
 An array holds the rows of one clip, ``(rows, time)``: 128 mel bands in dB relative to the clip's maximum, -80..0, and
 mostly 12 rows of chroma below them, 0..1. A column is a frame of 23 ms (*full*) or a beat (*beat-synchronised*).
+Arrays that are made otherwise say so by a :class:`Recipe`; their rows may be anything.
 """
 
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from musiclab.errors import UserError
 
 SAMPLE_RATE = 22050  # Hz
 N_FFT = 2048  # samples
@@ -20,7 +27,117 @@ FEATURE_ROWS: dict[str, slice] = {
     "chroma": slice(NUM_MELS, NUM_MELS + NUM_CHROMA),
     "fused": slice(0, NUM_MELS + NUM_CHROMA),
 }
-"""Which rows make up the features of a model."""
+"""Which rows make up the features of a model; there are also ``all``, the rows as they are, of any number."""
+
+DECIBELS = "dB"
+"""The scale of mel bands in decibels relative to the clip's maximum."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How arrays were made, as the ``features.json`` beside them says it.
+
+    If it says all but ``about``, and its scale is ``dB``, musiclab makes such arrays of any song. What is None is not
+    known: of frames of another model's embeddings, ``seconds`` may be all there is to say.
+
+    Attributes:
+        seconds: Duration of a frame in s: ``hop / rate`` where these are known.
+        rate: Sample rate in Hz.
+        window: Length of a window in samples.
+        hop: Samples from one frame to the next.
+        mels: Number of mel bands, the first rows.
+        chroma: Number of rows of chroma below them.
+        scale: ``dB`` for mel bands in dB relative to the clip's maximum, cut off at -80; any other word.
+        about: What the rows are, for people.
+
+    Raises:
+        UserError: If a value is none that can be.
+    """
+
+    seconds: float | None = None
+    rate: int | None = None
+    window: int | None = None
+    hop: int | None = None
+    mels: int | None = None
+    chroma: int = 0
+    scale: str | None = None
+    about: str | None = None
+
+    def __post_init__(self) -> None:
+        for name, least in (("rate", 1), ("window", 2), ("hop", 1), ("mels", 1), ("chroma", 0)):
+            value = getattr(self, name)
+            if value is None and name != "chroma":
+                continue
+            if not isinstance(value, int) or isinstance(value, bool) or value < least:
+                raise UserError(f"{name} is {value!r}; it must be a whole number from {least}")
+        for name in ("scale", "about"):
+            if not isinstance(getattr(self, name), str | None):
+                raise UserError(f"{name} is {getattr(self, name)!r}; it must be text")
+        seconds = self.seconds
+        if seconds is not None and (
+            isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < math.inf
+        ):
+            raise UserError(f"seconds is {seconds!r}; it must be the duration of a frame in s, as in 0.064")
+        if self.rate and self.hop:
+            lasts = self.hop / self.rate
+            if seconds is not None and not math.isclose(seconds, lasts, rel_tol=1e-3):
+                raise UserError(
+                    f"seconds is {seconds:g}, but a hop of {self.hop} samples at {self.rate} Hz {lasts:.4g} s"
+                )
+            object.__setattr__(self, "seconds", lasts)
+
+    @classmethod
+    def of(cls, values: Any) -> "Recipe":
+        """Return the recipe that plain values stand for, as json or a checkpoint hold them.
+
+        Raises:
+            UserError: If they stand for none.
+        """
+        if not isinstance(values, Mapping):
+            raise UserError("not a table of names and values")
+        names = [field.name for field in fields(cls)]
+        for name in values:
+            if name not in names:
+                word = str(name).lower()  # as in sample_rate and hop_length
+                close = [own for own in names if own in word] or get_close_matches(word, names, n=1)
+                hint = f"did you mean {close[0]}" if close else f"there are {', '.join(names)}"
+                raise UserError(f"{name!r:.60} is no key of it; {hint}; what else is to be said goes into about")
+        return cls(**values)
+
+    @property
+    def rows(self) -> int | None:
+        """Number of rows, None if it is not known."""
+        return None if self.mels is None else self.mels + self.chroma
+
+    @property
+    def numbers(self) -> tuple[int, int, int, int]:
+        """Rate, window, hop and number of mel bands; 0 for what is not known."""
+        return self.rate or 0, self.window or 0, self.hop or 0, self.mels or 0
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether musiclab can make such arrays of audio."""
+        return all(self.numbers) and self.scale == DECIBELS and (not self.chroma or not LAB.differences(self))
+
+    def plain(self) -> dict[str, Any]:
+        """Return what is known, as plain values."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+    def differences(self, other: "Recipe") -> list[str]:
+        """Return in what another recipe differs, as far as both say it: this one's value, and the other one's."""
+        found = []
+        for name, own in self.plain().items():
+            theirs = getattr(other, name)
+            same = math.isclose(own, theirs, rel_tol=1e-3) if name == "seconds" and theirs else own == theirs
+            if theirs is not None and name != "about" and not same:
+                found.append(
+                    f"{name} {own:.4g} and {theirs:.4g}" if name == "seconds" else f"{name} {own} and {theirs}"
+                )
+        return found
+
+
+LAB = Recipe(None, SAMPLE_RATE, N_FFT, HOP_LENGTH, NUM_MELS, NUM_CHROMA, DECIBELS)
+"""How the lab's arrays are made."""
 
 QUIETEST = -80.0  # dB, where extraction cuts off
 
@@ -86,22 +203,51 @@ def falls(levels: npt.NDArray[np.floating[Any]]) -> bool:
     return bool(levels[: count // 2].mean() - levels[-(count // 8) :].mean() > FALL)
 
 
-def num_bands(features: str) -> int:
-    """Return how many of the values of a frame are mel bands; the others are chroma."""
-    rows = FEATURE_ROWS[features]
-    return len(range(NUM_MELS)[rows])
+def row_kinds(rows: int, recipe: Recipe | None) -> dict[str, slice]:
+    """Return which rows of arrays are ``mel`` bands in dB and which ``chroma``, or that all are other ``values``.
+
+    Without a recipe that says the scale, arrays of as many rows as the lab's are taken for the lab's.
+
+    Args:
+        rows: Number of rows.
+        recipe: Of the arrays; None if there is none.
+    """
+    if recipe is None or recipe.scale is None:
+        mels = NUM_MELS if rows in (NUM_MELS, NUM_MELS + NUM_CHROMA) else None
+    else:
+        mels = recipe.mels if recipe.scale == DECIBELS else None
+    if mels is None:
+        return {"values": slice(0, rows)}
+    return {"mel": slice(0, mels), **({"chroma": slice(mels, rows)} if rows > mels else {})}
 
 
-def features_fault(means: npt.NDArray[np.floating[Any]], features: str) -> str | None:
+def num_bands(features: str, recipe: Mapping[str, Any] | None = None) -> int | None:
+    """Return how many of the values of a frame are mel bands in dB, the others being chroma; None if they may be any.
+
+    Args:
+        features: ``mel``, ``chroma``, ``fused`` or ``all``.
+        recipe: Of the arrays, as plain values; None if it is not known.
+    """
+    if features in FEATURE_ROWS:
+        return len(range(NUM_MELS)[FEATURE_ROWS[features]])
+    known = Recipe.of(recipe or {})
+    return known.mels if known.scale == DECIBELS else None
+
+
+def features_fault(
+    means: npt.NDArray[np.floating[Any]], features: str, recipe: Mapping[str, Any] | None = None
+) -> str | None:
     """Return in which way features are not what they should be, as far as their means tell; None if they may be.
 
     Args:
         means: Of each feature over the frames of many tracks, ``(features,)``.
-        features: ``mel``, ``chroma`` or ``fused``; others may be anything.
+        features: ``mel``, ``chroma`` or ``fused``; others may be anything, but for mel bands of a recipe.
+        recipe: See :func:`num_bands`.
     """
-    if features not in FEATURE_ROWS:
+    count = num_bands(features, recipe)
+    if count is None:
         return None
-    bands, classes = np.split(means, [num_bands(features)])
+    bands, classes = np.split(means, [count])
     if bands.size and (fault := mel_fault(bands, float(bands.min()), float(bands.max()))):
         return f"mel bands with means of {bands.min():.3g}..{bands.max():.3g}, {fault}"
     if classes.size and (fault := chroma_fault(float(classes.min()), float(classes.max()))):

@@ -37,6 +37,10 @@ COMMANDS = {
         "musiclab.commands.build_genres:build_genres",
         "Make a genre data set of audio files that lie in a folder per genre.",
     ),
+    "build-emotions": (
+        "musiclab.commands.build_emotions:build_emotions",
+        "Make an emotion data set of audio files and a table of ratings.",
+    ),
     "build-fma": (
         "musiclab.commands.build_fma.build_fma:build_fma",
         "Make a genre and an emotion data set of the Free Music Archive.",

@@ -32,7 +32,7 @@ from musiclab.runs.solution_writer import SolutionWriter
 from musiclab.runs.trainer import Trainer
 from musiclab.tasks import SpectrogramTask
 
-LINKED = ("num_features", "target_names", "features", "beat_synced", "seconds")
+LINKED = ("num_features", "target_names", "features", "beat_synced", "seconds", "recipe")
 """What a task takes from the datamodule."""
 
 COMMANDS = ("fit", "validate", "test", "predict")

@@ -21,9 +21,11 @@ from musiclab.files import is_special
 
 ARRAY_SUFFIXES = (".npy", ".npy.gz")
 ROW_COUNTS = (128, 140)
-"""Rows of an array: 128 mel bands, or 128 mel bands and 12 chroma."""
+"""Rows of the lab's arrays: 128 mel bands, or 128 mel bands and 12 chroma."""
 MAX_FRAMES = 4_000_000
 """More are taken for a damaged header, or for one that is to fill the memory."""
+MAX_ROWS = 65_536
+"""Likewise; no features of music that we know have more than a few thousand."""
 MAX_HEADER = 10_000
 """Bytes of a header; numpy reads no longer ones."""
 LEFTOVER = "more bytes than its header says"
@@ -125,6 +127,25 @@ def _read_formed(path: Path) -> npt.NDArray[np.floating]:
     return values.reshape(shape[::-1]).T if fortran_order else values.reshape(shape)
 
 
+def require_lab_rows(path: Path, header: ArrayHeader) -> None:
+    """Refuse an array that has other rows than the lab's.
+
+    Raises:
+        UserError: Saying so, and what can be done about it.
+    """
+    if header.rows in ROW_COUNTS:
+        return
+    if header.columns in ROW_COUNTS:
+        raise UserError(
+            f"{path}: {header.rows} rows and {header.columns} columns; expected 128 (mel) or 140 (mel and chroma) "
+            "rows: likely transposed; save (rows, time), or for features of your own, take --data.features all"
+        )
+    raise UserError(
+        f"{path}: {header.rows} rows; expected 128 (mel) or 140 (mel and chroma), as (rows, time); features of your "
+        "own, of any number of rows, are --data.features all"
+    )
+
+
 def checksum(array: npt.NDArray[np.floating]) -> str:
     """Return a checksum of the values of an array, 16 hexadecimal digits: the same in whichever format they are kept.
 
@@ -207,9 +228,9 @@ def _check_form(path: str | Path, shape: tuple[int, ...], dtype: np.dtype[Any]) 
         raise UserError(f"{path}: an array of shape {shape}; expected (rows, time)")
     if not np.issubdtype(dtype, np.floating):
         raise UserError(f"{path}: an array of {dtype}; expected floats (dB and chroma)")
-    if shape[0] not in ROW_COUNTS:
-        raise UserError(f"{path}: {shape[0]} rows; expected 128 (mel) or 140 (mel and chroma), as (rows, time)")
-    if shape[1] > MAX_FRAMES:
+    if not 0 < shape[0] <= MAX_ROWS:
+        raise UserError(f"{path}: {shape[0]} rows; expected 1 to {MAX_ROWS}, as (rows, time)")
+    if shape[1] > MAX_FRAMES or math.prod(shape) > MAX_FRAMES * ROW_COUNTS[-1]:
         raise UserError(f"{path}: {shape[1]} frames by its header, over a day of music; copy or extract it again")
     if not shape[1]:
         raise UserError(f"{path}: no frames; remove the track or extract it again")

@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from musiclab.data.arrays import checksum
 from musiclab.data.fingerprints import (
+    BANDS,
     CELLS,
     Fingerprints,
     coarse_grid,
@@ -53,13 +54,20 @@ class MusicIndex:
     def __len__(self) -> int:
         return len(self._first)
 
-    def add(self, array: npt.NDArray[np.float32]) -> None:
-        """Add a clip, ``(rows, time)`` with mel rows first."""
+    def add(self, array: npt.NDArray[np.float32], mels: int = NUM_MELS) -> None:
+        """Add a clip.
+
+        Args:
+            array: ``(rows, time)``, with mel rows first.
+            mels: Number of these; only of a multiple of 32, other recordings are found that are likely the same.
+        """
         position = len(self)
         first = self._checksums.setdefault(checksum(array), position)
         self._first.append(first)
         # Of identical clips, one stands for all.
-        if first == position and (grid := coarse_grid(array[:NUM_MELS])) is not None:
+        if mels == 0 or mels % BANDS:
+            return
+        if first == position and (grid := coarse_grid(array[:mels])) is not None:
             self._grids.append(grid)
             self._printed.append(position)
             if len(self._grids) == BLOCK:

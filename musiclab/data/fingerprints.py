@@ -53,12 +53,14 @@ def coarse_grid(mel: npt.NDArray[np.float32]) -> npt.NDArray[np.float32] | None:
     """Return the mean of each cell, ``(32, 32)``; None for a clip of fewer columns than spans, which tell too little.
 
     Args:
-        mel: ``(128, time)``, in dB.
+        mel: ``(rows, time)``, in dB; 128 rows, or another multiple of 32.
     """
     columns = mel.shape[1]
     if columns < SPANS:
         return None
-    bands = mel.reshape(BANDS, NUM_MELS // BANDS, columns).sum(axis=1)
+    bands = mel.reshape(BANDS, -1, columns).sum(axis=1)
+    if len(mel) != NUM_MELS:
+        bands *= NUM_MELS / len(mel)
     starts, shares = _spans(columns)
     grid: npt.NDArray[np.float32]
     if columns <= SHORT:  # many short sums take longer than a product of matrices

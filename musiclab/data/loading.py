@@ -10,6 +10,7 @@ from pytorch_lightning import Trainer
 from torch.utils.data import DataLoader
 
 from musiclab.batch import Batch
+from musiclab.data.arrays import find_arrays, read_header, require_lab_rows
 from musiclab.data.dataset import SpectrogramDataset
 from musiclab.data.device import DeviceDataset, Placement
 from musiclab.data.packing import open_store
@@ -17,6 +18,7 @@ from musiclab.data.parts import Part
 from musiclab.data.sampling import TrainingBatches, evaluation_order
 from musiclab.data.store import SpectrogramStore, StoreDtype
 from musiclab.errors import UserError
+from musiclab.files import stands_there
 from musiclab.spectrogram import FEATURE_ROWS
 
 
@@ -52,12 +54,39 @@ class Loading:
     datasets: dict[str, SpectrogramDataset] = field(default_factory=dict, init=False)
 
     def __post_init__(self, on_device: bool | None) -> None:
-        self.columns = FEATURE_ROWS[self.features]
+        self.columns = FEATURE_ROWS.get(self.features) or slice(0, self._first_rows("train", "test"))
         self._placement = Placement(on_device, self.num_workers, self.pin_memory)
 
     def store(self, folder: str) -> SpectrogramStore:
-        """Open the store of ``train`` or ``test``; build it first if need be."""
-        return open_store(self.root / folder, self.store_dtype, self.cache)
+        """Open the store of ``train`` or ``test``; build it first if need be.
+
+        Raises:
+            UserError: If it cannot be opened, or its arrays do not have the rows of the features.
+        """
+        if self.features in FEATURE_ROWS:
+            self._first_rows(folder)  # before thousands of wrong ones are packed
+        store = open_store(self.root / folder, self.store_dtype, self.cache)
+        if self.features == "all" and store.rows != self.columns.stop:
+            raise UserError(
+                f"{self.root / folder}: arrays of {store.rows} rows, where those of train/ have {self.columns.stop}; "
+                "keep arrays of one kind in a data set"
+            )
+        return store
+
+    def _first_rows(self, *folders: str) -> int:
+        """Return the number of rows of the first array of the first of some folders that is there.
+
+        Raises:
+            UserError: If there is none, or the features are the lab's and it is none of the lab's.
+        """
+        folder = next((self.root / name for name in folders if stands_there(self.root / name)), self.root / folders[0])
+        path = next(iter(find_arrays(folder).values()), None)
+        if path is None:
+            raise UserError(f"{folder}: no array files (*.npy, *.npy.gz) in this folder")
+        header = read_header(path)
+        if self.features in FEATURE_ROWS:
+            require_lab_rows(path, header)
+        return header.rows
 
     def open(self, name: str, part: Part) -> None:
         """Make the dataset of a part.

@@ -201,7 +201,10 @@ def _pack(source: Source, dtype: np.dtype[Any], folder: Path) -> None:
                 frames = np.ascontiguousarray(array.T, dtype=dtype)
             values = frames.astype(np.float64)
             if not np.isfinite(values).all():
-                raise UserError(f"{path}: values up to {np.abs(array).max():.3g} do not fit {dtype.name}; expected dB")
+                raise UserError(
+                    f"{path}: values up to {np.abs(array).max():.3g} do not fit {dtype.name}; expected dB; features of "
+                    "your own may need --data.store_dtype float32"
+                )
             frames_stream.write(frames.tobytes())
             moments_stream.write(np.stack([values.sum(axis=0), (values**2).sum(axis=0)]).astype("<f8").tobytes())
             lengths.append(len(frames))

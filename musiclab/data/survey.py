@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from tqdm import tqdm
 
-from musiclab.data.arrays import ArrayHeader, read_header, scan_arrays
+from musiclab.data.arrays import ROW_COUNTS, ArrayHeader, read_header, scan_arrays
 from musiclab.data.labels import (
     LAB_CLASS_MAP,
     EmotionLabels,
@@ -26,8 +26,10 @@ from musiclab.data.labels import (
     read_table,
     similar_genres,
 )
+from musiclab.data.recipe import find_recipe
 from musiclab.errors import UserError, raise_first
 from musiclab.files import stands_there
+from musiclab.spectrogram import TRANSPOSED, Recipe
 
 FOLDERS = ("train", "test")
 Labels = GenreLabels | EmotionLabels
@@ -58,12 +60,14 @@ class Survey:
         labels: Those of each part that has a label file, by the folder that its tracks lie in.
         arrays: Those of ``train`` and of ``test`` that can be used, by id.
         problems: What is wrong.
+        recipe: How the arrays were made; None if no ``features.json`` says it.
     """
 
     root: Path
     labels: dict[str, dict[str, Labels]]
     arrays: dict[str, dict[str, ArrayFile]]
     problems: Problems
+    recipe: Recipe | None = None
 
     @property
     def axes(self) -> list[str] | None:
@@ -114,17 +118,18 @@ def survey_dataset(root: Path, read: Callable[[Path], ArrayHeader] = read_header
     if not root.is_dir():
         raise UserError(f"{root}: no such folder; give the path of a data set")
     problems: Problems = defaultdict(list)
+    recipe = known_recipe(root, problems)
     labels = _read_labels(root, problems)
-    arrays = {}
+    arrays: dict[str, dict[str, ArrayFile]] = {folder: {} for folder in FOLDERS}
     for folder in FOLDERS:
+        if folder == "test" and isinstance(labels["train"]["train"], EmotionLabels) and not stands_there(root / folder):
+            continue  # a training draws its test part from train/
         files, arrays[folder] = survey_arrays(root / folder, problems, read)
         _compare(root / folder, labels[folder], files, problems)
-    rows = Counter(array.header.rows for found in arrays.values() for array in found.values())
-    if len(rows) > 1:
-        counts = " and ".join(f"{count} with {number}" for number, count in sorted(rows.items()))
-        problems["Rows"].append(f"{root}: arrays of different rows: {counts}; a data set needs one kind")
+    _compare_rows(root, arrays, recipe, problems)
     _compare_parts(root, labels["train"] | labels["test"], problems)
-    return Survey(root, labels, arrays, defaultdict(list, {kind: found for kind, found in problems.items() if found}))
+    wrong = defaultdict(list, {kind: found for kind, found in problems.items() if found})
+    return Survey(root, labels, arrays, wrong, recipe)
 
 
 def survey_arrays(
@@ -170,6 +175,47 @@ def _read_labels(root: Path, problems: Problems) -> dict[str, dict[str, Labels]]
         elif part == "test" and isinstance(labels["train"]["train"], GenreLabels):  # those of emotions may be withheld
             problems["Missing files"].append(f"{path}: no such label file; genre data sets have one")
     return labels
+
+
+def known_recipe(root: Path, problems: Problems | None = None) -> Recipe | None:
+    """Return the recipe of a data set folder, None if it has none; what is wrong with it goes to ``problems``."""
+    try:
+        found = find_recipe(root)
+    except UserError as error:
+        if problems is not None:
+            problems["Features"].append(str(error))
+        return None
+    return found and found[1]
+
+
+def _compare_rows(
+    root: Path, arrays: Mapping[str, dict[str, ArrayFile]], recipe: Recipe | None, problems: Problems
+) -> None:
+    """Look for arrays of other rows than the rest; those that are neither the lab's nor like most cannot be used."""
+    headers = [array.header for found in arrays.values() for array in found.values()]
+    counts = Counter(header.rows for header in headers)
+    if not counts:
+        return
+    usual = counts.most_common(1)[0][0]
+    if recipe is not None and recipe.rows not in (None, usual):
+        problems["Features"].append(f"{root}: features.json says {recipe.rows} rows, but its arrays have {usual}")
+    columns = {header.columns for header in headers}
+    turned = recipe is None and len(columns) == 1 and columns <= {*ROW_COUNTS} and not counts.keys() & {*ROW_COUNTS}
+    if turned and (len(counts) > 1 or usual > max(columns)):
+        problems["Rows"].append(
+            f"{root}: arrays of {min(counts)} to {max(counts)} rows and {max(columns)} columns each, likely "
+            f"transposed; {TRANSPOSED}"
+        )
+        return
+    for found in arrays.values():
+        for identifier, (path, header) in list(found.items()):
+            if header.rows not in (usual, *ROW_COUNTS):
+                problems["Arrays"].append(f"{path}: {header.rows} rows, where most arrays have {usual}")
+                del found[identifier]
+    kept = Counter(array.header.rows for found in arrays.values() for array in found.values())
+    if len(kept) > 1:
+        said = " and ".join(f"{count} with {number}" for number, count in sorted(kept.items()))
+        problems["Rows"].append(f"{root}: arrays of different rows: {said}; a data set needs one kind")
 
 
 def _compare(folder: Path, labels: Mapping[str, Labels], files: Mapping[str, Path], problems: Problems) -> None:

@@ -9,7 +9,7 @@ from musiclab.figures.latents import class_points_figure, value_points_figure
 from musiclab.figures.network import Clip, attention_figure, clip_figure, feature_maps_figure
 from musiclab.figures.results import confusion_figure, f1_figure, scatter_figure
 from musiclab.figures.song import Answers, song_figure
-from musiclab.figures.spectrograms import chroma_figure, mel_figure
+from musiclab.figures.spectrograms import chroma_figure, mel_figure, rows_figure
 from musiclab.figures.style import new_figure, png_bytes, save_figure
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "new_figure",
     "pair_figure",
     "png_bytes",
+    "rows_figure",
     "save_figure",
     "scatter_figure",
     "song_figure",

@@ -31,7 +31,7 @@ class Clip(NamedTuple):
 
     Attributes:
         frames: ``(time, features)``, dB and chroma.
-        features: ``mel``, ``chroma`` or ``fused``.
+        features: ``mel``, ``chroma``, ``fused`` or ``all``.
         seconds: Duration of a frame in s; None where a frame is a beat.
     """
 
@@ -119,7 +119,7 @@ def attention_figure(clip: Clip, attention: Array, title: str) -> Figure:
 
 def clip_heights(clip: Clip) -> list[float]:
     """Return the height of each panel that the track takes, relative to that of a mel spectrogram."""
-    return {"mel": [1.0], "chroma": [0.6], "fused": [0.4, 1.0]}[clip.features]
+    return {"chroma": [0.6], "fused": [0.4, 1.0]}.get(clip.features, [1.0])
 
 
 def draw_clip(panels: Sequence[Axes], clip: Clip) -> None:
@@ -132,7 +132,7 @@ def draw_clip(panels: Sequence[Axes], clip: Clip) -> None:
         image = panel.imshow(frames.T, **IMAGE, extent=extent, cmap=DECIBELS if kind == "mel" else "Greys")
         _label_features(panel, kind)
         bar = panel.inset_axes((1.01, 0, 0.02, 1))  # which leaves the panel as wide as those without
-        panel.figure.colorbar(image, cax=bar, label="dB" if kind == "mel" else "chroma")
+        panel.figure.colorbar(image, cax=bar, label={"mel": "dB", "all": "value"}.get(kind, kind))
     panels[-1].set_xlabel(clip.unit)
 
 
@@ -141,6 +141,9 @@ def _label_features(panel: Axes, features: str) -> None:
     if features == "chroma":
         panel.set_yticks([0.5, 4.5, 7.5], ["C", "E", "G"])
         panel.set_ylabel("pitch class")
+        return
+    if features == "all":
+        panel.set_ylabel("row")
         return
     hertz = [256, 1024, 4096]
     chroma = {NUM_MELS + 6: "chroma"} if features == "fused" else {}

@@ -59,7 +59,8 @@ class CNN(Backbone):
         if self.training or torch.is_grad_enabled() or spectrograms.device.type != "cpu":
             return self._embed(spectrograms, lengths)
         # Tracks that nothing is learnt from need not be in memory together.
-        tracks = max(1, FRAMES_AT_A_TIME // spectrograms.shape[1])
+        widths = max(1, spectrograms.shape[2] // 128)  # of features that are many more than mel bands
+        tracks = max(1, FRAMES_AT_A_TIME // (spectrograms.shape[1] * widths))
         parts = zip(torch.split(spectrograms, tracks), torch.split(lengths, tracks), strict=True)
         return torch.cat([self._embed(*part) for part in parts])
 

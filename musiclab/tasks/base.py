@@ -30,7 +30,7 @@ from musiclab.tasks.optimisation import (
     settle,
     takes_total_steps,
 )
-from musiclab.tasks.scale import SameScale, check_part
+from musiclab.tasks.scale import SameScale, check_part, require_recipe
 from musiclab.tasks.transfer import FrozenBackbone, FrozenEpochs, load_backbone
 
 INPUT_HPARAMS = ("features", "beat_synced", "seconds")
@@ -43,9 +43,10 @@ class SpectrogramTask(LightningModule):
     Args:
         num_features: Values per frame.
         target_names: Genres or axes, one for each output.
-        features: Name of the features, kept in the checkpoint; likewise ``beat_synced`` and ``seconds``.
+        features: Name of the features, kept in the checkpoint; likewise ``beat_synced``, ``seconds`` and ``recipe``.
         beat_synced: Whether a frame is a beat.
         seconds: Duration of a frame in seconds, for frames that are no beats.
+        recipe: How the arrays were made, as :class:`musiclab.spectrogram.Recipe` has it; None if nothing says it.
         backbone: Makes the backbone, given the number of features.
         optimizer: Makes the optimizer, given the parameters.
         lr_scheduler: Makes the learning-rate scheduler, given the optimizer; one that takes ``total_steps`` gets
@@ -83,6 +84,7 @@ class SpectrogramTask(LightningModule):
         features: str = "mel",
         beat_synced: bool = False,
         seconds: float = FRAME_SECONDS,
+        recipe: dict[str, Any] | None = None,
         backbone: Callable[[int], Backbone] = LSTM,
         optimizer: OptimizerCallable = torch.optim.Adam,
         lr_scheduler: LRSchedulerCallable | None = None,
@@ -159,12 +161,14 @@ class SpectrogramTask(LightningModule):
         self._track_frames = data.track_frames()
         if self.pretrained is None:
             mean, std = data.feature_statistics()
-            fault = features_fault(mean.numpy(), self.hparams["features"])
+            fault = features_fault(mean.numpy(), self.hparams["features"], self.hparams["recipe"])
             if fault and not getattr(data, "any_scale", False):
                 rank_zero_info(f"Warning: the training tracks have {fault}; `musiclab check` tells more")
             self.feature_mean.copy_(mean)
-            # A feature that never changes says nothing; it becomes zero instead of being blown up.
-            self.feature_std.copy_(torch.where(std > 1e-4, std, torch.ones_like(std)))
+            # A feature that never changes says nothing; it becomes zero instead of being blown up. Of features that
+            # may be of any scale, rounding alone makes others of the mean.
+            least = 1e-6 * mean.abs() if self.hparams["features"] == "all" else 1e-4
+            self.feature_std.copy_(torch.where(std > least, std, torch.ones_like(std)))
 
     def on_fit_start(self) -> None:
         """Take backbone and normalisation from the pretrained checkpoint; a resumed run has its own by now.
@@ -296,6 +300,7 @@ class SpectrogramTask(LightningModule):
             UserError: Saying what differs; labels of another order would silently be renamed otherwise.
         """
         theirs = checkpoint["hyper_parameters"]
+        require_recipe(theirs.get("recipe"), self.hparams["recipe"], "the checkpoint")
         for name in ("target_names", "num_features", *INPUT_HPARAMS):
             if name in theirs and theirs[name] != self.hparams[name]:
                 raise UserError(

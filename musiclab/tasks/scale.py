@@ -1,5 +1,6 @@
 """Whether data are on the scale that a model was trained on: on another, its answers mean nothing and none fails."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from musiclab.batch import ScaledData
 from musiclab.errors import UserError
-from musiclab.spectrogram import FEATURE_ROWS, features_fault, num_bands
+from musiclab.spectrogram import Recipe, features_fault, num_bands
 
 FAR = 3.0
 """In standard deviations of the training tracks, mean over features. Sets of other music lie at up to 1.1; powers and
@@ -24,7 +25,27 @@ FARTHEST = 10.0
 """As which a feature counts at most: one that hardly varied in training would outweigh all others."""
 
 
-def scale_distance(mean: Tensor, std: Tensor, found: Tensor, features: str) -> float:
+def require_recipe(trained: Mapping[str, Any] | None, given: Mapping[str, Any] | None, source: str | Path) -> None:
+    """Refuse data that were made otherwise than those that a model was trained on, as far as both say it.
+
+    Args:
+        trained: Recipe of the training's data, as plain values; None if it is not known.
+        given: Likewise that of the data at hand.
+        source: The checkpoint.
+
+    Raises:
+        UserError: Saying in what they differ.
+    """
+    if differences := Recipe.of(trained or {}).differences(Recipe.of(given or {})):
+        raise UserError(
+            f"{source} was trained on features that were made otherwise than those of the data: "
+            f"{', '.join(differences)} in features.json; make them alike, or use a model that goes with them"
+        )
+
+
+def scale_distance(
+    mean: Tensor, std: Tensor, found: Tensor, features: str, recipe: Mapping[str, Any] | None = None
+) -> float:
     """Return how far the mean of data lies from that of the training tracks, in their standard deviations.
 
     It is the mean over mel bands or that over chroma, whichever is more.
@@ -33,10 +54,12 @@ def scale_distance(mean: Tensor, std: Tensor, found: Tensor, features: str) -> f
         mean: Of each feature of the training tracks, ``(features,)``.
         std: Likewise the standard deviation.
         found: Mean of each feature of the data.
-        features: ``mel``, ``chroma`` or ``fused``.
+        features: ``mel``, ``chroma``, ``fused`` or ``all``.
+        recipe: See :func:`musiclab.spectrogram.num_bands`.
     """
     distances = ((found - mean).abs() / std).clamp(max=FARTHEST)
-    kinds = distances.tensor_split([num_bands(features)]) if features in FEATURE_ROWS else [distances]
+    bands = num_bands(features, recipe)
+    kinds = [distances] if bands is None else distances.tensor_split([bands])
     return max(float(kind.mean()) for kind in kinds if len(kind))
 
 
@@ -58,9 +81,9 @@ def require_scale(task: pl.LightningModule, found: Tensor, tracks: int, what: st
     mean, std = (torch.as_tensor(getattr(task, name)).detach().cpu() for name in ("feature_mean", "feature_std"))
     if not mean.any():
         return
-    features = task.hparams["features"]
-    distance = scale_distance(mean, std, found.cpu(), features)
-    few = tracks < FEW and features_fault(found.cpu().numpy(), features) is None
+    features, recipe = task.hparams["features"], task.hparams["recipe"]
+    distance = scale_distance(mean, std, found.cpu(), features, recipe)
+    few = tracks < FEW and features_fault(found.cpu().numpy(), features, recipe) is None
     if not distance <= (FAR_OF_FEW if few else FAR):
         raise UserError(
             f"{what}: values of {found.mean():.3g} in the mean where {source} was trained on {mean.mean():.3g}, "

@@ -12,6 +12,7 @@ from torch.optim import Optimizer
 from musiclab.checkpoint import BUFFERS, read_checkpoint
 from musiclab.errors import UserError
 from musiclab.tasks.known_tracks import compare_parts
+from musiclab.tasks.scale import require_recipe
 
 FrozenEpochs = int | Literal["all"]
 """For how many epochs the backbone stays as it is."""
@@ -32,6 +33,7 @@ def load_backbone(task: pl.LightningModule, path: str | Path, inputs: tuple[str,
     """
     checkpoint = read_checkpoint(path)
     theirs = checkpoint["hyper_parameters"]
+    require_recipe(theirs.get("recipe"), task.hparams["recipe"], path)
     for name in inputs:
         if theirs[name] != task.hparams[name]:
             raise UserError(

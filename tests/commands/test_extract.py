@@ -158,7 +158,7 @@ def test_after_a_kill_every_file_is_whole_and_none_done_twice(tmp_path):
     assert {path.name for path in done_again} == {"track_03.fused.full.npy"}
     extract(music, tmp_path / "through" / "out")
     assert contents(*folders) == contents(*(tmp_path / "through" / folder.name for folder in folders))
-    assert len(contents(*folders)) == 2 * 51
+    assert len(contents(*folders)) == 2 * 52
 
 
 @pytest.mark.slow

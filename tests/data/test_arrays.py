@@ -10,7 +10,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from musiclab.data.arrays import checksum, find_arrays, read_array, read_header, scan_arrays
+from musiclab.data.arrays import checksum, find_arrays, read_array, read_header, require_lab_rows, scan_arrays
 from musiclab.errors import UserError
 
 ARRAY = np.random.default_rng(0).uniform(-80, 0, (140, 7))
@@ -95,8 +95,7 @@ def test_fortran_order_is_read(path):
     [
         (np.where(SPOT, np.nan, ARRAY), "NaN or infinite"),
         (np.where(SPOT, -np.inf, ARRAY), "NaN or infinite"),
-        (ARRAY[:100], r"100 rows; expected 128 \(mel\) or 140"),
-        (ARRAY.T, "7 rows; expected"),
+        (ARRAY[:0], "0 rows; expected 1 to"),
         (ARRAY[:, :0], "no frames"),
         (ARRAY[:, 0], r"shape \(140,\); expected \(rows, time\)"),
         (ARRAY[None], r"shape \(1, 140, 7\)"),
@@ -110,7 +109,6 @@ def test_fortran_order_is_read(path):
         "NaN",
         "inf",
         "rows",
-        "transposed",
         "no frames",
         "1-D",
         "3-D",
@@ -125,6 +123,20 @@ def test_arrays_that_break_the_contract_are_refused(path, array, text):
     assert_refused(write(path, npy_bytes(array)), text)
     if "NaN" not in text:
         assert_refused(path, text, read_header)
+
+
+@pytest.mark.parametrize(
+    ("array", "text"),
+    [
+        (ARRAY[:100], r"100 rows; expected 128 \(mel\) or 140.*features all"),
+        (ARRAY.T, "7 rows and 140 columns; .*transposed"),
+    ],
+)
+def test_rows_that_are_none_of_the_labs(path, array, text):
+    header = read_header(write(path, npy_bytes(array)))
+    assert header.rows == len(array)
+    with pytest.raises(UserError, match=text):
+        require_lab_rows(path, header)
 
 
 @pytest.mark.parametrize("kept", [0, 4, 8, 60, 128, 1000, -1])

@@ -24,6 +24,8 @@ FOLDERS = ("test", "train")
 
 SHOWN = 3
 """So many genres are shown, the most likely ones; and the true one."""
+ROWS = {"chroma": "pitch classes", "all": "rows"}
+"""What the rows of features are, but for mel bands."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,8 @@ def load_track(data: FolderDataModule, identifier: str) -> Batch:
         )
     folder, file = found[0]
     array = read_array(file)
+    if data.features == "all" and len(array) != data.num_features:
+        raise UserError(f"{file}: {len(array)} rows, where the model has {data.num_features} features")
     if data.loading.columns.stop > len(array):
         raise UserError(
             f"{file}: the model's features, {data.features}, need {data.loading.columns.stop} rows, but it has "
@@ -161,5 +165,5 @@ def _pictures(observation: Observation, clip: Clip, title: str, count: int) -> I
             f"block_{number}.png",
             png_bytes(figure),
             f"Block {number}: {choice}; {frames} by {bands} values each, one for {maps.pooled} frames by {maps.pooled} "
-            f"{'pitch classes' if clip.features == 'chroma' else 'mel bands'}",
+            f"{ROWS.get(clip.features, 'mel bands')}",
         )

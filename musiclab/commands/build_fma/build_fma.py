@@ -138,7 +138,7 @@ def make_data_sets(
         config, *options = data_set.fit
         for form, folder in data_set.output.folders.items():
             print(f"musiclab check {folder}")
-            print(fit_command(config, form, folder, *options))
+            print(fit_command(config, form, data_set.output, *options))
     if outcome.failures:
         raise SystemExit(1)
 

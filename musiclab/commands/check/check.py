@@ -9,10 +9,12 @@ import numpy as np
 
 from musiclab.commands.check.copies import find_copies
 from musiclab.commands.check.values import Range, Values, scale_problems
+from musiclab.data.arrays import ROW_COUNTS
 from musiclab.data.labels import GenreLabels
 from musiclab.data.packing import damaged_tracks
-from musiclab.data.survey import FOLDERS, ArrayFile, Labels, survey_dataset
+from musiclab.data.survey import FOLDERS, ArrayFile, Labels, Survey, known_recipe, survey_dataset
 from musiclab.files import shown
+from musiclab.spectrogram import LAB
 
 
 class Report(NamedTuple):
@@ -37,8 +39,8 @@ def check(root: str, most: int = 10, store: bool = False) -> None:
     another gain or encoding, are listed for you to look at, and are no fault.
 
     Args:
-        root: Data set folder with train/, test/, train_labels.txt and, for genres, test_labels.txt; there may be
-            validation_labels.txt and, for emotions, test_labels.txt too.
+        root: Data set folder with train/, train_labels.txt and, for genres, test/ and test_labels.txt; there may be
+            validation_labels.txt, a features.json and, for emotions, test/ and test_labels.txt too.
         most: List at most so many problems of a kind; the counts are of all.
         store: Compare the packed stores of the folder, as far as there are any in the cache folder, with its arrays.
     """
@@ -48,7 +50,7 @@ def check(root: str, most: int = 10, store: bool = False) -> None:
         stored = [line for name in FOLDERS if (folder / name).is_dir() for line in damaged_tracks(folder / name)]
         problems |= {"Packed stores": stored} if stored else {}
         summary += [] if stored else ["packed stores: those in the cache folder hold the values of the arrays"]
-    for line in summary:
+    for line in filter(None, summary):
         print(shown(line))
     for kind, found in [*notes.items(), *problems.items()]:
         print(f"\n{kind}: {len(found)}")
@@ -67,20 +69,46 @@ def check(root: str, most: int = 10, store: bool = False) -> None:
 
 def inspect_dataset(root: Path) -> Report:
     """Read a whole data set folder and return what is wrong with it and what it holds."""
-    values = Values()
+    values = Values(known_recipe(root))
     survey = survey_dataset(root, values.read)
     survey.problems["Scale"] += scale_problems(survey, values)
     copies = find_copies(survey, values.music, values.paths)
     survey.problems["Identical tracks in two parts or with two labels"] += copies.faults
-    summary: list[str] = []
+    summary = [_describe_features(survey)]
     for folder, arrays in survey.arrays.items():
+        if not arrays and not (root / folder).exists():
+            continue
         labels = survey.labels[folder]
         summary.append(_describe_arrays(folder, list(arrays.values()), values.ranges))
         summary += [line for part, found in labels.items() for line in _describe_labels(part, found)]
         if not labels:
             summary.append("  without labels")
+    if survey.problems["Scale"] and (survey.recipe is None or survey.recipe.scale is None):
+        summary.append(
+            'if the rows are no mel bands in dB: say so in features.json, as {"scale": "embedding"}, and train with '
+            "--data.features all"
+        )
     notes = {"Identical tracks of one part and label": copies.identical, "Likely the same recording": copies.likely}
     return Report(_found(survey.problems), _found(notes), summary)
+
+
+def _describe_features(survey: Survey) -> str:
+    """Return a line on how the arrays were made, and how a training takes them; empty for the lab's without a file."""
+    recipe = survey.recipe
+    rows = {array.header.rows for arrays in survey.arrays.values() for array in arrays.values()}
+    if recipe is None:
+        if not rows or rows <= {*ROW_COUNTS}:
+            return ""
+        return (
+            "features: not the lab's, and no features.json says how they were made; train with --data.features all, "
+            "and --data.seconds for the duration of a frame"
+        )
+    ours = not [one for one in LAB.differences(recipe) if not one.startswith(("seconds", "chroma"))]
+    taken = "the lab's" if ours and rows <= {*ROW_COUNTS} else "train with --data.features all"
+    said = ", ".join(
+        f"{name} {value:.4g}" if name == "seconds" else f"{name} {value}" for name, value in recipe.plain().items()
+    )
+    return f"features.json: {said}; {taken}"
 
 
 def _found(kinds: Mapping[str, list[str]]) -> dict[str, list[str]]:
@@ -95,7 +123,7 @@ def _describe_arrays(folder: str, sound: list[ArrayFile], ranges: Mapping[Path, 
     dtypes = ", ".join(sorted({array.header.dtype for array in sound}))
     rows = ", ".join(str(number) for number in sorted({array.header.rows for array in sound}))
     line += f", {rows} rows, {frames.min()} to {frames.max()} frames (median {np.median(frames):.0f}), {dtypes}"
-    for name in ("mel", "chroma"):
+    for name in ("mel", "chroma", "values"):
         found = np.array([ranges[array.path][name] for array in sound if name in ranges[array.path]])
         line += f", {'dB' if name == 'mel' else name} {found.min():g}..{found.max():g}" if found.size else ""
     return line

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from musiclab.data.arrays import ArrayHeader, read_float32, require_finite
 from musiclab.data.duplicates import MusicIndex
 from musiclab.data.survey import ArrayFile, Survey
-from musiclab.spectrogram import NARROW, NUM_MELS, TRANSPOSED, chroma_fault, falls, mel_fault
+from musiclab.spectrogram import NARROW, TRANSPOSED, Recipe, chroma_fault, falls, mel_fault, row_kinds
 
 Range = tuple[float, float]
 
@@ -20,15 +20,20 @@ ENOUGH = 100
 class Values:
     """What is found while arrays are read.
 
+    Args:
+        recipe: How they were made, if it is said.
+
     Attributes:
-        ranges: Lowest and highest value of each array's mel rows and, if there are any, of its chroma rows.
+        ranges: Lowest and highest value of each array's mel rows and, if there are any, of its chroma rows; or of
+            other values.
         faults: What is wrong with mel and with chroma rows, by array.
         rises: Whether bands and frames of a square array look as if they had changed places, for some of each folder.
         music: The clips, to tell which are the same.
         paths: The file of each of these.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, recipe: Recipe | None = None) -> None:
+        self.recipe = recipe
         self.ranges: dict[Path, dict[str, Range]] = {}
         self.faults: dict[str, dict[Path, str]] = {"mel": {}, "chroma": {}}
         self.rises: dict[Path, list[bool]] = {}
@@ -42,17 +47,17 @@ class Values:
             UserError: If it cannot be used.
         """
         header, array = read_float32(path)
-        kinds = {"mel": array[:NUM_MELS], "chroma": array[NUM_MELS:]}
+        kinds = {kind: array[rows] for kind, rows in row_kinds(len(array), self.recipe).items()}
         ranges = {kind: (float(rows.min()), float(rows.max())) for kind, rows in kinds.items() if rows.size}
         require_finite(path, *(value for extremes in ranges.values() for value in extremes))
         self.ranges[path] = ranges
-        if fault := mel_fault(kinds["mel"], *ranges["mel"]):
+        if "mel" in ranges and (fault := mel_fault(kinds["mel"], *ranges["mel"])):
             self.faults["mel"][path] = fault
         if "chroma" in ranges and (fault := chroma_fault(*ranges["chroma"])):
             self.faults["chroma"][path] = fault
-        if array.shape[0] == array.shape[1]:
-            self._look_at_square(path, kinds["mel"][:, :NUM_MELS])
-        self.music.add(array)
+        if array.shape[0] == array.shape[1] and "mel" in kinds:
+            self._look_at_square(path, kinds["mel"][:, : len(kinds["mel"])])
+        self.music.add(array, len(kinds.get("mel", ())))
         self.paths.append(path)
         return header
 

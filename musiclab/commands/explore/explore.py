@@ -12,7 +12,7 @@ from musiclab.data.survey import Part, Survey, survey_arrays, survey_dataset
 from musiclab.data.tables import as_list
 from musiclab.errors import UserError
 from musiclab.pages.document import Block, Code, Document, Heading, SideBySide, Table, Text, page_folder
-from musiclab.spectrogram import FRAME_SECONDS, NUM_MELS
+from musiclab.spectrogram import FRAME_SECONDS, Recipe, row_kinds
 
 MOST = 100
 """So many problems are listed on the page."""
@@ -39,7 +39,7 @@ def explore(
         beat_root: Data set folder of the same tracks, beat-synchronised, to be shown beside them.
         tracks: Ids of the tracks to show; null: two of train/ at random, of different genres.
         seed: Draws the tracks.
-        seconds: Duration of a frame in s; null if root itself holds a column a beat.
+        seconds: Duration of a frame in s, unless features.json says it; null if root itself holds a column a beat.
         class_map: New name of each genre, null to drop its tracks; lab for the lab's, null for none.
     """
     if seconds is not None and not 0 < seconds < math.inf:
@@ -47,6 +47,7 @@ def explore(
     folder = Path(root).expanduser()
     survey = survey_dataset(folder)
     survey.require_use()
+    seconds = _frame_seconds(survey, seconds)
     beats = _survey_beats(survey, beat_root, seconds)
     page_folder(out)  # before what takes long
     merging: Mapping[str, str | None] | None = LAB_CLASS_MAP if class_map == "lab" else class_map
@@ -59,7 +60,7 @@ def explore(
         f"Data set {folder.resolve().name}",
         [
             *_overview(survey, beats, beat_root),
-            *_tracks(shown, seconds, beat_root),
+            *_tracks(shown, seconds, beat_root, survey.recipe),
             *(genre_blocks(survey, merging) if survey.axes is None else emotion_blocks(survey)),
             *length_blocks(survey, beats, seconds),
             *_problems(survey),
@@ -68,6 +69,19 @@ def explore(
     count = len(survey.all_problems())
     said = f"{count} {'problem' if count == 1 else 'problems'}, listed at the end of the page"
     document.write(out, [f"{said}; musiclab check {folder} finds all there are"] if count else [])
+
+
+def _frame_seconds(survey: Survey, seconds: float | None) -> float | None:
+    """Return the duration of a frame: what is given, or what ``features.json`` says in place of the lab's."""
+    known = survey.recipe and survey.recipe.seconds
+    if not known or seconds is None or math.isclose(seconds, known, rel_tol=1e-3):
+        return seconds
+    if seconds != FRAME_SECONDS:
+        raise UserError(
+            f"{survey.root}: a frame lasts {known:.4g} s by features.json, but --seconds is {seconds:g}; leave it out, "
+            "or correct the file"
+        )
+    return known
 
 
 def _survey_beats(survey: Survey, beat_root: str | None, seconds: float | None) -> Beats:
@@ -123,20 +137,24 @@ def _contents(part: Part) -> list[str]:
     return [labelled, kinds, str(len(headers)), rows, ", ".join(sorted({header.dtype for header in headers}))]
 
 
-def _tracks(shown: list[Track], seconds: float | None, beat_root: str | None) -> list[Block]:
+def _tracks(shown: list[Track], seconds: float | None, beat_root: str | None, recipe: Recipe | None) -> list[Block]:
     blocks: list[Block] = [Heading("Tracks")]
     if not shown:
         return [*blocks, Text("No array of a labelled track of train/ can be read.")]
+    rows = len(shown[0].full)
+    kinds = row_kinds(rows, recipe)
     sentence = "A mel band is louder, the brighter it is drawn; 0 dB is the loudest spot of the clip."
-    if all(len(track.full) == NUM_MELS for track in shown):
-        sentence += " There are no chromagrams: the arrays have 128 rows, which are all mel bands."
+    if "values" in kinds:
+        sentence = "Rows are drawn as they are, the first one at the bottom, each track over its own range."
+    elif "chroma" not in kinds:
+        sentence += f" There are no chromagrams: the arrays have {rows} rows, which are all mel bands."
     if beat_root is not None:
         sentence += (
             " A column of a beat-synchronised array is the median between two beats; the compression is the number of"
             " frames over that of such columns."
         )
     blocks += [Text(sentence), tracks_table(shown, seconds)]
-    columns = [track_blocks(track, i, seconds, beat_root is not None) for i, track in enumerate(shown, start=1)]
+    columns = [track_blocks(track, i, seconds, beat_root is not None, recipe) for i, track in enumerate(shown, start=1)]
     if beat_root is None:  # else each track takes the width of the page itself, its beats beside its frames
         return [*blocks, SideBySide(columns)]
     return [*blocks, *(block for column in columns for block in column)]

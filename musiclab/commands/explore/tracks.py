@@ -1,25 +1,30 @@
 """Single tracks of a data set in pictures: mel spectrogram and chromagram, full and beat-synchronised."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from matplotlib.figure import Figure
 
 from musiclab.data.arrays import read_array
 from musiclab.data.ids import id_order, track_id
 from musiclab.data.labels import GenreLabels
 from musiclab.data.survey import ArrayFile, Survey
 from musiclab.errors import UserError
-from musiclab.figures import chroma_figure, mel_figure, png_bytes
+from musiclab.figures import chroma_figure, mel_figure, png_bytes, rows_figure
 from musiclab.pages.document import Block, Heading, Picture, Pictures, Table, Text
-from musiclab.spectrogram import NUM_MELS, mel_fault
+from musiclab.spectrogram import SAMPLE_RATE, Recipe, mel_fault, row_kinds
 
 DRAWN = 2
 """So many tracks are looked at if none are named."""
 
-KINDS = {"mel": ("mel spectrogram", "bands", mel_figure), "chroma": ("chromagram", "pitch classes", chroma_figure)}
+KINDS: dict[str, tuple[str, str, Callable[..., Figure]]] = {
+    "mel": ("mel spectrogram", "bands", mel_figure),
+    "chroma": ("chromagram", "pitch classes", chroma_figure),
+    "values": ("features", "rows", rows_figure),
+}
 """What each kind of rows is called, what a row is, and how they are drawn."""
 
 Beats = Mapping[str, Mapping[str, ArrayFile]]
@@ -101,7 +106,9 @@ def tracks_table(tracks: Sequence[Track], seconds: float | None) -> Table:
     return Table(["track", "part", size, "duration", "rows x beats", "compression"], rows).without_empty()
 
 
-def track_blocks(track: Track, number: int, seconds: float | None, with_beats: bool) -> list[Block]:
+def track_blocks(
+    track: Track, number: int, seconds: float | None, with_beats: bool, recipe: Recipe | None = None
+) -> list[Block]:
     """Return a heading and the pictures of a track.
 
     Args:
@@ -109,28 +116,39 @@ def track_blocks(track: Track, number: int, seconds: float | None, with_beats: b
         number: Its place on the page, for the names of its pictures.
         seconds: Duration of a frame in s; None for a column a beat.
         with_beats: Whether beat-synchronised arrays were asked for.
+        recipe: How the arrays were made; None if it is not said.
     """
     said = f"Track {track.identifier}" + (f": {track.label}" if track.label else "")
     blocks: list[Block] = [Heading(said, 3)]
     forms = [(track.full, "", seconds)] + ([(track.beat, "_beat", None)] if track.beat is not None else [])
     pictures = []
-    for first, last, kind in ((0, NUM_MELS, "mel"), (NUM_MELS, None, "chroma")):
+    for kind in KINDS:
         for array, suffix, duration in forms:
-            rows = array[first:last]
-            if rows.size:
-                pictures.append(_picture(track, rows, kind, f"track_{number}_{kind}{suffix}", duration))
+            rows = row_kinds(len(array), recipe).get(kind)
+            if rows is not None:
+                name = f"track_{number}_{kind}{suffix}"
+                pictures.append(_picture(track, array[rows], kind, name, duration, recipe))
     if with_beats and track.beat is None:
         blocks.append(Text("There is no beat-synchronised array of this track."))
     return [*blocks, Pictures(pictures)]
 
 
-def _picture(track: Track, rows: npt.NDArray[np.floating[Any]], kind: str, name: str, seconds: float | None) -> Picture:
+def _picture(
+    track: Track,
+    rows: npt.NDArray[np.floating[Any]],
+    kind: str,
+    name: str,
+    seconds: float | None,
+    recipe: Recipe | None,
+) -> Picture:
     count, columns = rows.shape
     extent = f"{columns} columns, one a beat"
     if seconds is not None:
         extent = f"{columns} frames of {_precise(seconds)}, {columns * seconds:.1f} s"
     what, unit, draw = KINDS[kind]
-    figure = draw(rows, f"{track.identifier}: {what}" + ("" if seconds else ", beat-synchronised"), seconds)
+    title = f"{track.identifier}: {what}" + ("" if seconds else ", beat-synchronised")
+    reach = {"rate": (recipe and recipe.rate) or SAMPLE_RATE} if kind == "mel" else {}
+    figure = draw(rows, title, seconds, **reach)
     caption = f"{what.capitalize()} of track {track.identifier}: {count} {unit} by {extent}."
     return Picture(f"pictures/{name}.png", png_bytes(figure), caption)
 
@@ -146,8 +164,9 @@ def _read(survey: Survey, beats: Beats, identifier: str) -> Track:
     label = track_labels(survey).get(identifier, "")
     arrays = {array.path: read_array(array.path) for array in (file, beat) if array}
     for path, array in arrays.items():
-        mel = array[:NUM_MELS]
-        if fault := mel_fault(mel, float(mel.min()), float(mel.max())):
+        bands = row_kinds(len(array), survey.recipe).get("mel")
+        mel = array[bands or slice(0)]
+        if mel.size and (fault := mel_fault(mel, float(mel.min()), float(mel.max()))):
             survey.problems["Scale"].append(f"{path}: mel rows {mel.min():.3g}..{mel.max():.3g}: {fault}")
     return Track(identifier, part, label, arrays[file.path], None if beat is None else arrays[beat.path])
 

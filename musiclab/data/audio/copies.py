@@ -60,7 +60,7 @@ def _find(output: Output, folder: Path) -> tuple[list[str], list[Pair]]:
     names = [name for name in output.sources if is_whole(_array(folder, name))]
     music = MusicIndex()
     for name in tqdm(names, desc="Comparing", unit="track", delay=1):
-        music.add(read_float32(_array(folder, name))[1])
+        music.add(read_float32(_array(folder, name))[1], output.recipe.mels or 0)
     identical = [Pair(first, other, 1.0, True) for first, *others in music.identical() for other in others]
     return names, [*identical, *music.likely()]
 

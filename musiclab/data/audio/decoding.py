@@ -1,4 +1,4 @@
-"""One audio file -> mono samples at 22 050 Hz, or the reason why not."""
+"""One audio file -> mono samples at the rate that is wanted, or the reason why not."""
 
 import os
 import re
@@ -44,7 +44,7 @@ class AudioError(UserError):
         return AudioError, (self.path, self.reason)  # it crosses processes
 
 
-def load_audio(path: Path, offset: float = 0.0, seconds: float | None = None) -> Audio:
+def load_audio(path: Path, offset: float = 0.0, seconds: float | None = None, rate: int = SAMPLE_RATE) -> Audio:
     """Decode a clip with libsndfile, mix it down to mono and resample it.
 
     The same samples as ``librosa.load`` gives, without its silent ways round a file that is not as it should be.
@@ -53,9 +53,10 @@ def load_audio(path: Path, offset: float = 0.0, seconds: float | None = None) ->
         path: Audio file of any format that libsndfile decodes: wav, flac, ogg, mp3 and others.
         offset: Where the clip begins, in s.
         seconds: How long it is at most, in s; None for all of the file.
+        rate: Sample rate to have it at, in Hz.
 
     Returns:
-        ``(samples,)``, mono at 22 050 Hz, finite, not silent, of one second or more.
+        ``(samples,)``, mono at that rate, finite, not silent, of one second or more.
 
     Raises:
         AudioError: If the file cannot be read or decoded, is truncated within the clip, empty, silent or shorter
@@ -63,17 +64,19 @@ def load_audio(path: Path, offset: float = 0.0, seconds: float | None = None) ->
     """
     librosa = import_librosa()
 
-    samples, rate = _decode(path, offset, seconds)
-    if len(samples) < MIN_SECONDS * rate:
+    samples, own_rate = _decode(path, offset, seconds)
+    if len(samples) < MIN_SECONDS * own_rate:
         since = f" from {offset:g} s on" if offset else ""
-        raise AudioError(path, f"only {len(samples) / rate:.2f} s long{since}; at least {MIN_SECONDS:g} s are needed")
+        raise AudioError(
+            path, f"only {len(samples) / own_rate:.2f} s long{since}; at least {MIN_SECONDS:g} s are needed"
+        )
     if not np.isfinite(samples).all():
         raise AudioError(path, "holds samples that are not finite")
     mono = samples.mean(axis=1)
     peak = float(np.abs(mono).max())
     if peak < SILENCE:
         raise AudioError(path, f"silent: its peak is {peak:.1e} of full scale")
-    return np.asarray(librosa.resample(mono, orig_sr=rate, target_sr=SAMPLE_RATE), np.float32)
+    return np.asarray(librosa.resample(mono, orig_sr=own_rate, target_sr=rate), np.float32)
 
 
 def duration(path: Path) -> float:

@@ -19,7 +19,7 @@ from musiclab.data.audio.decoding import AudioError, load_audio
 from musiclab.data.audio.processes import in_processes
 from musiclab.errors import UserError
 from musiclab.files import code_folder, replacing, shown
-from musiclab.spectrogram import NUM_CHROMA, NUM_MELS, Audio, Spectrogram
+from musiclab.spectrogram import LAB, SAMPLE_RATE, Audio, Recipe, Spectrogram
 
 Form = Literal["full", "beat"]
 Kind = Literal["full", "beat", "both"]
@@ -30,10 +30,17 @@ ARRAY_ENDING = ".fused.full.npy"
 
 @dataclass(frozen=True)
 class Clip:
-    """The part of a file that is extracted: where it begins and how long it is at most, in s; None for the rest."""
+    """What is made of a file, and of which part.
+
+    Attributes:
+        offset: Where the part begins, in s.
+        seconds: How long it is at most, in s; None for the rest.
+        recipe: How arrays are made of it.
+    """
 
     offset: float = 0.0
     seconds: float | None = 30.0
+    recipe: Recipe = LAB
 
     def __post_init__(self) -> None:
         if not 0 <= self.offset < float("inf"):
@@ -90,6 +97,7 @@ def extract_tracks(tracks: Sequence[Track], clip: Clip, jobs: int | None = None)
 
     if jobs is not None and jobs < 1:
         raise UserError(f"jobs is {jobs}; it must be 1 or more, or null for as many as there are cores")
+    features.check_bands(clip.recipe)
     pending = [track for track in tracks if _missing(track)]
     if not pending:
         return Outcome(0, len(tracks), [])
@@ -139,7 +147,7 @@ def extract_track(track: Track, clip: Clip) -> Failure | None:
 
 
 def clip_spectrograms(path: Path, clip: Clip, forms: Collection[Form]) -> dict[Form, Spectrogram]:
-    """Return the arrays ``(140, time)`` of a clip in the forms wanted; no beat-synchronised one if no beat is found.
+    """Return the arrays ``(rows, time)`` of a clip in the forms wanted; no beat-synchronised one if no beat is found.
 
     Raises:
         AudioError: If nothing can be made of the clip.
@@ -150,7 +158,8 @@ def clip_spectrograms(path: Path, clip: Clip, forms: Collection[Form]) -> dict[F
         # Sums depend on the number of threads in the last bit. What librosa remarks on short or strange clips would
         # stand among the failures; what comes of such clips is checked instead.
         with threadpool_limits(1), warnings.catch_warnings(action="ignore"):
-            return _compute(load_audio(path, clip.offset, clip.seconds), forms)
+            audio = load_audio(path, clip.offset, clip.seconds, clip.recipe.rate or SAMPLE_RATE)
+            return _compute(audio, forms, clip.recipe)
     except AudioError:
         raise
     except ValueError as error:
@@ -168,8 +177,7 @@ def is_whole(path: Path) -> bool:
     return (
         array.dtype == np.float32
         and array.ndim == 2
-        and array.shape[0] == NUM_MELS + NUM_CHROMA
-        and array.shape[1] > 0
+        and min(array.shape) > 0
         and path.stat().st_size == array.offset + array.nbytes
     )
 
@@ -209,9 +217,15 @@ def _missing(track: Track) -> dict[Form, list[Path]]:
     return {form: paths for form, paths in missing.items() if paths}
 
 
-def _compute(audio: Audio, forms: Collection[Form]) -> dict[Form, Spectrogram]:
+def _compute(audio: Audio, forms: Collection[Form], recipe: Recipe) -> dict[Form, Spectrogram]:
     """Return the arrays of the forms that are wanted; without the beat-synchronised one if no beat is found."""
-    full, beat = features.spectrograms(audio) if "beat" in forms else (features.fused_spectrogram(audio), None)
+    beat: Spectrogram | None = None
+    if not recipe.chroma:
+        full = features.mel_spectrogram(audio, recipe)
+    elif "beat" in forms:
+        full, beat = features.spectrograms(audio)
+    else:
+        full = features.fused_spectrogram(audio)
     both: dict[Form, Spectrogram | None] = {"full": full, "beat": beat}
     arrays: dict[Form, Spectrogram] = {form: array for form in forms if (array := both[form]) is not None}
     if not all(np.isfinite(array).all() for array in arrays.values()):

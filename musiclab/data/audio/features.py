@@ -1,19 +1,21 @@
-"""Mono audio at 22 050 Hz -> arrays of 128 mel rows and 12 chroma rows.
+"""Mono audio -> arrays: 128 mel rows and 12 chroma rows, as the lab's, or mel rows of another recipe.
 
 Two forms of one clip: *full*, a column a frame of 23 ms, and *beat-synchronised*, a column a beat. Both are
-computed from the same mel power and chroma.
+computed from the same mel power and chroma. Those of another recipe are full, of mel bands alone.
 
 librosa takes seconds to import, so functions import it when called.
 """
 
+import warnings
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from musiclab.errors import UserError
 from musiclab.files import import_librosa
-from musiclab.spectrogram import HOP_LENGTH, N_FFT, NUM_MELS, SAMPLE_RATE, Audio, Spectrogram
+from musiclab.spectrogram import HOP_LENGTH, N_FFT, NUM_MELS, SAMPLE_RATE, Audio, Recipe, Spectrogram
 
 NUM_OCTAVES, BINS_PER_OCTAVE = 7, 36  # of the constant-Q transform that chroma is folded from; chroma_cqt's defaults
 MEDIAN_LENGTH = 31  # frames and bins; librosa's default for harmonic-percussive separation
@@ -39,6 +41,48 @@ def fused_spectrogram(audio: Audio) -> Spectrogram:
     """
     _, power, chroma = _analyse(audio)
     return _fuse(power, chroma)
+
+
+def mel_spectrogram(audio: Audio, recipe: Recipe) -> Spectrogram:
+    """Return the mel spectrogram of a clip as a recipe without chroma has it.
+
+    Args:
+        audio: ``(samples,)``, mono at the recipe's rate.
+        recipe: A complete one.
+
+    Returns:
+        ``(mels, frames)``: power in dB relative to the clip's maximum, -80..0.
+
+    Raises:
+        ValueError: as `fused_spectrogram`.
+    """
+    librosa = import_librosa()
+
+    rate, window, hop, mels = recipe.numbers
+    stft = librosa.stft(_checked(audio), n_fft=window, hop_length=hop)
+    power = librosa.feature.melspectrogram(S=np.abs(stft) ** 2, sr=rate, n_mels=mels)
+    return _decibels(power).astype(np.float32)
+
+
+def check_bands(recipe: Recipe) -> None:
+    """Refuse a recipe with mel bands that no bin of the Fourier transform falls into: their rows would be empty.
+
+    Raises:
+        UserError: If there are such bands, or not all is known that is needed to compute them.
+    """
+    if recipe.chroma:
+        return
+    librosa = import_librosa()
+
+    rate, window, _, mels = recipe.numbers
+    with warnings.catch_warnings(action="ignore"):  # of what is said below
+        filters = librosa.filters.mel(sr=rate, n_fft=window, n_mels=mels)
+    empty = int((filters.max(axis=1) == 0).sum())
+    if empty:
+        raise UserError(
+            f"{empty} of {mels} mel bands would be empty at {rate} Hz with windows of {window} samples; ask for fewer "
+            "--mels or a longer --window"
+        )
 
 
 def spectrograms(audio: Audio) -> tuple[Spectrogram, Spectrogram | None]:
@@ -153,13 +197,7 @@ def _analyse(audio: Audio) -> tuple[_Complex, _Floats, _Floats]:
     """
     librosa = import_librosa()
 
-    audio = np.asarray(audio, np.float32)  # as librosa.load gives it; float64 would be compiled for anew
-    if audio.ndim != 1:
-        raise ValueError(f"audio must be mono, of shape (samples,), not {audio.shape}")
-    if not np.isfinite(audio).all():
-        raise ValueError("the audio has values that are not finite")
-    if not audio.any():  # relative to its maximum silence would read as 0 dB, the loudest there is
-        raise ValueError("the audio is empty or silent")
+    audio = _checked(audio)
     stft = librosa.stft(audio, n_fft=N_FFT, hop_length=HOP_LENGTH)
     magnitude = np.abs(stft)
     power = librosa.feature.melspectrogram(S=magnitude**2, sr=SAMPLE_RATE, n_mels=NUM_MELS)
@@ -168,6 +206,22 @@ def _analyse(audio: Audio) -> tuple[_Complex, _Floats, _Floats]:
     bins = NUM_OCTAVES * BINS_PER_OCTAVE
     constant_q = librosa.cqt(audio, n_bins=bins, tuning=estimate_tuning(magnitude), window=hann, **sampling)
     return stft, power, librosa.feature.chroma_cqt(C=np.abs(constant_q), n_octaves=NUM_OCTAVES, **sampling)
+
+
+def _checked(audio: Audio) -> Audio:
+    """Return the audio of a clip as all is computed from it.
+
+    Raises:
+        ValueError: if the audio is not mono, is empty or silent, or is not finite.
+    """
+    audio = np.asarray(audio, np.float32)  # as librosa.load gives it; float64 would be compiled for anew
+    if audio.ndim != 1:
+        raise ValueError(f"audio must be mono, of shape (samples,), not {audio.shape}")
+    if not np.isfinite(audio).all():
+        raise ValueError("the audio has values that are not finite")
+    if not audio.any():  # relative to its maximum silence would read as 0 dB, the loudest there is
+        raise ValueError("the audio is empty or silent")
+    return audio
 
 
 @lru_cache(maxsize=4096)  # a few tens of lengths for each tuning, and 100 tunings
@@ -183,8 +237,12 @@ def hann(length: int) -> npt.NDArray[np.float64]:
 
 
 def _fuse(power: _Floats, chroma: _Floats) -> Spectrogram:
+    return np.concatenate([_decibels(power), chroma]).astype(np.float32)
+
+
+def _decibels(power: _Floats) -> _Floats:
+    """Return power in dB relative to its maximum."""
     librosa = import_librosa()
 
     # An array, since of a scalar NumPy 1 takes the logarithm in float64, so that the maximum would not be 0 dB sharp.
-    decibel = librosa.power_to_db(power, ref=lambda values: values.max(keepdims=True))
-    return np.concatenate([decibel, chroma]).astype(np.float32)
+    return np.asarray(librosa.power_to_db(power, ref=lambda values: values.max(keepdims=True)))

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from musiclab.data.artists import FILE as ARTISTS
 from musiclab.data.audio.extraction import ARRAY_ENDING, is_whole
 from musiclab.files import write_text
 
@@ -38,3 +39,9 @@ def write_labels(folder: Path, part: str, header: str, rows: Mapping[str, str]) 
     else:
         write_text(path, "\n".join([header, *(rows[identifier] for identifier in listed)]) + "\n")
     return listed
+
+
+def write_artists(folder: Path, artists: Mapping[str, str]) -> None:
+    """Write who made which track, by id, as far as it is known."""
+    rows = [f"{identifier}\t{artist}" for identifier, artist in artists.items() if artist]
+    write_text(folder / ARTISTS, "\n".join(["Id\tArtist", *rows]) + "\n")

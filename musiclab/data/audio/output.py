@@ -9,8 +9,10 @@ from typing import Any, NamedTuple
 from filelock import FileLock, Timeout
 
 from musiclab.data.audio.extraction import ARRAY_ENDING, Failure, Form, Kind, Outcome, Track, writing
+from musiclab.data.recipe import read_recipe, write_recipe
 from musiclab.errors import UserError
 from musiclab.files import shown, write_csv, write_text
+from musiclab.spectrogram import LAB, Recipe
 
 BEAT_SUFFIX = "_beat"
 DESCRIPTION = "extraction.json"
@@ -28,15 +30,32 @@ class Output(NamedTuple):
         folders: Where each form goes.
         settings: What all arrays of the folders have in common.
         sources: The audio file of each track, by what the track is called below the folders: ``train/1043``.
+        recipe: How the arrays are made; it goes into ``features.json``.
     """
 
     folders: Mapping[Form, Path]
     settings: Mapping[str, Any]
     sources: Mapping[str, Path]
+    recipe: Recipe = LAB
 
 
-def output_folders(out: str | Path, kind: Kind) -> dict[Form, Path]:
-    """Return where each form goes: full arrays to ``out``, beat-synchronised ones to ``out_beat`` beside it."""
+def output_folders(out: str | Path, kind: Kind | None, recipe: Recipe = LAB) -> dict[Form, Path]:
+    """Return where each form goes: full arrays to ``out``, beat-synchronised ones to ``out_beat`` beside it.
+
+    Args:
+        out: The folder.
+        kind: Which forms; None for both, of the lab's recipe, and for full arrays of any other.
+        recipe: How the arrays are made.
+
+    Raises:
+        UserError: If beats are asked for of another recipe than the lab's.
+    """
+    kind = kind or ("both" if recipe == LAB else "full")
+    if kind != "full" and recipe != LAB:
+        raise UserError(
+            f"kind is {kind}, but with --mels, --hop, --rate or --window there is a column a frame alone; give --kind "
+            "full, or leave these out for the lab's arrays, which there are of beats too"
+        )
     folder = Path(out).expanduser().absolute()
     folders: dict[Form, Path] = {"full": folder, "beat": folder.with_name(folder.name + BEAT_SUFFIX)}
     return folders if kind == "both" else {kind: folders[kind]}
@@ -45,7 +64,7 @@ def output_folders(out: str | Path, kind: Kind) -> dict[Form, Path]:
 def planned_tracks(*outputs: Output) -> list[Track]:
     """Return what to extract: each audio file once, whatever it is needed for."""
     arrays: dict[Path, dict[Form, list[Path]]] = {}
-    for folders, _, sources in outputs:
+    for folders, _, sources, _ in outputs:
         for name, source in sources.items():
             for form, folder in folders.items():
                 arrays.setdefault(source, {}).setdefault(form, []).append(folder / (name + ARRAY_ENDING))
@@ -74,7 +93,8 @@ def claimed(*outputs: Output, complete: bool = False) -> Iterator[None]:
         for output in outputs:
             tracks = {name: str(path) for name, path in output.sources.items()}
             for form, folder in output.folders.items():
-                described = {"version": VERSION, "form": form, **output.settings}
+                own = {} if output.recipe == LAB else {"features": output.recipe.plain()}
+                described = {"version": VERSION, "form": form, **output.settings, **own}
                 with writing(folder):
                     folder.mkdir(parents=True, exist_ok=True)
                     stack.enter_context(_locked(folder))
@@ -84,13 +104,15 @@ def claimed(*outputs: Output, complete: bool = False) -> Iterator[None]:
                     if known != tracks:
                         text = json.dumps({**described, "tracks": {**known, **tracks}}, indent=1)
                         write_text(folder / DESCRIPTION, text + "\n")
+                    if read_recipe(folder) != output.recipe:
+                        write_recipe(folder, output.recipe)
         yield
 
 
 def report(outcome: Outcome, *outputs: Output) -> None:
     """List what failed in ``failures.csv`` of each output's first folder and sum the extraction up on screen."""
     listings = []
-    for folders, _, sources in outputs:
+    for folders, _, sources, _ in outputs:
         listing = next(iter(folders.values())) / FAILURES
         own = set(sources.values())
         failures = [failure for failure in outcome.failures if failure.path in own]
@@ -110,10 +132,13 @@ def report(outcome: Outcome, *outputs: Output) -> None:
     print(shown(f"{', '.join(parts)}; arrays in {' and '.join(map(str, places))}"))
 
 
-def fit_command(config: str, form: Form, folder: Path, *options: str) -> str:
-    """Return the command line that trains on a data set folder."""
+def fit_command(config: str, form: Form, output: Output, *options: str) -> str:
+    """Return the command line that trains on the folder of a form of a data set."""
+    features = [] if output.recipe == LAB else ["--data.features all"]
     beats = ["--data.beat_synced true"] if form == "beat" else []
-    return " ".join([f"musiclab fit -c configs/{config} --data.root {folder}", *options, *beats])
+    return " ".join(
+        [f"musiclab fit -c configs/{config} --data.root {output.folders[form]}", *options, *features, *beats]
+    )
 
 
 @contextmanager

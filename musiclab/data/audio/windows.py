@@ -11,7 +11,7 @@ import numpy.typing as npt
 from musiclab.data.audio.decoding import AudioError, duration
 from musiclab.data.audio.extraction import Clip, Form, clip_spectrograms
 from musiclab.data.ids import id_order
-from musiclab.spectrogram import Spectrogram
+from musiclab.spectrogram import LAB, Recipe, Spectrogram
 
 LEFTOVER = 0.1
 """Share of a window that may be left over before the song is cut into one window more."""
@@ -24,10 +24,15 @@ class Window(NamedTuple):
     clip: Clip
 
 
-def cut(path: Path, seconds: float) -> list[Window]:
+def cut(path: Path, seconds: float, recipe: Recipe = LAB) -> list[Window]:
     """Cut an audio file into windows of ``seconds``, evenly spaced from its beginning to its end.
 
     They overlap, or leave gaps, as far as the file's length is no multiple of theirs; a shorter file is one window.
+
+    Args:
+        path: The file.
+        seconds: Length of a window.
+        recipe: How arrays are made of the windows.
 
     Raises:
         AudioError: If the file is not audio, or its length cannot be told.
@@ -36,11 +41,11 @@ def cut(path: Path, seconds: float) -> list[Window]:
     count = max(1, math.ceil(length / seconds - LEFTOVER))
     last = max(0.0, length - seconds)
     offsets = [last * index / (count - 1) for index in range(count)] if count > 1 else [0.0]
-    return [Window(path, Clip(offset, seconds)) for offset in offsets]
+    return [Window(path, Clip(offset, seconds, recipe)) for offset in offsets]
 
 
 def window_spectrogram(window: Window, form: Form) -> Spectrogram | AudioError:
-    """Return the spectrogram of a window, ``(140, time)``, dB relative to its maximum; or why there is none."""
+    """Return the spectrogram of a window, ``(rows, time)``, dB relative to its maximum; or why there is none."""
     try:
         arrays = clip_spectrograms(window.path, window.clip, [form])
     except AudioError as error:

@@ -22,7 +22,7 @@ from musiclab.data.tables import as_list
 from musiclab.data.targets import unknown_targets
 from musiclab.errors import UserError
 from musiclab.files import import_librosa, shown
-from musiclab.spectrogram import FEATURE_ROWS, FRAME_SECONDS, Spectrogram, features_fault
+from musiclab.spectrogram import FEATURE_ROWS, FRAME_SECONDS, LAB, Recipe, Spectrogram, features_fault
 
 BEAT_WINDOW = 30.0
 """Length in s of windows for beat-synchronised models, as of the tracks in the lab's data."""
@@ -36,7 +36,7 @@ class AudioDataModule(SpectrogramDataModule):
 
     Each file is cut into windows as long as the tracks that the model was trained on; decibels are relative to each
     window's maximum, as they were to each track's. The answer about a file is the mean over its windows. Features,
-    beat-synchronisation and targets are those of the checkpoint.
+    and how they are made, beat-synchronisation and targets are those of the checkpoint.
 
     Args:
         paths: Audio file, folder with audio files in it or below it, or text file with a path a line; or several, as
@@ -79,14 +79,11 @@ class AudioDataModule(SpectrogramDataModule):
         self.beat_synced = trained["beat_synced"]
         self.seconds = trained["seconds"]
         self.target_names = trained["target_names"]
-        if not self.beat_synced and abs(self.seconds / FRAME_SECONDS - 1) > 0.01:
-            raise UserError(
-                f"{ckpt_path}: was trained on frames of {self.seconds:g} s, but frames of audio files have "
-                f"{FRAME_SECONDS:.4g} s; train on arrays that `musiclab extract` or `build-genres` makes"
-            )
+        self.recipe = trained.get("recipe")
+        self.making = audio_recipe(checkpoint, ckpt_path)
         self.any_scale = any_scale
         means = checkpoint["state_dict"]["feature_mean"].numpy()
-        if not any_scale and means.any() and (fault := features_fault(means, self.features)):
+        if not any_scale and means.any() and (fault := features_fault(means, self.features, self.recipe)):
             raise UserError(
                 f"{ckpt_path}: was trained on {fault.split(';')[0]}; audio files give dB relative to a maximum and "
                 "chroma of 0..1, for which its answers would mean nothing; train on such arrays, or give "
@@ -111,7 +108,7 @@ class AudioDataModule(SpectrogramDataModule):
         self.songs: dict[str, list[Window]] = {}
         for identifier, file in self.files.items():
             try:
-                self.songs[identifier] = cut(file.path, self.window)
+                self.songs[identifier] = cut(file.path, self.window, self.making)
             except AudioError as error:
                 self.failures.append(str(error))
         if not self.songs:
@@ -129,7 +126,7 @@ class AudioDataModule(SpectrogramDataModule):
             share = (os.cpu_count() or 1) // (self.trainer.num_devices if self.trainer else 1)
             jobs = 1 if sum(map(len, songs.values())) <= FEW_WINDOWS else max(1, share)
         form: Form = "beat" if self.beat_synced else "full"
-        columns = FEATURE_ROWS[self.features]
+        columns = FEATURE_ROWS.get(self.features, slice(0, self.num_features))
         batches = SongBatches(songs, form, columns, self.target, self.batch_size, jobs, self.failures)
         return DataLoader(batches, batch_size=None)
 
@@ -203,10 +200,42 @@ class SongBatches(IterableDataset[Batch]):
             print(shown(f"{error}; left out {len(problems)} of {windows} windows, {first}"))
 
 
+def audio_recipe(checkpoint: Mapping[str, Any], path: str) -> Recipe:
+    """Return how arrays are made of audio for a model, given its checkpoint: as those that it was trained on.
+
+    Args:
+        checkpoint: The checkpoint.
+        path: Where it was read from.
+
+    Raises:
+        UserError: If they cannot be made of audio, or it is not known how.
+    """
+    trained = checkpoint["hyper_parameters"]
+    features, seconds, beat_synced = (trained[name] for name in ("features", "seconds", "beat_synced"))
+    recipe = LAB if features in FEATURE_ROWS else Recipe.of(trained.get("recipe") or {})
+    if not recipe.is_complete or (beat_synced and LAB.differences(recipe)):
+        raise UserError(
+            f"{path}: cannot be asked about audio files: it was trained on features {features}, and no features.json "
+            f"told how to make {'beats of ' if beat_synced else ''}them of audio; make their arrays and ask about these"
+        )
+    if features == "all" and recipe.rows != trained["num_features"]:
+        raise UserError(
+            f"{path}: damaged or altered: its recipe makes {recipe.rows} rows, but it has {trained['num_features']} "
+            "features; give a .ckpt file as `musiclab fit` wrote it"
+        )
+    if not beat_synced and abs(seconds / (recipe.seconds or FRAME_SECONDS) - 1) > 0.01:
+        raise UserError(
+            f"{path}: was trained on frames of {seconds:g} s, but frames of audio files have "
+            f"{recipe.seconds:.4g} s; train on arrays that `musiclab extract` or `build-genres` makes"
+        )
+    return recipe
+
+
 def training_window(checkpoint: Mapping[str, Any]) -> float:
     """Return the length in s of windows for a model, given its checkpoint."""
     frames: int | None = checkpoint.get("track_frames")
     if checkpoint["hyper_parameters"]["beat_synced"] or frames is None:
         return BEAT_WINDOW
     # Half a frame less, and rounding cannot make it one frame more; no clip may be shorter than a second.
-    return max(MIN_SECONDS, (frames - 0.5) * FRAME_SECONDS)
+    recipe = Recipe.of(checkpoint["hyper_parameters"].get("recipe") or {})
+    return max(MIN_SECONDS, (frames - 0.5) * (recipe.seconds or FRAME_SECONDS))

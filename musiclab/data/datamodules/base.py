@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from pytorch_lightning import LightningDataModule
 
-Features = Literal["mel", "chroma", "fused"]
+Features = Literal["mel", "chroma", "fused", "all"]
 
 
 class SpectrogramDataModule(LightningDataModule):
@@ -14,10 +14,12 @@ class SpectrogramDataModule(LightningDataModule):
 
     Attributes:
         folder_name: Folder of the lab's, and so of the demo corpus, that holds such tracks; None if there is none.
-        features: ``mel``, ``chroma`` or ``fused``.
+        features: ``mel``, ``chroma`` or ``fused``; ``all`` for the rows of arrays as they are.
         num_features: Values per frame.
         beat_synced: Whether a frame is a beat.
         seconds: Duration of a frame in seconds, for frames that are no beats.
+        recipe: How the arrays were made, as :class:`musiclab.spectrogram.Recipe` says it in plain values; None if
+            nothing says it.
         target_names: Genres or axes, in the order of the model's outputs.
         root: Data set folder; None for tracks of anywhere else.
         has_test: Whether there are labelled tracks to test on.
@@ -30,6 +32,7 @@ class SpectrogramDataModule(LightningDataModule):
     num_features: int
     beat_synced: bool
     seconds: float
+    recipe: dict[str, Any] | None = None
     target_names: list[str]
     root: Path | None = None
     has_test: bool = True

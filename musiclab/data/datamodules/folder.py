@@ -1,5 +1,6 @@
 """From a data set folder to the batches of each stage."""
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,12 @@ from musiclab.data.datamodules.base import Features, SpectrogramDataModule
 from musiclab.data.loading import Loading
 from musiclab.data.parts import Draw, Part, Parts
 from musiclab.data.provenance import DONE, folder_checksum, keep_parts, tracks_of_other_parts
+from musiclab.data.recipe import find_recipe
 from musiclab.data.store import StoreDtype
 from musiclab.data.targets import Targets
 from musiclab.errors import UserError
-from musiclab.spectrogram import FRAME_SECONDS
+from musiclab.files import stands_there
+from musiclab.spectrogram import FEATURE_ROWS, FRAME_SECONDS, LAB
 
 JUDGED = {"fit": tuple(DONE), "validate": ("validation",), "test": ("test",), "pretrained": ("validation", "test")}
 """Parts whose tracks matter to a command that goes on from a checkpoint."""
@@ -32,9 +35,11 @@ class FolderDataModule(SpectrogramDataModule, TrainingData, KnownParts, ScaledDa
 
     Args:
         root: Data set folder; null for the demo corpus, which the command line makes on first use.
-        features: ``mel`` (128 values per frame), ``chroma`` (12) or ``fused`` (140).
+        features: ``mel`` (128 values per frame), ``chroma`` (12) or ``fused`` (140) of the lab's arrays; ``all`` for
+            the rows as they are, of any number: other mel bands, MFCC, another model's embeddings.
         beat_synced: Whether a frame is a beat. It cannot be seen in the files.
-        seconds: Duration of a frame in seconds, for frames that are no beats. It cannot be seen in the files.
+        seconds: Duration of a frame in seconds, for frames that are no beats. It cannot be seen in the files; null:
+            what ``features.json`` beside the arrays says, else that of the lab's, 23 ms.
         batch_size: Tracks per batch and process.
         val_fraction: Share of the training tracks held out for validation.
         folds: Number of folds of a cross-validation; null for a single split by ``val_fraction``.
@@ -66,7 +71,7 @@ class FolderDataModule(SpectrogramDataModule, TrainingData, KnownParts, ScaledDa
         root: str | Path | None = None,
         features: Features = "mel",
         beat_synced: bool = False,
-        seconds: float = FRAME_SECONDS,
+        seconds: float | None = None,
         batch_size: int = 32,
         val_fraction: float = 0.1,
         folds: int | None = None,
@@ -110,10 +115,41 @@ class FolderDataModule(SpectrogramDataModule, TrainingData, KnownParts, ScaledDa
         self.features = features
         self.num_features = self.loading.columns.stop - self.loading.columns.start
         self.beat_synced = beat_synced
-        self.seconds = seconds
+        self._use_recipe(seconds)
         self.any_scale = any_scale
         self._resumed_epoch = 0
         self._checksums: dict[str, str] = {}
+
+    def _use_recipe(self, seconds: float | None) -> None:
+        """Take from ``features.json``, if there is one, how the arrays were made.
+
+        Args:
+            seconds: Duration of a frame that the user gives; None if it is not said.
+
+        Raises:
+            UserError: If it contradicts the file, or the file the features that are asked for.
+        """
+        if seconds is not None and not 0 < seconds < math.inf:
+            raise UserError(f"seconds is {seconds}; it must be the duration of a frame in s, as in 0.234")
+        path, recipe = find_recipe(self.root) or (None, None)
+        self.seconds = seconds or (recipe and recipe.seconds) or FRAME_SECONDS
+        if recipe is None:
+            return
+        if recipe.seconds and not math.isclose(self.seconds, recipe.seconds, rel_tol=1e-3):
+            raise UserError(
+                f"{path}: a frame lasts {recipe.seconds:.4g} s, but --data.seconds is {self.seconds:g}; leave it out, "
+                "or correct the file"
+            )
+        if self.features in FEATURE_ROWS:
+            ours = [one for one in LAB.differences(recipe) if not one.startswith(("seconds", "chroma"))]
+            if ours:
+                raise UserError(
+                    f"{path}: other arrays than the lab's, which features {self.features} is of ({', '.join(ours)}); "
+                    "use --data.features all"
+                )
+        elif recipe.rows not in (None, self.num_features):
+            raise UserError(f"{path}: {recipe.rows} rows, but the arrays have {self.num_features}; correct the file")
+        self.recipe = recipe.plain()
 
     def use_targets(self, targets: Targets, test_fraction: float | None = None) -> None:
         """Make the parts; constructors end with it, after the hyperparameters were saved.
@@ -137,6 +173,11 @@ class FolderDataModule(SpectrogramDataModule, TrainingData, KnownParts, ScaledDa
         if stage in ("fit", "validate") and "train" not in self.loading.datasets:
             for name, part in zip(("train", "validation"), self.parts.train_and_validation(), strict=True):
                 self.loading.open(name, part)
+        if stage == "predict" and not stands_there(self.root / "test"):
+            raise UserError(
+                f"{self.root / 'test'}: no such folder; put the arrays to predict there, or ask about songs: --data "
+                "AudioDataModule --data.paths SONGS"
+            )
         wanted = "test" if stage == "fit" and self.has_test else stage
         if wanted in ("test", "predict") and wanted not in self.loading.datasets:
             part = self.parts.test() if wanted == "test" else self.predict_part()
