@@ -40,6 +40,9 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
             writes it.
     """
     path = Path(path)
+    if path.is_dir():
+        best = path / "best.ckpt" if path.name == "checkpoints" else path / "checkpoints" / "best.ckpt"
+        raise UserError(f"{path}: a folder; give a checkpoint in it, as in {best}")
     if not path.is_file():
         raise UserError(f"{path}: no such checkpoint; give the path of a .ckpt file, as in RUN/checkpoints/last.ckpt")
     try:

@@ -1,13 +1,21 @@
 """The one exception that a user is meant to read."""
 
+import difflib
 import errno
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 DISK_FULL = (os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT))
 """What the system says of a disk that is full, or of which a user may have no more."""
 
-NOISE = ("Does not validate", "Subtypes:", "Errors:", "Expected a <class 'NoneType'>", "Given value")
+NOISE = (
+    "Does not validate",
+    "Subtypes:",
+    "Errors:",
+    "Expected a <class 'NoneType'>",
+    "Expected a path but",
+    "Given value",
+)
 """How lines of the parser begin that say of each type that a value is not of it."""
 
 
@@ -23,6 +31,12 @@ def one_line(message: object) -> str:
     """Return a message of several lines, as the parser and PyTorch give them, as one that says the same."""
     lines = [" ".join(line.split()).removeprefix("- ") for line in str(message).splitlines()]
     return " ".join(line for line in lines if line and not line.startswith(NOISE))
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return what to add to an error about a word that is not among ``known``: the nearest of these, if one is near."""
+    near = difflib.get_close_matches(word, list(known), 1)
+    return f"; did you mean {near[0]}?" if near else ""
 
 
 def raise_first(problems: Sequence[str]) -> None:

@@ -23,7 +23,11 @@ from typing import Any
 import platformdirs
 from filelock import FileLock
 
+from musiclab.errors import UserError, did_you_mean
+
 CACHE_VARIABLE = "MUSICLAB_CACHE"
+
+HOW_TO_LIST = " (`musiclab configs` lists them)"
 
 CONTROLS = "\x00-\x1f\x7f-\x9f"
 """Characters that tear lines or steer a terminal, as in a pattern; names on disk may hold them."""
@@ -139,6 +143,29 @@ def cache_folder(argument: str | Path | None = None) -> Path:
     """
     folder = argument or os.environ.get(CACHE_VARIABLE) or platformdirs.user_cache_dir("musiclab")
     return Path(folder).expanduser().absolute()
+
+
+def own_configs() -> dict[str, Path]:
+    """Return the configs that come along, by name: those in the installed package, or, in a clone, beside it."""
+    package = Path(__file__).parent
+    folder = package / "configs"
+    found = (folder if folder.is_dir() else package.parent / "configs").glob("*.yaml")
+    return {path.name: path for path in sorted(found)}
+
+
+def find_config(name: str) -> Path:
+    """Return a config: the file of that path, or else the one of that name that comes along, as in ``configs/``.
+
+    Raises:
+        UserError: If there is neither.
+    """
+    path, own = Path(name).expanduser(), own_configs()
+    if stands_there(path):
+        return path
+    if path.parent in (Path(), Path("configs")) and path.name in own:
+        return own[path.name]
+    near = did_you_mean(path.name, own)
+    raise UserError(f"{name}: no such config, neither here nor among those that come along{near or HOW_TO_LIST}")
 
 
 def make_home() -> None:

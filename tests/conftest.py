@@ -5,11 +5,12 @@ import signal
 from collections.abc import Sequence
 from pathlib import Path
 
-signal.signal(signal.SIGINT, signal.default_int_handler)  # which shells have their background jobs ignore
 os.environ["OMP_NUM_THREADS"] = "1"  # before torch: runs here and in other processes are compared bit for bit
 
 import numpy as np
 import pytest
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which shells have their background jobs ignore
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 

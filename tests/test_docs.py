@@ -78,7 +78,6 @@ def place(tmp_path: Path, checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> 
     make_genre_folder(tmp_path / "ROOT", train=36, test=6)
     make_emotion_folder(tmp_path / "EMOTION_ROOT", train=20, test=4)
     shutil.copy(checkpoint, tmp_path / "best.ckpt")
-    [shutil.copy(f, tmp_path) for f in (REPOSITORY / "configs").glob("*.yaml")]  # TEMPORARY
     sound = np.random.default_rng(0).normal(scale=0.1, size=2 * 22050)
     soundfile.write(tmp_path / "song.mp3", sound, 22050)
     for example in (REPOSITORY / "examples").glob("*.py"):

@@ -1,7 +1,5 @@
 """The notebook runs from its first cell to its last, on a small data set, and shows its pictures."""
 
-from pathlib import Path
-
 import nbformat
 import pytest
 from command_line import REPOSITORY
@@ -12,7 +10,6 @@ NOTEBOOK = REPOSITORY / "examples" / "kaggle.ipynb"
 
 IN_PLACE_OF_INSTALLING = """
 import shlex
-from pathlib import Path
 
 import musiclab.cli
 

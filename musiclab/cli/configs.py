@@ -9,6 +9,7 @@ import yaml
 from jsonargparse import get_loader, set_loader
 from pytorch_lightning.cli import LightningArgumentParser, SaveConfigCallback
 
+from musiclab.cli.explanations import explain
 from musiclab.cli.parsing import OneLineErrors
 from musiclab.runs.averaging import EMAWeights
 
@@ -24,6 +25,10 @@ class TrainingParser(OneLineErrors, LightningArgumentParser):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         set_loader(self.parser_mode, load_config, (yaml.YAMLError,))
+
+    def explain(self, message: str) -> str:
+        """Say which option is meant, what is wrong with it, and what may have been meant instead."""
+        return explain(message)
 
 
 class RunConfig(SaveConfigCallback):

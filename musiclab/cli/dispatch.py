@@ -2,6 +2,7 @@
 
 import codecs
 import importlib
+import inspect
 import io
 import re
 import signal
@@ -11,7 +12,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, get_args, get_origin, get_type_hints
 
 from musiclab import __version__
-from musiclab.errors import UserError, describe_user_error
+from musiclab.errors import UserError, describe_user_error, did_you_mean
 from musiclab.files import SURROGATES, make_home, shown
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ TRAINING = {
 """Lightning's commands, with a line of help."""
 
 COMMANDS = {
+    "configs": ("musiclab.commands.configs:configs", "List the configs that come along, or copy one to change it."),
     "demo-data": (
         "musiclab.commands.demo_data:demo_data",
         "Make the demo corpus: synthesised music, laid out as the lab's data.",
@@ -88,8 +90,9 @@ def main(args: Sequence[str] | None = None) -> None:
         elif arguments[0] in TRAINING or arguments[0].startswith("-"):
             run_training(arguments)
         else:
-            known = ", ".join([*TRAINING, *COMMANDS])
-            print(f"musiclab: error: no command {arguments[0]!r}; there are {known}", file=sys.stderr)
+            known = [*TRAINING, *COMMANDS]
+            near = did_you_mean(arguments[0], known) or f"; there are {', '.join(known)}"
+            print(f"musiclab: error: no command {shown(arguments[0])!r}{near}", file=sys.stderr)
             raise SystemExit(2)
     except KeyboardInterrupt:
         print("musiclab: interrupted", file=sys.stderr)
@@ -138,17 +141,17 @@ def help_text() -> str:
     )
 
 
-def run_command(name: str, arguments: list[str]) -> None:
+def run_command(command_name: str, arguments: list[str]) -> None:
     """Run one of :data:`COMMANDS`; torch is not imported but by those that need it."""
     from jsonargparse import auto_cli
 
     from musiclab.cli.parsing import CommandParser
 
-    if name in OF_CHECKPOINTS:
+    if command_name in OF_CHECKPOINTS:
         from musiclab.cli.peeking import import_named
 
         arguments = import_named(arguments)
-    module, function = COMMANDS[name][0].split(":")
+    module, function = COMMANDS[command_name][0].split(":")
     command = getattr(importlib.import_module(module), function)
     lists = {
         name: get_args(kind)[0]
@@ -156,14 +159,29 @@ def run_command(name: str, arguments: list[str]) -> None:
         for kind in (hint, *get_args(hint))  # the list of list[str], and that of list[str] | None
         if get_origin(kind) is list
     }
-    parser = type("Parser", (CommandParser,), {"lists": lists})
+    words, required = [], {}
+    for name, parameter in inspect.signature(command).parameters.items():
+        option = parameter.kind is parameter.KEYWORD_ONLY
+        if name in lists and not option and parameter.default is None:
+            words.append(name)
+        elif parameter.default is parameter.empty and parameter.kind is not parameter.VAR_KEYWORD:
+            required[name] = f"--{name} {name.upper()}" if option else name.upper()
+    parser = type("Parser", (CommandParser,), {"lists": lists, "words": words, "required": required})
     # --beat-root is --beat_root
     arguments = [re.sub(r"^--[\w-]+", lambda word: "--" + word[0][2:].replace("-", "_"), word) for word in arguments]
-    auto_cli(command, args=arguments, as_positional=True, parser_class=parser, prog=f"musiclab {name}")
+    auto_cli(command, args=arguments, as_positional=True, parser_class=parser, prog=f"musiclab {command_name}")
 
 
 def run_training(arguments: list[str]) -> "TrainingCLI":
     """Run one of Lightning's commands."""
+    from musiclab.cli.short_help import asks_for_all, short_help
+
+    if text := short_help(arguments):
+        print(text)
+        raise SystemExit(0)
+    if asks_for_all(arguments):
+        arguments = [arguments[0], "--help"]
+
     from lightning_fabric.utilities.exceptions import MisconfigurationException
     from pytorch_lightning.utilities.exceptions import SIGTERMException
 

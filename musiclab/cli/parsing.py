@@ -1,11 +1,13 @@
-"""Parsers of command lines: errors of one line, lists as words."""
+"""Parsers of command lines: errors of one line that name what is near, lists as words."""
 
+import re
 import sys
+from collections.abc import Iterable
 from typing import Any, ClassVar, NoReturn
 
 from jsonargparse import ArgumentParser
 
-from musiclab.errors import one_line
+from musiclab.errors import did_you_mean, one_line
 
 
 class OneLineErrors(ArgumentParser):
@@ -15,8 +17,12 @@ class OneLineErrors(ArgumentParser):
         """Print what is wrong with the command line and exit."""
         if not self.exit_on_error:  # a parser within the parser: the error is caught there
             super().error(message, ex)
-        print(f"musiclab: error: {one_line(message)} (--help lists all options)", file=sys.stderr)
+        print(f"musiclab: error: {self.explain(one_line(message))} (--help lists the options)", file=sys.stderr)
         raise SystemExit(2)
+
+    def explain(self, message: str) -> str:
+        """Return a message of the parser in plain words."""
+        return message
 
 
 class CommandParser(OneLineErrors):
@@ -26,9 +32,13 @@ class CommandParser(OneLineErrors):
 
     Attributes:
         lists: Type of the items of each list among the arguments.
+        words: Which of the lists are words without an option, none or more.
+        required: How each argument without a default is given, as in ``--out OUT``.
     """
 
     lists: ClassVar[dict[str, type]] = {}
+    words: ClassVar[list[str]] = []
+    required: ClassVar[dict[str, str]] = {}
 
     def add_argument(self, *args: Any, **kwargs: Any) -> Any:
         """Add an argument."""
@@ -38,6 +48,21 @@ class CommandParser(OneLineErrors):
         if name in lists and kwargs.get("default") is None:  # another default would be extended by what is given
             kept = {key: value for key, value in kwargs.items() if key in ("help", "required", "default")}
             kwargs = {**kept, "type": lists[name], "nargs": "+"}
-            if name != args[0]:
+            if name in getattr(self, "words", []):
+                args, kwargs = (name,), {"help": kept.get("help"), "type": lists[name], "nargs": "*"}
+            elif name != args[0]:
                 kwargs["action"] = "extend"
         return super().add_argument(*args, **kwargs)
+
+    def explain(self, message: str) -> str:
+        """Say how to give what is missing, and which option is near to one that there is not."""
+        if missing := re.search(r"arguments are required: ([\w, ]+)", message):
+            given = " and ".join(self.required.get(name, name) for name in missing[1].split(", "))
+            return f"{given} must be given, as in: {self.prog} {' '.join(self.required.values())}"
+        return explain_unknown(message, [name for action in self._actions for name in action.option_strings])
+
+
+def explain_unknown(message: str, known: Iterable[str]) -> str:
+    """Return a message on an option that there is not with the one that is near to it."""
+    unknown = re.search(r"unrecognized arguments: (--?[\w.-]+)", message)
+    return f"{unknown[1]}: no such option{did_you_mean(unknown[1], known)}" if unknown else message

@@ -16,6 +16,7 @@ import musiclab.losses
 import musiclab.models  # noqa: F401  (makes the short class names known to the parser, as do the lines around)
 from musiclab import __version__
 from musiclab.checkpoint import data_settings
+from musiclab.cli.arguments import complete, require_pretrained
 from musiclab.cli.configs import RunConfig, TrainingParser
 from musiclab.cli.default_callbacks import CALLBACKS, add_default_callbacks, follow_task, ignore_options, left_out
 from musiclab.cli.hints import quieten
@@ -109,6 +110,7 @@ class TrainingCLI(LightningCLI):
         """
         assert isinstance(args, list)
         command = next((argument for argument in args if argument in COMMANDS), None)
+        args = complete(command, args)
         if command == "fit":
             args = pass_over_damage(args)
         trained_class = self._use_checkpoint(command, args) if command else ""
@@ -119,11 +121,6 @@ class TrainingCLI(LightningCLI):
             self.config = parser.parse_args(args)
         config = self.config[self.config.subcommand]
         if self._checkpoint is None:
-            if command != "fit":
-                raise UserError(
-                    f"{command} needs a trained model: give --ckpt_path RUN/checkpoints/NAME.ckpt "
-                    "(without, it would run on random weights)"
-                )
             if config.get("ckpt_path"):
                 raise UserError(f"{config.ckpt_path}: a checkpoint to go on from is given as --ckpt_path, in no config")
         elif config.get("model"):
@@ -179,8 +176,11 @@ class TrainingCLI(LightningCLI):
         missing = [name for name in ("model", "data") if not config.get(name)]
         if missing:
             raise UserError(
-                f"{self.subcommand} needs {' and '.join(missing)}; give a config, as in -c configs/genre_cnn.yaml"
+                f"{self.subcommand} needs {' and '.join(missing)}; give a config that says which, as in "
+                f"-c {'RUN/config.yaml' if self._checkpoint else 'genre_cnn.yaml'}"
             )
+        if self.subcommand == "fit" and self._checkpoint is None:
+            require_pretrained(config.model)
         if self.subcommand == "fit":
             follow_task(config, cast(type[SpectrogramTask], locate(config.model.class_path)))
         own_loading = config.data.init_args.get("num_workers") is None

@@ -55,7 +55,7 @@ def reproduce(
     """Train and test all models of the lab one after the other, and write the report on them.
 
     The same command again goes on with the run that was interrupted, from its last checkpoint. A run that fails stops
-    no others; the exit code is then 1. To be run where configs/ is.
+    no others; the exit code is then 1.
 
     Args:
         root: Folder with the lab's fma_genre_spectrograms, fma_genre_spectrograms_beat and multitask_dataset; null
@@ -131,8 +131,6 @@ def _versions(out: Path, name: str) -> list[Path]:
 
 
 def _check(root: str | None) -> None:
-    if not Path("configs").is_dir():
-        raise UserError("configs: no such folder here; run this where musiclab's configs/ is")
     if root is not None:
         missing = sorted({run.data for run in RUNS if not Path(root, run.data).is_dir()})
         if missing:

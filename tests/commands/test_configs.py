@@ -1,0 +1,59 @@
+"""The configs that come along: listed, and copied to be changed."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+from command_line import CONFIGS, error_of
+
+from musiclab.cli import main
+from musiclab.files import own_configs
+
+
+@pytest.fixture(autouse=True)
+def empty(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_all_are_listed_with_what_they_are_for(capsys):
+    main(["configs"])
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == sorted(path.name for path in CONFIGS.glob("*.yaml"))
+    assert all(len(line.split()) > 4 and "#" not in line for line in lines)
+    assert next(line for line in lines if line.startswith("genre_cnn")).endswith("image (the lab's step 7).")
+
+
+def test_one_is_copied(capsys):
+    main(["configs", "genre_cnn.yaml"])
+    assert Path("genre_cnn.yaml").read_bytes() == (CONFIGS / "genre_cnn.yaml").read_bytes()
+    assert "musiclab fit -c genre_cnn.yaml" in capsys.readouterr().out
+
+
+def test_several_are_copied_to_a_folder():
+    main(["configs", "emotion_cnn.yaml", "configs/loss_spearman.yaml", "--out", "mine"])
+    assert sorted(path.name for path in Path("mine").iterdir()) == ["emotion_cnn.yaml", "loss_spearman.yaml"]
+
+
+def test_one_is_copied_to_a_file():
+    main(["configs", "emotion_cnn.yaml", "--out=mine.yaml"])
+    assert yaml.safe_load(Path("mine.yaml").read_text())["data"]["class_path"] == "EmotionDataModule"
+
+
+def test_nothing_is_overwritten_and_nothing_half_done(capfd):
+    Path("genre_cnn.yaml").write_text("mine")
+    error = error_of(capfd, ["configs", "emotion_cnn.yaml", "genre_cnn.yaml"])
+    assert error.startswith("musiclab: error: genre_cnn.yaml: is there already")
+    assert Path("genre_cnn.yaml").read_text() == "mine"
+    assert not Path("emotion_cnn.yaml").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("genre_cmn.yaml", "did you mean genre_cnn.yaml?"), ("xyz", "`musiclab configs` lists them")]
+)
+def test_a_wrong_name(name, said, capfd):
+    assert said in error_of(capfd, ["configs", name])
+
+
+def test_each_is_described_in_its_first_line():
+    assert all(path.read_text().startswith("# ") for path in own_configs().values())
