@@ -60,7 +60,7 @@ def test_pictures_are_shown(notebook: nbformat.NotebookNode, source: str) -> Non
 
 def test_the_solution_is_written(notebook: nbformat.NotebookNode) -> None:
     (printed, *_) = outputs(notebook, "splitlines()")
-    assert printed.text.startswith("Id,valence,energy,danceability\n140,")
+    assert printed.text.startswith("Id.fused.full.npy.gz,valence,energy,danceability\n140.fused.full.npy.gz,")
 
 
 def test_the_model_answers(notebook: nbformat.NotebookNode) -> None:
