@@ -1,10 +1,8 @@
 """What all tasks share: inputs, normalisation, backbone, head, optimisation and reproducible batches."""
 
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Self
 
-import numpy as np
 import torch
 from lightning_utilities.core.rank_zero import rank_zero_info
 from pytorch_lightning import LightningModule
@@ -31,6 +29,7 @@ from musiclab.tasks.optimisation import (
     takes_total_steps,
 )
 from musiclab.tasks.scale import SameScale, check_part
+from musiclab.tasks.seeding import seed_step
 from musiclab.tasks.transfer import FrozenBackbone, FrozenEpochs, load_backbone
 
 INPUT_HPARAMS = ("features", "beat_synced", "seconds")
@@ -57,12 +56,9 @@ class SpectrogramTask(LightningModule):
         compile: Train with the backbone compiled by ``torch.compile``; may pay in long runs on GPUs, after
             first steps that take up to minutes. Validation, tests and predictions are never compiled.
 
-    Made in Python, a task is kept in a checkpoint by its class and arguments: parts that are given as a class, as a
-    :func:`functools.partial` of one, or, of ours, as what these make. Without them, as of a lambda or a class of the
-    script itself, all else works, but the task has to be made again in Python: ``musiclab.load(path, task=task)``.
-
-    ``load_from_checkpoint`` gives a task in training mode, as of any LightningModule: with dropout, and outputs that
-    change from call to call. Call ``eval()`` on it, or use :func:`musiclab.load`, which gives evaluation mode.
+    Of a task made in Python, a checkpoint keeps parts that are classes, :func:`functools.partial` of such, or made by
+    classes of ours; of others, as a lambda, it keeps ``unkept``: ``musiclab.load(path, task=task)`` then. That gives
+    evaluation mode, ``load_from_checkpoint`` training mode, as of any LightningModule: with dropout, so call ``eval()``.
 
     Attributes:
         unkept: Arguments that a checkpoint cannot hold, by their name in configs, and what they are.
@@ -239,16 +235,8 @@ class SpectrogramTask(LightningModule):
             settle(optimizer)
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
-        """Seed dropout and augmentation from the run's seed, the process and the step.
-
-        A checkpoint holds no state of random generators: this is what lets a resumed run go on as if it had never
-        stopped.
-        """
-        seed = os.environ.get("PL_GLOBAL_SEED")
-        if seed is not None:
-            step = self.trainer.fit_loop.epoch_loop.total_batch_idx
-            state = np.random.SeedSequence([int(seed), self.global_rank, step]).generate_state(2)
-            torch.manual_seed(int(state[0]) << 32 | int(state[1]))
+        """Seed dropout and augmentation from the run's seed, the process and the step."""
+        seed_step(self.global_rank, self.trainer.fit_loop.epoch_loop.total_batch_idx)
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         """Log the norm of the gradient, before it is clipped."""
