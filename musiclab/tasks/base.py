@@ -18,6 +18,7 @@ from musiclab.errors import UserError
 from musiclab.models import LSTM, Backbone
 from musiclab.spectrogram import FRAME_SECONDS, features_fault
 from musiclab.tasks.compilation import Embed, compile_backbone
+from musiclab.tasks.going_on import Share, check_schedules, seed_step
 from musiclab.tasks.known_tracks import KnownTracks
 from musiclab.tasks.optimisation import (
     Optimisation,
@@ -29,7 +30,6 @@ from musiclab.tasks.optimisation import (
     takes_total_steps,
 )
 from musiclab.tasks.scale import SameScale, check_part
-from musiclab.tasks.seeding import seed_step
 from musiclab.tasks.transfer import FrozenBackbone, FrozenEpochs, load_backbone
 
 INPUT_HPARAMS = ("features", "beat_synced", "seconds")
@@ -58,7 +58,7 @@ class SpectrogramTask(LightningModule):
 
     Of a task made in Python, a checkpoint keeps parts that are classes, :func:`functools.partial` of such, or made by
     classes of ours; of others, as a lambda, it keeps ``unkept``: ``musiclab.load(path, task=task)`` then. That gives
-    evaluation mode, ``load_from_checkpoint`` training mode, as of any LightningModule: with dropout, so call ``eval()``.
+    evaluation mode; ``load_from_checkpoint`` training mode, with dropout, as any LightningModule's: call ``eval``.
 
     Attributes:
         unkept: Arguments that a checkpoint cannot hold, by their name in configs, and what they are.
@@ -110,7 +110,7 @@ class SpectrogramTask(LightningModule):
         self._track_frames: int | None = None
         self._world_size = 1
         self._precision: str | None = None
-        self._batches: tuple[int | None, int] = None, 1
+        self._started_with = Share()
         self.frozen_epochs = frozen_epochs
         self.register_buffer("feature_mean", torch.zeros(num_features))
         self.register_buffer("feature_std", torch.ones(num_features))
@@ -223,14 +223,7 @@ class SpectrogramTask(LightningModule):
         Raises:
             UserError: Saying how many steps the schedule has and how many the run.
         """
-        steps = self.trainer.estimated_stepping_batches
-        for config in self.trainer.lr_scheduler_configs:
-            planned = getattr(config.scheduler, "total_steps", steps)
-            if planned != steps:
-                raise UserError(
-                    f"the checkpoint's learning-rate schedule has {planned} steps, but this run {steps}; resume with "
-                    f"the data, batch_size and max_epochs that it was started with{self._batches_before()}"
-                )
+        check_schedules(self.trainer, self._started_with)
         for optimizer in self.trainer.optimizers:
             settle(optimizer)
 
@@ -292,16 +285,6 @@ class SpectrogramTask(LightningModule):
                 )
         self._track_frames = checkpoint.get("track_frames")
         batch_size = checkpoint.get("datamodule_hyper_parameters", {}).get("batch_size")
-        self._batches = batch_size, checkpoint.get("world_size", 1)
+        self._started_with = Share(batch_size, checkpoint.get("world_size", 1))
         self.parts_before = checkpoint.get("parts")
         self.restored = True
-
-    def _batches_before(self) -> str:
-        """Return how a run that is resumed on another number of processes was started, and how to go on with it."""
-        batch_size, before = self._batches
-        now = self.trainer.world_size
-        if batch_size is None or before == now:
-            return ""
-        tracks = batch_size * before
-        use = f"use --data.batch_size {tracks // now}" if tracks % now == 0 else f"{now} cannot share them out evenly"
-        return f"; it had {tracks} tracks a step, {batch_size} for each process ({before}): {use}"

@@ -91,8 +91,8 @@ def test_elsewhere_the_module_is_named(command, made, tmp_path, monkeypatch, cap
     _, path = made
     monkeypatch.chdir(tmp_path)
     assert re.match(
-        rf"musiclab: error: {path}: needs module own_parts \(of model\.\w+\); put own_parts\.py into the current folder "
-        "or name it with --import own_parts ",
+        rf"musiclab: error: {path}: needs module own_parts \(of model\.\w+\); put own_parts\.py into the current "
+        "folder or name it with --import own_parts ",
         error_of(capfd, commands(path, tmp_path)[command]),
     )
     assert "own_parts" not in sys.modules

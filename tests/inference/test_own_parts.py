@@ -65,7 +65,7 @@ def test_what_is_installed_but_not_named_is_not_imported(tmp_path, monkeypatch):
         ("model", "model.loss", {"loss": {"class_path": "own_part.Loss"}}),
         ("model", "model.weighting", {"weighting": {"class_path": "own_part.Weights", "init_args": {}}}),
         ("model", "model.augmentations", {"augmentations": [{"class_path": "own_part.Louder"}]}),
-        ("model", "model.backbone", {"backbone": {"class_path": "x", "init_args": {"a": {"class_path": "own_part.A"}}}}),
+        ("model", "model.backbone", {"backbone": {"class_path": "x", "of": {"a": {"class_path": "own_part.A"}}}}),
         ("model", "model.backbone", {"backbone": "own_part.Net"}),
         ("model", "model.augmentations", {"augmentations": ["own_part.Louder"]}),
         ("data", "data", {"_class_path": "own_part.Data"}),
