@@ -1,7 +1,6 @@
 """A trained model as one asks it in Python: ``musiclab.load("best.ckpt").predict("song.mp3")``."""
 
 import math
-import os
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
@@ -15,20 +14,15 @@ from lightning_fabric.utilities import move_data_to_device
 
 from musiclab.batch import Batch, OutputKind, StepOutput
 from musiclab.checkpoint import output_kind
-from musiclab.data.arrays import ARRAY_SUFFIXES, check_array, read_array
 from musiclab.data.audio.decoding import duration
 from musiclab.data.audio.windows import mean_over_windows
-from musiclab.data.datamodules import AudioDataModule
 from musiclab.data.datamodules.audio import training_window
-from musiclab.data.dataset import Track, collate
-from musiclab.data.sampling import evaluation_order
-from musiclab.data.targets import unknown_targets
 from musiclab.errors import UserError
 from musiclab.files import shown
 from musiclab.inference.embeddings import best_device, embed_batch
 from musiclab.inference.own_parts import import_modules
+from musiclab.inference.questions import Questions, is_song, mean_of
 from musiclab.inference.trained import TrainedModel
-from musiclab.spectrogram import FEATURE_ROWS
 from musiclab.tasks import SpectrogramTask
 from musiclab.tasks.scale import require_scale
 
@@ -37,9 +31,6 @@ Ask = Callable[[Iterable[Batch]], tuple[list[str], Rows]]
 """Returns the ids of the tracks, or windows, of some batches, and a row of values for each."""
 
 LEAST_HOP = 0.1  # s
-
-BATCH_SIZE = 32
-"""Tracks per batch for models that do not say which they were trained with."""
 
 
 def load(
@@ -114,8 +105,8 @@ class Model:
         self.seconds: float = arguments["seconds"]
         self.window = training_window(checkpoint)
         self.precision: str = checkpoint.get("precision") or "32-true"
-        self._settings = checkpoint.get("datamodule_hyper_parameters") or {}
         self._any_scale = any_scale
+        self._questions = Questions(trained, any_scale)
         self._device = best_device()
         self.task = task.to(self._device, torch.float64 if self.precision == "64-true" else None).eval()
 
@@ -179,7 +170,7 @@ class Model:
         """
         if not LEAST_HOP <= hop < math.inf:
             raise UserError(f"hop is {hop}; it must be at least {LEAST_HOP}, in seconds")
-        data = self._song(song)
+        data = self._questions.song(song)
         (windows,) = data.songs.values()
         length, first = duration(windows[0].path), windows[0]
         count = 1 + max(0, math.floor((length - data.window) / hop + 1e-6))
@@ -200,73 +191,28 @@ class Model:
 
     def _ask(self, items: Sequence[Any], ask: Ask) -> Rows:
         """Return a row for each of some songs and arrays."""
-        songs = {n: item for n, item in enumerate(items) if _is_path(item) and not _is_array_file(item)}
-        names = [f"array {n}" if len(items) > 1 else "the array" for n in range(len(items))]
-        arrays = {n: self._frames(item, names[n]) for n, item in enumerate(items) if n not in songs}
+        songs = {number: item for number, item in enumerate(items) if is_song(item)}
+        name = "array {}" if len(items) > 1 else "the array"
+        arrays = {
+            number: self._questions.frames(item, name.format(number))
+            for number, item in enumerate(items)
+            if number not in songs
+        }
         rows: dict[int, Rows] = {}
         if arrays:
-            self._check_scale(list(arrays.values()), "the array" if len(arrays) == 1 else f"{len(arrays)} arrays")
-            ids, values = ask(self._batches(arrays))
+            if not self._any_scale:
+                tracks = list(arrays.values())
+                what = "the array" if len(tracks) == 1 else f"{len(tracks)} arrays"
+                require_scale(self.task, mean_of(tracks), len(tracks), what, self.path)
+            ids, values = ask(self._questions.batches(arrays))
             rows |= {int(number): row for number, row in zip(ids, values, strict=True)}
         for number, song in songs.items():
-            data = self._song(song)
+            data = self._questions.song(song)
             ids, values = ask(data.predict_dataloader())
             if not ids:
                 raise UserError(data.failures[0])
             rows[number] = mean_over_windows(ids, np.zeros(len(ids)), values)[2][0]
         return np.stack([rows[number] for number in range(len(items))]) if rows else np.empty((0, 0))
-
-    def _song(self, song: str | Path) -> AudioDataModule:
-        """Return a song cut into windows."""
-        if not _is_path(song):
-            raise UserError(f"{type(song).__name__} given for a song; give the path of an audio file")
-        path = Path(song).expanduser()
-        if path.is_dir() or path.suffix.lower() == ".txt":
-            raise UserError(f'{path}: no audio file; give a list of paths, as sorted(Path("songs").glob("*.mp3"))')
-        data = AudioDataModule([str(path)], str(self.path), any_scale=self._any_scale)
-        data.setup("predict")
-        return data
-
-    def _frames(self, item: Any, name: str) -> npt.NDArray[np.floating]:
-        """Return the frames of an array ``(time, features)``, as exact as a store keeps them."""
-        if _is_path(item):
-            name = str(item)
-            array = read_array(Path(item).expanduser())
-        else:
-            try:
-                array = np.asarray(item.cpu() if torch.is_tensor(item) else item)
-            except ValueError:
-                raise UserError(f"{name}: rows of different lengths; expected (rows, time)") from None
-            check_array(name, array)
-        columns = FEATURE_ROWS.get(self.features, slice(0, self.num_features))
-        if len(array) < columns.stop:
-            raise UserError(
-                f"{name}: {self.features} features need {columns.stop} rows, but it has {len(array)} (no chroma); "
-                f"{self.path} cannot be asked about it"
-            )
-        dtype = self._settings.get("store_dtype") or "float16"
-        with np.errstate(over="ignore"):
-            frames = np.ascontiguousarray(array[columns].T, dtype)
-        if not np.isfinite(frames).all():
-            raise UserError(f"{name}: values up to {np.abs(array).max():.3g} do not fit {dtype}; expected dB")
-        return frames
-
-    def _check_scale(self, tracks: Sequence[npt.NDArray[np.floating]], what: str) -> None:
-        if not self._any_scale:
-            total = sum(frames.sum(axis=0, dtype=np.float64) for frames in tracks)
-            mean = torch.from_numpy(total / sum(map(len, tracks))).float()
-            require_scale(self.task, mean, len(tracks), what, self.path)
-
-    def _batches(self, arrays: dict[int, npt.NDArray[np.floating]]) -> Iterable[Batch]:
-        """Yield arrays in batches as ``musiclab predict`` makes them, called by their numbers."""
-        size = self._settings.get("batch_size") or BATCH_SIZE
-        by_length = self._settings.get("by_length")
-        numbers, lengths = list(arrays), np.array([len(frames) for frames in arrays.values()])
-        order = evaluation_order(lengths, size, by_length=self.beat_synced if by_length is None else by_length)
-        (target,) = unknown_targets(self.kind, 1, len(self.target_names))
-        for start in range(0, len(order), size):
-            batch = [numbers[index] for index in order[start : start + size]]
-            yield collate([Track(arrays[number], target, str(number)) for number in batch])
 
     def _predictions(self, batches: Iterable[Batch]) -> tuple[list[str], Rows]:
         """Return the predictions for the tracks of some batches, with the model's precision."""
@@ -299,11 +245,3 @@ def _rows(batches: Iterable[Batch], ask: Callable[[Batch], npt.NDArray[Any]]) ->
         ids += batch.ids
         rows.append(ask(batch).astype(np.float64))
     return ids, np.concatenate(rows) if rows else np.empty((0, 0))
-
-
-def _is_path(item: Any) -> bool:
-    return isinstance(item, str | os.PathLike)
-
-
-def _is_array_file(item: Any) -> bool:
-    return str(item).lower().endswith(ARRAY_SUFFIXES)

@@ -1,5 +1,6 @@
 """Trained models: a checkpoint, and what is made again of it for use without a trainer."""
 
+import copy
 import warnings
 from collections.abc import Iterator, MutableMapping, Sequence
 from contextlib import contextmanager
@@ -7,6 +8,7 @@ from pathlib import Path
 from pydoc import locate
 from typing import Any
 
+import torch
 from jsonargparse import ArgumentParser
 from pytorch_lightning.cli import instantiate_module
 
@@ -74,7 +76,8 @@ class TrainedModel:
                 f"{self._given_task()}"
             )
         import_parts(self.path, self.checkpoint, "model")
-        task: SpectrogramTask = self._instantiate(SpectrogramTask, arguments)
+        with torch.random.fork_rng(devices=[]):  # what is drawn here is overwritten
+            task: SpectrogramTask = self._instantiate(SpectrogramTask, arguments)
         task.hparams.update(self.hyperparameters)  # as they were given, for its own checkpoints
         task.unkept.clear()
         return task
@@ -145,7 +148,7 @@ class TrainedModel:
         with self._explained(arguments["_class_path"]), warnings.catch_warnings():
             # No matter here: what is no plain value is not kept among the hyperparameters.
             warnings.filterwarnings("ignore", ".*is an instance of `nn.Module` and is already saved")
-            return instantiate_module(kind, arguments)
+            return instantiate_module(kind, copy.deepcopy(arguments))  # the parser changes lists in their place
 
     @contextmanager
     def _explained(self, name: str) -> Iterator[None]:

@@ -1,10 +1,8 @@
 """What all tasks share: inputs, normalisation, backbone, head, optimisation and reproducible batches."""
 
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Self
 
-import numpy as np
 import torch
 from lightning_utilities.core.rank_zero import rank_zero_info
 from pytorch_lightning import LightningModule
@@ -20,6 +18,7 @@ from musiclab.errors import UserError
 from musiclab.models import LSTM, Backbone
 from musiclab.spectrogram import FRAME_SECONDS, features_fault
 from musiclab.tasks.compilation import Embed, compile_backbone
+from musiclab.tasks.going_on import Share, check_schedules, seed_step
 from musiclab.tasks.known_tracks import KnownTracks
 from musiclab.tasks.optimisation import (
     Optimisation,
@@ -58,12 +57,9 @@ class SpectrogramTask(LightningModule):
         compile: Train with the backbone compiled by ``torch.compile``; may pay in long runs on GPUs, after
             first steps that take up to minutes. Validation, tests and predictions are never compiled.
 
-    Made in Python, a task is kept in a checkpoint by its class and arguments: parts that are given as a class, as a
-    :func:`functools.partial` of one, or, of ours, as what these make. Without them, as of a lambda or a class of the
-    script itself, all else works, but the task has to be made again in Python: ``musiclab.load(path, task=task)``.
-
-    ``load_from_checkpoint`` gives a task in training mode, as of any LightningModule: with dropout, and outputs that
-    change from call to call. Call ``eval()`` on it, or use :func:`musiclab.load`, which gives evaluation mode.
+    Of a task made in Python, a checkpoint keeps parts that are classes, :func:`functools.partial` of such, or made by
+    classes of ours; of others, as a lambda, it keeps ``unkept``: ``musiclab.load(path, task=task)`` then. That gives
+    evaluation mode; ``load_from_checkpoint`` training mode, with dropout, as any LightningModule's: call ``eval``.
 
     Attributes:
         unkept: Arguments that a checkpoint cannot hold, by their name in configs, and what they are.
@@ -116,7 +112,7 @@ class SpectrogramTask(LightningModule):
         self._track_frames: int | None = None
         self._world_size = 1
         self._precision: str | None = None
-        self._batches: tuple[int | None, int] = None, 1
+        self._started_with = Share()
         self.frozen_epochs = frozen_epochs
         self.register_buffer("feature_mean", torch.zeros(num_features))
         self.register_buffer("feature_std", torch.ones(num_features))
@@ -231,28 +227,13 @@ class SpectrogramTask(LightningModule):
         Raises:
             UserError: Saying how many steps the schedule has and how many the run.
         """
-        steps = self.trainer.estimated_stepping_batches
-        for config in self.trainer.lr_scheduler_configs:
-            planned = getattr(config.scheduler, "total_steps", steps)
-            if planned != steps:
-                raise UserError(
-                    f"the checkpoint's learning-rate schedule has {planned} steps, but this run {steps}; resume with "
-                    f"the data, batch_size and max_epochs that it was started with{self._batches_before()}"
-                )
+        check_schedules(self.trainer, self._started_with)
         for optimizer in self.trainer.optimizers:
             settle(optimizer)
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
-        """Seed dropout and augmentation from the run's seed, the process and the step.
-
-        A checkpoint holds no state of random generators: this is what lets a resumed run go on as if it had never
-        stopped.
-        """
-        seed = os.environ.get("PL_GLOBAL_SEED")
-        if seed is not None:
-            step = self.trainer.fit_loop.epoch_loop.total_batch_idx
-            state = np.random.SeedSequence([int(seed), self.global_rank, step]).generate_state(2)
-            torch.manual_seed(int(state[0]) << 32 | int(state[1]))
+        """Seed dropout and augmentation from the run's seed, the process and the step."""
+        seed_step(self.global_rank, self.trainer.fit_loop.epoch_loop.total_batch_idx)
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         """Log the norm of the gradient, before it is clipped."""
@@ -309,16 +290,6 @@ class SpectrogramTask(LightningModule):
                 )
         self._track_frames = checkpoint.get("track_frames")
         batch_size = checkpoint.get("datamodule_hyper_parameters", {}).get("batch_size")
-        self._batches = batch_size, checkpoint.get("world_size", 1)
+        self._started_with = Share(batch_size, checkpoint.get("world_size", 1))
         self.parts_before = checkpoint.get("parts")
         self.restored = True
-
-    def _batches_before(self) -> str:
-        """Return how a run that is resumed on another number of processes was started, and how to go on with it."""
-        batch_size, before = self._batches
-        now = self.trainer.world_size
-        if batch_size is None or before == now:
-            return ""
-        tracks = batch_size * before
-        use = f"use --data.batch_size {tracks // now}" if tracks % now == 0 else f"{now} cannot share them out evenly"
-        return f"; it had {tracks} tracks a step, {batch_size} for each process ({before}): {use}"

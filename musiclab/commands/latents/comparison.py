@@ -98,7 +98,7 @@ def _open_data(models: Sequence[TrainedModel], tracks: TrackChoice) -> list[Fold
     first, (first_kind, first_settings) = models[0], models[0].data_settings()
     same = [own for kind, own in (model.data_settings() for model in models) if kind == first_kind]
     common: dict[str, Any] = {"limit": tracks.limit, "cache": tracks.cache, "any_scale": tracks.any_scale}
-    axes = [axis for own in same for axis in own.get("axes", [])]
+    axes = [axis for own in same for axis in own.get("axes") or []]
     if axes:
         common["axes"] = list(dict.fromkeys(axes))
     opened: list[FolderDataModule] = []

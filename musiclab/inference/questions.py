@@ -1,0 +1,110 @@
+"""What a model is asked about in Python: songs and arrays, made into batches as ``musiclab predict`` makes them."""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from musiclab.batch import Batch
+from musiclab.checkpoint import DATA_SETTINGS, output_kind
+from musiclab.data.arrays import ARRAY_SUFFIXES, check_array, read_array
+from musiclab.data.datamodules import AudioDataModule
+from musiclab.data.dataset import Track, collate
+from musiclab.data.sampling import evaluation_order
+from musiclab.data.targets import unknown_targets
+from musiclab.errors import UserError
+from musiclab.inference.trained import TrainedModel
+from musiclab.spectrogram import FEATURE_ROWS
+
+Frames = npt.NDArray[np.floating]
+
+DEFAULTS = {"store_dtype": "float16", "batch_size": 32, "by_length": None}
+"""Settings of a datamodule for checkpoints that do not name them."""
+
+
+class Questions:
+    """Makes batches for a trained model.
+
+    Args:
+        trained: The model's checkpoint.
+        any_scale: Take songs even for a model that was trained on other values than audio files give.
+    """
+
+    def __init__(self, trained: TrainedModel, any_scale: bool) -> None:
+        arguments = trained.hyperparameters
+        settings = {**DEFAULTS, **(trained.checkpoint.get(DATA_SETTINGS) or {})}
+        self.path, self.features, beat_synced = trained.path, arguments["features"], arguments["beat_synced"]
+        self.columns = FEATURE_ROWS.get(self.features, slice(0, arguments["num_features"]))
+        self.dtype: str = settings["store_dtype"]
+        self.batch_size: int = settings["batch_size"]
+        self.by_length: bool = beat_synced if settings["by_length"] is None else settings["by_length"]
+        self.any_scale = any_scale
+        (self.target,) = unknown_targets(output_kind(trained.checkpoint), 1, len(arguments["target_names"]))
+
+    def song(self, song: Any) -> AudioDataModule:
+        """Return a song cut into windows.
+
+        Raises:
+            UserError: If it is none, or the model cannot be asked about songs.
+        """
+        if not isinstance(song, str | os.PathLike):
+            raise UserError(f"{type(song).__name__} given for a song; give the path of an audio file")
+        path = Path(song).expanduser()
+        if path.is_dir() or path.suffix.lower() == ".txt":
+            raise UserError(f'{path}: no audio file; give a list of paths, as sorted(Path("songs").glob("*.mp3"))')
+        data = AudioDataModule([str(path)], str(self.path), any_scale=self.any_scale)
+        data.setup("predict")
+        return data
+
+    def frames(self, item: Any, name: str) -> Frames:
+        """Return the features of an array ``(time, features)``, as exact as a store keeps them.
+
+        Args:
+            item: Array ``(rows, time)``, or the path of one.
+            name: What an array is called.
+
+        Raises:
+            UserError: If it does not keep the data contract, or lacks rows of the features.
+        """
+        if isinstance(item, str | os.PathLike):
+            name = str(item)
+            array = read_array(Path(item).expanduser())
+        else:
+            try:
+                array = np.asarray(item.cpu() if torch.is_tensor(item) else item)
+            except ValueError:
+                raise UserError(f"{name}: rows of different lengths; expected (rows, time)") from None
+            check_array(name, array)
+        if len(array) < self.columns.stop:
+            raise UserError(
+                f"{name}: {self.features} features need {self.columns.stop} rows, but it has {len(array)} (no chroma); "
+                f"{self.path} cannot be asked about it"
+            )
+        with np.errstate(over="ignore"):
+            frames = np.ascontiguousarray(array[self.columns].T, self.dtype)
+        if not np.isfinite(frames).all():
+            raise UserError(f"{name}: values up to {np.abs(array).max():.3g} do not fit {self.dtype}; expected dB")
+        return frames
+
+    def batches(self, arrays: Mapping[int, Frames]) -> Iterator[Batch]:
+        """Yield arrays, called by their numbers, in batches as of the model's own data."""
+        numbers, lengths = list(arrays), np.array([len(frames) for frames in arrays.values()])
+        order = evaluation_order(lengths, self.batch_size, by_length=self.by_length)
+        for start in range(0, len(order), self.batch_size):
+            batch = [numbers[index] for index in order[start : start + self.batch_size]]
+            yield collate([Track(arrays[number], self.target, str(number)) for number in batch])
+
+
+def is_song(item: Any) -> bool:
+    """Tell whether something that a model is asked about is a song, and no array."""
+    return isinstance(item, str | os.PathLike) and not str(item).lower().endswith(ARRAY_SUFFIXES)
+
+
+def mean_of(tracks: Sequence[Frames]) -> torch.Tensor:
+    """Return the mean of each feature over the frames of all tracks, ``(features,)``."""
+    total = sum(frames.sum(axis=0, dtype=np.float64) for frames in tracks)
+    return torch.from_numpy(total / sum(map(len, tracks))).float()

@@ -1,0 +1,267 @@
+"""The Python door: what it answers is what ``musiclab predict`` and ``latents`` write."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from command_line import error_of, evaluate_args, fit_args, read_rows, run_folder
+from conftest import GENRES, make_genre_folder
+from data.audio.sounds import clicks, write
+
+import musiclab
+from musiclab.cli import main
+from musiclab.data.datamodules import AudioDataModule
+from musiclab.errors import UserError
+from musiclab.inference.embeddings import embed_tracks
+from musiclab.inference.trained import TrainedModel
+
+AXES = ["valence", "energy", "danceability"]
+
+
+@pytest.fixture(scope="module")
+def genre_path(genre_root, tmp_path_factory):
+    """A small CNN on mel in half precision."""
+    folder = tmp_path_factory.mktemp("genre")
+    main(fit_args("genre_cnn.yaml", genre_root, folder, "--trainer.precision=bf16-mixed"))
+    return run_folder(folder) / "checkpoints" / "best.ckpt"
+
+
+@pytest.fixture(scope="module")
+def emotion_path(emotion_root, tmp_path_factory):
+    """A small LSTM on chroma and mel."""
+    folder = tmp_path_factory.mktemp("emotion")
+    main(fit_args("emotion_lstm.yaml", emotion_root, folder, "--data.features=fused", "--data.by_length=true"))
+    return run_folder(folder) / "checkpoints" / "best.ckpt"
+
+
+@pytest.fixture(scope="module")
+def songs(tmp_path_factory):
+    """Songs of 1.2 s and 4 s, and one whose end is silent."""
+    folder = tmp_path_factory.mktemp("songs")
+    write(folder / "a.wav", clicks(1.2))
+    write(folder / "b.wav", clicks(4.0, seed=1, pitch=150))
+    write(folder / "c.wav", np.concatenate([clicks(2.0, seed=2), np.zeros(66150)]))
+    return folder
+
+
+def arrays_of(root):
+    paths = sorted((root / "test").iterdir())
+    return [path.name.split(".")[0] for path in paths], [np.load(path) for path in paths]
+
+
+def ask(checkpoint, folder, *more):
+    main(evaluate_args("predict", checkpoint, folder, *more))
+    return {row["id"]: row for row in read_rows(run_folder(folder) / "predictions.csv")}
+
+
+@pytest.mark.parametrize("kind", ["genre", "emotion"])
+def test_arrays_get_the_answers_of_the_command_line(kind, request, tmp_path):
+    path, root = (request.getfixturevalue(name) for name in (f"{kind}_path", f"{kind}_root"))
+    names, prefix = (GENRES, "") if kind == "genre" else (AXES, "prediction_")
+    written = ask(path, tmp_path)
+    model = musiclab.load(path)
+    ids, arrays = arrays_of(root)
+    answers = model.predict(arrays)
+    for identifier, answer in zip(ids, answers, strict=True):
+        assert list(answer) == model.target_names == names
+        for name in names:
+            assert answer[name] == pytest.approx(float(written[identifier][prefix + name]), abs=1e-6)
+    alone = model.predict(arrays[0].astype(np.float64))
+    assert alone == pytest.approx(answers[0], abs=1e-6 if model.precision == "32-true" else 5e-3)
+    assert model.predict(sorted((root / "test").iterdir())[0]) == alone
+    assert model.predict(torch.tensor(arrays[0])) == alone
+
+
+@pytest.mark.parametrize("kind", ["genre", "emotion"])
+def test_songs_get_the_answers_of_the_command_line(kind, request, songs, tmp_path, capfd):
+    path = request.getfixturevalue(f"{kind}_path")
+    prefix = "" if kind == "genre" else "prediction_"
+    written = ask(path, tmp_path, "--data=AudioDataModule", f"--data.paths={songs}")
+    said = [line for line in capfd.readouterr().out.splitlines() if "left out" in line]
+    model = musiclab.load(path)
+    array = np.load(next((request.getfixturevalue(f"{kind}_root") / "test").iterdir()))
+    one, two, answer, three = model.predict([songs / "a.wav", str(songs / "b.wav"), array, songs / "c.wav"])
+    for identifier, given in zip("abc", (one, two, three), strict=True):
+        for name, value in given.items():
+            assert value == pytest.approx(float(written[identifier][prefix + name]), abs=1e-6)
+    assert answer == model.predict(array)
+    assert [line for line in capfd.readouterr().out.splitlines() if "left out" in line] == said
+    assert len(said) == 1
+    assert model.predict(songs / "b.wav") == two
+
+
+def test_a_model_says_what_it_is(genre_path, emotion_path):
+    model = musiclab.load(str(genre_path))
+    assert (model.kind, model.target_names, model.features, model.num_features) == ("classes", GENRES, "mel", 128)
+    assert (model.precision, model.beat_synced, model.window) == ("bf16-mixed", False, 1.0)
+    assert not any(module.training for module in model.task.modules())
+    assert repr(model) == (
+        f"<musiclab model {genre_path}: CNN on mel (128 rows, frames of 23.2 ms), 3 genres: Blues, Jazz, Rock>"
+    )
+    assert "LSTM on fused (140 rows, frames of 23.2 ms), 3 axes: valence, energy, dance" in repr(
+        musiclab.load(emotion_path)
+    )
+
+
+def test_answers_do_not_change_from_call_to_call(genre_path, genre_root):
+    _, arrays = arrays_of(genre_root)
+    model = musiclab.load(genre_path)
+    state = torch.random.get_rng_state()
+    assert model.predict(arrays) == model.predict(arrays) == musiclab.load(genre_path).predict(arrays)
+    assert torch.equal(torch.random.get_rng_state(), state)
+    assert not torch.is_autocast_enabled("cpu")
+    assert model.predict([]) == []
+
+
+@pytest.mark.parametrize("kind", ["genre", "emotion"])
+def test_embeddings_of_arrays_are_those_of_latents(kind, request):
+    path, root = (request.getfixturevalue(name) for name in (f"{kind}_path", f"{kind}_root"))
+    trained = TrainedModel(path)
+    data = trained.data()
+    data.setup("predict")
+    expected = embed_tracks(trained.task(), data.predict_dataloader(), "model")
+    ids, arrays = arrays_of(root)
+    model = musiclab.load(path)
+    together = model.embed(arrays)
+    assert (together.shape, together.dtype) == (expected.values.shape, np.float32)
+    assert ids == expected.ids
+    np.testing.assert_allclose(together, expected.values, atol=1e-6)
+    np.testing.assert_allclose(model.embed(arrays[3]), expected.values[3], atol=1e-5)
+
+
+def test_the_embedding_of_a_song_is_the_mean_over_the_windows_of_its_answer(genre_path, songs):
+    model = musiclab.load(genre_path)
+    data = AudioDataModule(str(songs / "b.wav"), str(genre_path))
+    data.setup("predict")
+    (batch,) = data.predict_dataloader()
+    with torch.inference_mode():
+        windows = model.task.backbone(model.task.normalise(batch.spectrograms.clone()), batch.lengths)
+    assert len(windows) == 4
+    np.testing.assert_allclose(model.embed(songs / "b.wav"), windows.mean(dim=0), atol=1e-6)
+
+
+def test_windows_over_time_overlap_and_know_their_middle(emotion_path, songs):
+    model = musiclab.load(emotion_path)
+    seconds, values = model.over_time(songs / "b.wav", hop=0.5)
+    assert seconds == pytest.approx(0.5 * np.arange(7) + 0.5)
+    assert values.shape == (7, 3)
+    # Every second of them is a window of predict, whose answer is their mean.
+    assert values[::2].mean(axis=0) == pytest.approx(list(model.predict(songs / "b.wav").values()), abs=1e-5)
+    assert len(np.unique(values[:, 0])) == 7
+    cut = write(songs.parent / "cut" / "part.wav", clicks(4.0, seed=1, pitch=150)[11025 : 11025 + 22050])
+    assert values[1] == pytest.approx(list(model.predict(cut).values()), abs=1e-3)  # but for rounding to 16 bits
+
+
+def test_a_song_no_longer_than_a_window_is_one_window(genre_root, tmp_path):
+    root = make_genre_folder(tmp_path / "data", train=12, test=3, frames=(100, 101))
+    main(fit_args("genre_cnn.yaml", root, tmp_path, "--data.val_fraction=0.25"))
+    model = musiclab.load(run_folder(tmp_path) / "checkpoints" / "last.ckpt")
+    song = write(tmp_path / "short.wav", clicks(1.5))
+    over = model.over_time(song)
+    assert over.seconds == pytest.approx([0.75])
+    assert over.values[0] == pytest.approx(list(model.predict(song).values()))
+
+
+def test_silent_windows_over_time_are_not_numbers(genre_path, songs, tmp_path, capsys):
+    model = musiclab.load(genre_path)
+    over = model.over_time(songs / "c.wav", hop=1)
+    assert np.isnan(over.values).all(axis=1).tolist() == [False, False, True, True, True]
+    assert "c.wav: silent" in (said := capsys.readouterr().out)
+    assert "left out 3 of 5 windows" in said
+    silent = write(tmp_path / "silent.wav", np.zeros(44100))
+    for ask_of in (model.over_time, model.predict, model.embed):
+        with pytest.raises(UserError, match=r"silent\.wav: silent"):
+            ask_of(silent)
+
+
+def test_the_words_are_those_of_the_command_line(genre_path, songs, tmp_path, capfd):
+    model = musiclab.load(genre_path)
+    text = tmp_path / "text.wav"
+    text.write_text("no music")
+    for path in ("missing.wav", text, write(tmp_path / "silent.wav", np.zeros(44100))):
+        with pytest.raises(UserError) as info:
+            model.predict(path)
+        args = evaluate_args("predict", genre_path, tmp_path, "--data=AudioDataModule", f"--data.paths={path}")
+        assert error_of(capfd, args) == f"musiclab: error: {info.value}"
+    for path in ("missing.ckpt", text):
+        with pytest.raises(UserError) as info:
+            musiclab.load(path)
+        error = error_of(capfd, evaluate_args("predict", path, tmp_path))
+        assert error.removeprefix("musiclab: error: ").endswith(str(info.value))
+
+
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        (np.full((128, 30), np.nan), "the array: holds NaN or infinite values; extract the track again"),
+        (np.zeros(128), r"the array: an array of shape \(128,\); expected \(rows, time\)"),
+        (np.zeros((2, 128, 30)), r"expected \(rows, time\)"),
+        (np.zeros((128, 30), int), "an array of int64; expected floats"),
+        (np.zeros((128, 0)), "no frames"),
+        (np.full((128, 30), 1e6), "values up to 1e\\+06 do not fit float16; expected dB"),
+        (np.full((128, 30), 50.0), "the array: values of 50 in the mean where .* was trained on .*any_scale true"),
+        (None, "expected"),
+        ([[1.0], [1.0, 2.0]], "the array: rows of different lengths"),
+        (np.zeros((30, 128)), "the array: "),
+        (np.zeros((64, 30)), "the array: "),
+    ],
+)
+def test_bad_arrays(array, message, genre_path):
+    model = musiclab.load(genre_path)
+    with pytest.raises(UserError, match=message) as info:
+        model.predict([array] if isinstance(array, list) else array)
+    assert "\n" not in str(info.value)
+
+
+def test_of_several_arrays_the_wrong_one_is_named(genre_path, genre_root):
+    _, arrays = arrays_of(genre_root)
+    with pytest.raises(UserError, match=r"^array 1: holds NaN"):
+        musiclab.load(genre_path).predict([arrays[0], arrays[0] * np.nan])
+
+
+def test_other_bad_requests(genre_path, emotion_path, songs, tmp_path):
+    model = musiclab.load(genre_path)
+    with pytest.raises(UserError, match="no audio file; give a list of paths"):
+        model.predict(songs)
+    with pytest.raises(UserError, match="ndarray given for a song"):
+        model.over_time(np.zeros((128, 30)))
+    for hop in (0, -1, np.nan, np.inf):
+        with pytest.raises(UserError, match=r"hop is .*; it must be at least 0\.1"):
+            model.over_time(songs / "a.wav", hop=hop)
+    with pytest.raises(UserError, match=r"fused features need 140 rows, but it has 128 \(no chroma\)"):
+        musiclab.load(emotion_path).predict(np.full((128, 30), -40.0))
+    with pytest.raises(UserError, match=r"gone\.npy: no such file"):
+        model.predict(tmp_path / "gone.npy")
+
+
+def test_arrays_of_another_scale_are_taken_where_that_is_allowed(genre_path):
+    assert set(musiclab.load(genre_path, any_scale=True).predict(np.full((128, 30), 50.0))) == set(GENRES)
+
+
+def test_a_model_of_double_precision(genre_root, tmp_path):
+    main(fit_args("genre_cnn.yaml", genre_root, tmp_path / "run", "--trainer.precision=64-true"))
+    path = run_folder(tmp_path / "run") / "checkpoints" / "best.ckpt"
+    written = ask(path, tmp_path)
+    ids, arrays = arrays_of(genre_root)
+    model = musiclab.load(path)
+    for identifier, answer in zip(ids, model.predict(arrays), strict=True):
+        assert answer == pytest.approx({name: float(written[identifier][name]) for name in GENRES}, abs=1e-6)
+    assert model.embed(arrays).dtype == np.float32
+
+
+def test_importing_the_package_takes_no_time(tmp_path):
+    code = (
+        "import sys, time; start = time.perf_counter(); import musiclab; took = time.perf_counter() - start\n"
+        "import json; heavy = {'torch', 'numpy', 'pytorch_lightning', 'yaml'} & set(sys.modules)\n"
+        "assert {'load', 'Trainer'} <= set(dir(musiclab))\n"
+        "print(json.dumps([took, sorted(heavy)]))"
+    )
+    runs = [
+        json.loads(subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout)
+        for _ in range(3)
+    ]
+    assert [heavy for _, heavy in runs] == [[], [], []]
+    assert min(took for took, _ in runs) < 0.05
