@@ -6,12 +6,12 @@ from pathlib import Path
 from musiclab.data.audio.copies import Duplicates
 from musiclab.data.audio.data_set import draw_parts, make_data_set, names_of
 from musiclab.data.audio.extraction import Clip, Kind, writing
+from musiclab.data.audio.features import own_recipe
 from musiclab.data.audio.files import Ids, find_audio, name_tracks
 from musiclab.data.audio.label_files import emotion_row, track_name
 from musiclab.data.audio.output import Output, fit_command, output_folders
 from musiclab.data.audio.ratings import Rating, match_ratings, meaning, read_ratings
 from musiclab.data.ids import id_order
-from musiclab.data.recipe import own_recipe
 from musiclab.data.tables import as_list
 from musiclab.errors import UserError
 from musiclab.files import shown, write_csv

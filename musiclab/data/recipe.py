@@ -6,12 +6,9 @@ from pathlib import Path
 from musiclab.data.tables import read_text
 from musiclab.errors import UserError
 from musiclab.files import stands_there, write_text
-from musiclab.spectrogram import DECIBELS, LAB, Recipe
+from musiclab.spectrogram import LAB, Recipe
 
 FILE = "features.json"
-
-LOWEST_RATE, HIGHEST_RATE = 4000, 192_000  # Hz
-LONGEST_WINDOW = 2**17  # samples
 
 
 def read_recipe(folder: Path) -> Recipe | None:
@@ -52,33 +49,3 @@ def find_recipe(root: Path) -> tuple[Path, Recipe] | None:
 def write_recipe(folder: Path, recipe: Recipe) -> None:
     """Write the recipe of a folder of arrays."""
     write_text(folder / FILE, json.dumps(recipe.plain(), indent=1) + "\n")
-
-
-def own_recipe(mels: int | None, hop: int | None, rate: int | None, window: int | None) -> Recipe:
-    """Return the recipe of mel bands alone that options ask for, the lab's values for those that are None.
-
-    Without any option it is the lab's, with chroma.
-
-    Args:
-        mels: Number of mel bands.
-        hop: Samples from one frame to the next.
-        rate: Sample rate in Hz.
-        window: Length of a window in samples.
-
-    Raises:
-        UserError: If there is no such recipe.
-    """
-    given = {"mels": mels, "hop": hop, "rate": rate, "window": window}
-    wanted = {name: value for name, value in given.items() if value is not None}
-    if not wanted:
-        return LAB
-    if rate is not None and not LOWEST_RATE <= rate <= HIGHEST_RATE:
-        raise UserError(f"rate is {rate}; it must be {LOWEST_RATE} to {HIGHEST_RATE}, in Hz, as in 16000")
-    known = {"mels": LAB.mels, "hop": LAB.hop, "rate": LAB.rate, "window": LAB.window, "scale": DECIBELS}
-    recipe = Recipe.of({**known, **wanted})
-    if recipe.window and not (recipe.hop or 0) <= recipe.window <= LONGEST_WINDOW:
-        raise UserError(
-            f"window is {recipe.window} and hop {recipe.hop}; the window must be as long as the hop, so that no sample "
-            f"is left out, and at most {LONGEST_WINDOW} samples"
-        )
-    return recipe

@@ -42,10 +42,10 @@ class SpectrogramTask(LightningModule):
     Args:
         num_features: Values per frame.
         target_names: Genres or axes, one for each output.
-        features: Name of the features, kept in the checkpoint; likewise ``beat_synced``, ``seconds`` and ``recipe``.
+        features: Name of the features, kept in the checkpoint; likewise the three that follow.
         beat_synced: Whether a frame is a beat.
         seconds: Duration of a frame in seconds, for frames that are no beats.
-        recipe: How the arrays were made, as :class:`musiclab.spectrogram.Recipe` has it; None if nothing says it.
+        recipe: How the arrays were made, see :class:`musiclab.spectrogram.Recipe`; None if nothing says it.
         backbone: Makes the backbone, given the number of features.
         optimizer: Makes the optimizer, given the parameters.
         lr_scheduler: Makes the learning-rate scheduler, given the optimizer; one that takes ``total_steps`` gets
@@ -161,8 +161,7 @@ class SpectrogramTask(LightningModule):
             if fault and not getattr(data, "any_scale", False):
                 rank_zero_info(f"Warning: the training tracks have {fault}; `musiclab check` tells more")
             self.feature_mean.copy_(mean)
-            # A feature that never changes says nothing; it becomes zero instead of being blown up. Of features that
-            # may be of any scale, rounding alone makes others of the mean.
+            # What never changes, but by rounding, says nothing: it becomes zero instead of being blown up.
             least = 1e-6 * mean.abs() if self.hparams["features"] == "all" else 1e-4
             self.feature_std.copy_(torch.where(std > least, std, torch.ones_like(std)))
 

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from musiclab.data.recipe import find_recipe, own_recipe, read_recipe, write_recipe
+from musiclab.data.audio.features import own_recipe
+from musiclab.data.recipe import find_recipe, read_recipe, write_recipe
 from musiclab.errors import UserError
 from musiclab.spectrogram import FRAME_SECONDS, LAB, Recipe, num_bands, row_kinds
 
@@ -92,6 +93,7 @@ def test_only_what_both_say_can_differ():
         ((None, None, 16, None), "rate is 16; it must be 4000"),
         ((None, 4096, None, 2048), "window is 2048 and hop 4096"),
         ((0, None, None, None), "mels is 0"),
+        ((128, 256, None, 256), r"\d+ of 128 mel bands would be empty at 22050 Hz with windows of 256 samples"),
     ],
 )
 def test_options_that_make_no_features(options, said):

@@ -97,7 +97,6 @@ def extract_tracks(tracks: Sequence[Track], clip: Clip, jobs: int | None = None)
 
     if jobs is not None and jobs < 1:
         raise UserError(f"jobs is {jobs}; it must be 1 or more, or null for as many as there are cores")
-    features.check_bands(clip.recipe)
     pending = [track for track in tracks if _missing(track)]
     if not pending:
         return Outcome(0, len(tracks), [])

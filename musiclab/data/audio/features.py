@@ -15,10 +15,13 @@ import numpy.typing as npt
 
 from musiclab.errors import UserError
 from musiclab.files import import_librosa
-from musiclab.spectrogram import HOP_LENGTH, N_FFT, NUM_MELS, SAMPLE_RATE, Audio, Recipe, Spectrogram
+from musiclab.spectrogram import DECIBELS, HOP_LENGTH, LAB, N_FFT, NUM_MELS, SAMPLE_RATE, Audio, Recipe, Spectrogram
 
 NUM_OCTAVES, BINS_PER_OCTAVE = 7, 36  # of the constant-Q transform that chroma is folded from; chroma_cqt's defaults
 MEDIAN_LENGTH = 31  # frames and bins; librosa's default for harmonic-percussive separation
+
+LOWEST_RATE, HIGHEST_RATE = 4000, 192_000  # Hz
+LONGEST_WINDOW = 2**17  # samples
 
 MIN_POWER = 1e-10  # below it power_to_db tells nothing apart, and all would read as 0 dB
 
@@ -64,14 +67,43 @@ def mel_spectrogram(audio: Audio, recipe: Recipe) -> Spectrogram:
     return _decibels(power).astype(np.float32)
 
 
-def check_bands(recipe: Recipe) -> None:
+def own_recipe(mels: int | None, hop: int | None, rate: int | None, window: int | None) -> Recipe:
+    """Return the recipe of mel bands alone that options ask for, the lab's values for those that are None.
+
+    Without any option it is the lab's, with chroma.
+
+    Args:
+        mels: Number of mel bands.
+        hop: Samples from one frame to the next.
+        rate: Sample rate in Hz.
+        window: Length of a window in samples.
+
+    Raises:
+        UserError: If there is no such recipe.
+    """
+    given = {"mels": mels, "hop": hop, "rate": rate, "window": window}
+    wanted = {name: value for name, value in given.items() if value is not None}
+    if not wanted:
+        return LAB
+    if rate is not None and not LOWEST_RATE <= rate <= HIGHEST_RATE:
+        raise UserError(f"rate is {rate}; it must be {LOWEST_RATE} to {HIGHEST_RATE}, in Hz, as in 16000")
+    known = {"mels": LAB.mels, "hop": LAB.hop, "rate": LAB.rate, "window": LAB.window, "scale": DECIBELS}
+    recipe = Recipe.of({**known, **wanted})
+    if recipe.window and not (recipe.hop or 0) <= recipe.window <= LONGEST_WINDOW:
+        raise UserError(
+            f"window is {recipe.window} and hop {recipe.hop}; the window must be as long as the hop, so that no sample "
+            f"is left out, and at most {LONGEST_WINDOW} samples"
+        )
+    _require_full_bands(recipe)
+    return recipe
+
+
+def _require_full_bands(recipe: Recipe) -> None:
     """Refuse a recipe with mel bands that no bin of the Fourier transform falls into: their rows would be empty.
 
     Raises:
-        UserError: If there are such bands, or not all is known that is needed to compute them.
+        UserError: If there are such bands.
     """
-    if recipe.chroma:
-        return
     librosa = import_librosa()
 
     rate, window, _, mels = recipe.numbers

@@ -110,8 +110,9 @@ def match_ratings(path: Path, ratings: Sequence[Rating], known: Mapping[str, set
                 )
             matched[identifier] = rating
     if not matched:
+        example = min(set().union(*known.values()))
         raise UserError(
-            f"{path}: no row is of any song: it names {ratings[0].song}, where the songs are {min(set().union(*known.values()))} and others; "
+            f"{path}: no row is of any song: it names {ratings[0].song}, where the songs are {example} and others; "
             "name songs by their files, with or without endings"
         )
     return matched
