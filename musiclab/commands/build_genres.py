@@ -104,7 +104,7 @@ def draw_parts(genres: Mapping[str, str], test_fraction: float, seed: int) -> di
     """
     identifiers = sorted(genres, key=id_order)
     classes = [genres[identifier] for identifier in identifiers]
-    split = split_tracks(len(identifiers), classes, fraction=test_fraction, seed=seed, purpose="test")
+    split = split_tracks(len(identifiers), classes, fraction=test_fraction, seed=seed, option="--test_fraction")
     held_out = set(split.held_out.tolist())
     return {identifier: PARTS[index in held_out] for index, identifier in enumerate(identifiers)}
 

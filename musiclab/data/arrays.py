@@ -207,6 +207,8 @@ def _check_form(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Non
         raise UserError(f"{path}: an array of shape {shape}; expected (rows, time)")
     if not np.issubdtype(dtype, np.floating):
         raise UserError(f"{path}: an array of {dtype}; expected floats (dB and chroma)")
+    if shape[0] not in ROW_COUNTS and shape[1] in ROW_COUNTS:
+        raise UserError(f"{path}: an array of {shape}, likely transposed: (time, rows); save (rows, time), as array.T")
     if shape[0] not in ROW_COUNTS:
         raise UserError(f"{path}: {shape[0]} rows; expected 128 (mel) or 140 (mel and chroma), as (rows, time)")
     if shape[1] > MAX_FRAMES:
