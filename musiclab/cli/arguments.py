@@ -111,7 +111,7 @@ def _join_words(arguments: Sequence[str]) -> list[str]:
     words: list[str] = []
     option = ""
     for argument in [*arguments, "--"]:
-        if option and not argument.startswith("-"):
+        if option and not re.match(r"-(?![\d.])", argument):
             words.append(argument)
             continue
         if option:

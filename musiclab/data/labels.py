@@ -9,7 +9,7 @@ before the first dot.
 import math
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,6 +27,10 @@ LAB_CLASS_MAP: Mapping[str, str | None] = {
     "Indie-Rock": None, "Post-Punk": None, "Soundtrack": None, "International": None, "Old-Time": None,
 }  # fmt: skip
 """The lab's 20 genres merged into 10; tracks of a genre mapped to None are dropped."""
+
+
+KNOWN = {"id": "Id", "genre": "Genre", "artist": "Artist"}
+"""Columns that are found however they are capitalised."""
 
 
 class GenreLabels(NamedTuple):
@@ -63,6 +67,11 @@ def read_table(path: Path) -> LabelTable:
         columns, lines, problems = read_rows(path)
     except UserError as error:
         return LabelTable([], [], [str(error)])
+    folded = [column.casefold() for column in columns]
+    columns = [
+        KNOWN.get(name, column) if folded.count(name) == 1 else column
+        for name, column in zip(folded, columns, strict=True)
+    ]
     if not any(columns) and not lines:
         return LabelTable([], [], [f"{path}: the label file is empty; it needs a header and a row per track"])
     rows: list[tuple[str, list[str]]] = []
@@ -155,6 +164,16 @@ def read_emotion_labels(path: Path, axes: Sequence[str] | None = None) -> Emotio
     return labels
 
 
+def lab_map(labels: Iterable[GenreLabels]) -> Mapping[str, str | None] | None:
+    """Return the lab's merging of genres for a data set all of whose genres are the lab's, None for any other.
+
+    Args:
+        labels: Of all parts of the set.
+    """
+    genres = {genre for part in labels for genre in part.genres}
+    return LAB_CLASS_MAP if genres and genres <= LAB_CLASS_MAP.keys() else None
+
+
 def merge_genres(labels: GenreLabels, class_map: Mapping[str, str | None] | None) -> GenreLabels:
     """Rename genres by ``class_map`` and drop the tracks whose genre maps to None.
 
@@ -197,6 +216,11 @@ def similar_genres(counts: Mapping[str, int]) -> list[str]:
         for genres in spellings.values()
         if len(genres) > 1
     ]
+
+
+def range_of(values: Sequence[float]) -> str:
+    """Return the range that some values lie in, in whole numbers, as options take it."""
+    return f"[{math.floor(min(values))},{math.ceil(max(values))}]"
 
 
 def parse_number(text: str) -> float:

@@ -78,7 +78,13 @@ class Draw(NamedTuple):
     def hold_out(self, part: Part, fraction: float, folds: int | None, purpose: str) -> tuple[Part, Part]:
         """Return the tracks of a part that stay and those that are held out."""
         split = split_tracks(
-            len(part.ids), part.classes, fraction=fraction, folds=folds, fold=self.fold, seed=self.seed, purpose=purpose
+            len(part.ids),
+            part.classes,
+            fraction=fraction,
+            folds=folds,
+            fold=self.fold,
+            seed=self.seed,
+            option=f"--data.{purpose}_fraction",
         )
         return part.select(split.train), part.select(split.held_out)
 

@@ -1,6 +1,9 @@
 """Held-out parts and smaller subsets, the same for the same seed."""
 
-from collections.abc import Sequence
+import math
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -26,7 +29,7 @@ def split_tracks(
     folds: int | None = None,
     fold: int = 0,
     seed: int,
-    purpose: str = "val",
+    option: str = "--data.val_fraction",
 ) -> Split:
     """Hold tracks out for validation or for a test.
 
@@ -37,7 +40,7 @@ def split_tracks(
         folds: Number of folds of a cross-validation, of which number ``fold`` (from 0) is held out.
         fold: See ``folds``.
         seed: Same seed, same split; the folds of one seed do not overlap.
-        purpose: ``val`` or ``test``, for the errors.
+        option: Of the command line, which gives the fraction, for the errors.
 
     Raises:
         UserError: If the tracks cannot be split like that.
@@ -45,9 +48,10 @@ def split_tracks(
     # scikit-learn is slow to import, and not all commands split.
     from sklearn.model_selection import KFold, ShuffleSplit, StratifiedKFold, StratifiedShuffleSplit
 
+    name = re.split(r"[.-]", option)[-1]
     if folds is None:
         if not 0 < fraction < 1:
-            raise UserError(f"{purpose}_fraction is {fraction}; it must lie between 0 and 1, as in 0.1")
+            raise UserError(f"{name} is {fraction}; it must lie between 0 and 1, as in 0.1")
         kind = ShuffleSplit if classes is None else StratifiedShuffleSplit
         splitter = kind(n_splits=1, test_size=fraction, random_state=seed)
         fold = 0
@@ -58,13 +62,37 @@ def split_tracks(
         splitter = kind(n_splits=folds, shuffle=True, random_state=seed)
     try:
         parts = list(splitter.split(np.zeros(tracks), classes))
-    except ValueError as error:
-        raise UserError(
-            f"{tracks} labelled tracks cannot be split ({purpose}_fraction {fraction}, folds {folds}): {error}; "
-            "use more tracks, another fraction or fewer folds"
-        ) from None
+    except ValueError:
+        how = f"{name} {fraction}" if folds is None else f"folds {folds}"
+        counts = None if classes is None else Counter(classes)
+        advice = _advice(tracks, counts, fraction, option) if folds is None else _fold_advice(tracks, counts, option)
+        raise UserError(f"{tracks} labelled tracks cannot be split ({how}): {advice}") from None
     train, held_out = parts[fold]
     return Split(np.sort(train), np.sort(held_out))
+
+
+def _advice(tracks: int, counts: Mapping[str, int] | None, fraction: float, option: str) -> str:
+    """Say why a share cannot be held out, and which could; a part needs a track, or one of each class."""
+    least = 1 if counts is None else len(counts)
+    single = sorted(name for name, count in (counts or {}).items() if count == 1)
+    if single:
+        return f"{single[0]} has a single track, and each part needs one of it; label more of it, or leave it out"
+    held_out = math.ceil(fraction * tracks)
+    needs = "each part needs a track" + (f" of each of the {least} classes" if counts else "")
+    found = f"{held_out} would be held out and {tracks - held_out} stay, but {needs}"
+    shares = [*(number / 20 for number in range(1, 20)), math.ceil(1000 * least / max(1, tracks)) / 1000]
+    working = [share for share in shares if least <= math.ceil(share * tracks) <= tracks - least]
+    if not working:
+        return f"{found}; label more tracks, {2 * least} at least"
+    return f"{found}; {option} {min(working, key=lambda share: abs(share - fraction)):g} works, or label more tracks"
+
+
+def _fold_advice(tracks: int, counts: Mapping[str, int] | None, option: str) -> str:
+    """Say how many folds there can be: as many as tracks, or as tracks of the largest class."""
+    most = tracks if counts is None else max(counts.values(), default=0)
+    if most < 2:
+        return "there are too few for folds; label more tracks"
+    return f"there are tracks for {most} folds at most; give {option.rpartition('.')[0]}.folds {min(most, 5)}"
 
 
 def choose_subset(tracks: int, classes: Sequence[str] | None, limit: int | None, seed: int) -> Indices:

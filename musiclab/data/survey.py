@@ -16,10 +16,10 @@ from tqdm import tqdm
 
 from musiclab.data.arrays import ROW_COUNTS, ArrayHeader, read_header, scan_arrays
 from musiclab.data.labels import (
-    LAB_CLASS_MAP,
     EmotionLabels,
     GenreLabels,
     is_emotion,
+    lab_map,
     merge_genres,
     parse_emotions,
     parse_genres,
@@ -243,8 +243,9 @@ def _compare_parts(root: Path, labels: Mapping[str, Labels], problems: Problems)
         path = root / f"{part}_labels.txt"
         if isinstance(train, GenreLabels) and isinstance(found, GenreLabels):
             # A genre that only this part has is fine if the lab's map merges it into one that training has.
-            trained = {*train.genres, *merge_genres(train, LAB_CLASS_MAP).genres}
-            unknown = sorted(genre for genre in set(found.genres) if not {genre, LAB_CLASS_MAP.get(genre)} & trained)
+            merging = lab_map([train, found]) or {}
+            trained = {*train.genres, *merge_genres(train, merging).genres}
+            unknown = sorted(genre for genre in set(found.genres) if not {genre, merging.get(genre)} & trained)
             problems["Genres"] += [f"{path}: genre {genre} does not occur in train_labels.txt" for genre in unknown]
         elif isinstance(train, EmotionLabels) and isinstance(found, EmotionLabels):
             absent = [axis for axis in train.axes if axis not in found.axes]

@@ -12,6 +12,7 @@ from musiclab.data.labels import (
     GenreLabels,
     is_emotion,
     merge_genres,
+    range_of,
     read_emotion_labels,
     read_genre_labels,
     read_table,
@@ -148,12 +149,13 @@ class EmotionTargets(Targets):
         """
         ids, _, values = read_emotion_labels(path, self.names)
         low, high = self.value_range
+        found = [value for row in values for value in row]
         for identifier, row in zip(ids, values, strict=True):
             for axis, value in zip(self.names, row, strict=True):
                 if not low <= value <= high:
                     raise UserError(
                         f"{path}: track {identifier}: {axis} is {value}, outside the range {low:g} to "
-                        f"{high:g}; correct it, or declare another range, as in --data.value_range [1,9]"
+                        f"{high:g}; correct it, or declare the range of all: --data.value_range {range_of(found)}"
                     )
         return Labelled(ids, torch.tensor(values), None)
 

@@ -81,6 +81,7 @@ class TestSeveralWords:
             (["--data.paths", "a, b.ogg", "c.ogg"], ["--data.paths", '["a, b.ogg", "c.ogg"]']),
             (["--data.axes", "valence", "energy", "--x=1"], ["--data.axes", '["valence", "energy"]', "--x=1"]),
             (["--data.value_range", "1", "9"], ["--data.value_range", "[1,9]"]),
+            (["--data.value_range", "-1", "1"], ["--data.value_range", "[-1,1]"]),
             (["--data.value_range", "[1,9]"], ["--data.value_range", "[1,9]"]),
             (["--data.axes=valence,energy"], ["--data.axes=valence,energy"]),
         ],

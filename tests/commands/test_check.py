@@ -124,7 +124,7 @@ def test_emotion_folder_without_test_labels_is_sound(emotion_root, capsys):
 def test_emotion_folder_with_a_single_axis_is_sound(emotion_root, capsys, header):
     rows = [f"{number}{header[2]}{value}" for number, value in ((100, "0.25"), (101, "-1"), (102, "3e-1"))]
     (emotion_root / "train_labels.txt").write_text("\n".join([header, *rows]))
-    check(str(emotion_root))
+    check(str(emotion_root), value_range=["-1", "1"])
     output = capsys.readouterr().out
     assert "arousal -1..0.3\n" in output
     assert "without labels" in output
@@ -195,7 +195,7 @@ def test_most_shortens_the_lists_and_not_the_counts(root, capsys):
     ("part", "content", "text"),
     [
         ("train", "Id\tGenre\n100\tR\xe9ggae\n".encode("latin-1"), r"train_labels\.txt: not UTF-8"),
-        ("test", b"\xff\xfeI\x00d\x00", r"test_labels\.txt: not UTF-8"),
+        ("test", b"\xff\xfeI\x00d", r"test_labels\.txt: not UTF-8"),
         ("train", b"", r"train_labels\.txt: the label file is empty"),
         ("train", b"Track\tStyle\n100\tRock\n", r"train_labels\.txt: the header is"),
         ("train", None, r"train_labels\.txt: no such label file"),
@@ -278,3 +278,23 @@ def test_real_data_is_sound(name):
     if not (SHARED / name).is_dir():
         pytest.skip(f"shared/data/{name} is not beside the repository")
     assert inspect_dataset(SHARED / name).problems == {}
+
+
+@pytest.mark.parametrize("words", [["1", "9"], ["1,9"], ["[1,9]"], ["1", "9.5"]])
+def test_labels_of_another_range_are_pointed_at_the_option(emotion_root, words, capsys):
+    rows = ["Id,valence,energy", "100,1.5,0.5", "101,8.25,1", "102,1,0"]
+    (emotion_root / "train_labels.txt").write_text("\n".join(rows))
+    with pytest.raises(SystemExit):
+        main(["check", str(emotion_root)])
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "is outside" in line]
+    assert "train_labels.txt: valence is outside 0..1 for 2 of 3 tracks, such as 1.5; " in line
+    assert line.endswith("check --value_range 0 9, and fit --data.value_range [0,9]")
+    (emotion_root / "train_labels.txt").write_text("\n".join([rows[0], "100,1.5,2.5", "101,8.25,1", "102,1,9"]))
+    main(["check", str(emotion_root), "--value_range", *words])
+    assert "valence 1..8.25, energy 1..9" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("words", [["9", "1"], ["1"], ["low", "high"], ["1", "2", "3"]])
+def test_a_range_that_is_none(emotion_root, words):
+    with pytest.raises(UserError, match=r"--value_range .*: give the lowest and the highest value, as in 1 9"):
+        check(str(emotion_root), value_range=words)

@@ -8,6 +8,7 @@ from musiclab.data.labels import (
     LAB_CLASS_MAP,
     GenreLabels,
     describe_merge,
+    lab_map,
     merge_genres,
     parse_genres,
     read_emotion_labels,
@@ -49,6 +50,9 @@ def test_genre_names_of_all_forms_are_read_in_the_order_of_the_file(write):
         b"Id\tYear\tGenre\n1.npy\t1999\tRock\n2.npy\t2001\tHip-Hop\n",
         b'Id,Genre\n1.npy,"Rock"\n"2.npy", "Hip-Hop"\n',
         b'"Id"\t"Genre"\r\n"1.npy"\t"Rock"\r\n2.npy\t"Hip-Hop"\r\n',
+        b"id\tGENRE\n1.npy\tRock\n2.npy\tHip-Hop\n",
+        b"Id;Genre;;\r\n1.npy;Rock;;\r\n2.npy;Hip-Hop;;\r\n;;;\r\n",
+        "Id;Genre\r\n1;Rock\r\n2;Hip-Hop\r\n".encode("utf-16"),
         b'Id,Notes,Genre\n1.npy,"fast, loud",Rock\n2.npy,"said ""one""\nand two",Hip-Hop\n,,\n',
     ],
     ids=[
@@ -61,6 +65,9 @@ def test_genre_names_of_all_forms_are_read_in_the_order_of_the_file(write):
         "more columns",
         "quotes, commas",
         "quotes, tabs",
+        "header in other letters",
+        "Excel with semicolons",
+        "Excel in UTF-16",
         "quoted separators",
     ],
 )
@@ -117,6 +124,42 @@ def test_map_of_the_lab_makes_ten_genres_of_twenty():
 
 
 @pytest.mark.parametrize(
+    "content",
+    [
+        b"Id;valence;energy\r\n1;0,5;-1\r\n2;,25;1,125\r\n",
+        b"\xef\xbb\xbfID;valence;energy;\r\n1;0,5;-1;\r\n2;0.25;1,125;\r\n",
+        b"Id\tvalence\tenergy\n1\t0,5\t-1\n2\t0,25\t1.125\n",
+        "Id\tvalence\tenergy\r\n1\t0,5\t-1\r\n2\t0,25\t1.125\r\n".encode("utf-16"),
+    ],
+    ids=["semicolons", "a mark, and an empty column", "tabs", "UTF-16"],
+)
+def test_numbers_as_excel_saves_them_where_the_comma_is_the_decimal_one(write, content):
+    assert read_emotion_labels(write(content)) == (["1", "2"], ["valence", "energy"], [[0.5, -1], [0.25, 1.125]])
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"Id,valence\n1,0,5\n", "line 2 has 3 fields where the header has 2; if these are decimal commas, separate"),
+        (b"Id\tvalence\n1\t1,250\n", "valence is '1,250', not a finite number"),
+        (b'Id,valence\n1,"0,5"\n', "valence is '0,5', not a finite number"),
+    ],
+    ids=["no other separator", "perhaps thousands", "quoted"],
+)
+def test_commas_that_may_mean_something_else_are_named(write, content, said):
+    with pytest.raises(UserError) as raised:
+        read_emotion_labels(write(content))
+    assert said in str(raised.value)
+
+
+def test_the_labs_map_is_for_sets_of_the_labs_genres_alone():
+    lab = GenreLabels(["1", "2"], ["Rock", "Punk"])
+    assert lab_map([lab, GenreLabels(["3"], ["Jazz"])]) is LAB_CLASS_MAP
+    assert lab_map([lab, GenreLabels(["3"], ["Opera"])]) is None
+    assert lab_map([]) is None
+
+
+@pytest.mark.parametrize(
     ("class_map", "text"),
     [
         (LAB_CLASS_MAP, "Psych-Rock (1) + Rock (2) -> Rock; dropped Soundtrack (1)"),
@@ -139,7 +182,10 @@ ANY_FILE = {
     "open quote": (b'Id,Genre\n1,"Ro\nck"\n2,"Jazz\n3,Pop\n', "line 4 cannot be read as csv"),
     "text after a quote": (b'Id,Genre\n1,"Weird Al" Yankovic\n', "line 2 cannot be read as csv"),
     "doubled column": (b"Id,Genre,valence,Genre,valence\n1,Rock,0,Jazz,0\n", "column Genre stands twice"),
-    "UTF-16": ("Id\tGenre\n1\tRock\n".encode("utf-16"), "not UTF-8"),
+    "UTF-16 without its mark": ("Id\tGenre\n1\tRock\n".encode("utf-16-le"), "control characters"),
+    "half of UTF-16": ("Id\tGenre\n1\tRock\n".encode("utf-16")[:-1], "not UTF-8"),
+    "a workbook": (b"PK\x03\x04 and more", r"a workbook \(of Excel, .xlsx\) or another zip file, no text; save"),
+    "an old workbook": (b"\xd0\xcf\x11\xe0\xa1\xb1", r"a workbook \(.xls\), no text"),
 }
 GENRE_FILE = {
     "header only": (b"Id\tGenre\n\n", "no tracks"),

@@ -1,6 +1,8 @@
 """Validation parts and subsets: stratified, complete, the same for the same seed."""
 
+import re
 from collections import Counter
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -64,18 +66,44 @@ def test_folds_are_stratified():
         ({"folds": 1}, "fold 0 of 1 folds"),
         ({"folds": 5, "fold": 5}, "fold 5 of 5 folds"),
         ({"folds": 5, "fold": -1}, "fold -1 of 5 folds"),
-        ({"folds": 101, "classes": None}, "100 labelled tracks cannot be split"),
-        ({"folds": 61}, "100 labelled tracks cannot be split"),
-        ({"fraction": 0.01}, "100 labelled tracks cannot be split"),
-        ({"classes": [*CLASSES[1:], "Opera"]}, "cannot be split .*: .*fewer folds"),
-        ({"tracks": 1, "classes": None}, "1 labelled tracks cannot be split"),
+        (
+            {"folds": 101, "classes": None},
+            r"100 labelled tracks cannot be split \(folds 101\): .* for 100 folds at most",
+        ),
+        ({"folds": 61}, r"\(folds 61\): there are tracks for 60 folds at most; give --data.folds 5"),
+        (
+            {"fraction": 0.01},
+            r"\(val_fraction 0.01\): 1 would be held out and 99 stay, .* --data.val_fraction 0.03 works",
+        ),
+        ({"classes": [*CLASSES[1:], "Opera"]}, "cannot be split .*: Opera has a single track"),
+        ({"tracks": 1, "classes": None}, "1 labelled tracks cannot be split .*; label more tracks, 2 at least"),
         ({"tracks": 0, "classes": []}, "0 labelled tracks cannot be split"),
+        ({"tracks": 5, "classes": list("aabbb"), "fraction": 0.9}, "--data.val_fraction 0.6 works"),
+        ({"tracks": 3, "classes": list("aab")}, "b has a single track"),
+        ({"tracks": 3, "classes": list("aaa"), "folds": 5}, "give --data.folds 3"),
     ],
 )
 def test_impossible_splits_are_user_errors_of_one_line(options, text):
     with pytest.raises(UserError, match=text) as raised:
         split(**options)
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("tracks", [4, 7, 20, 31])
+@pytest.mark.parametrize("classes", [None, 2, 3])
+@pytest.mark.parametrize("fraction", [0.001, 0.1, 0.999])
+def test_the_share_that_is_named_works(tracks, classes, fraction):
+    genres = None if classes is None else [str(number % classes) for number in range(tracks)]
+    with suppress(UserError):
+        split(tracks=tracks, classes=genres, fraction=fraction)
+        return
+    with pytest.raises(UserError) as raised:
+        split(tracks=tracks, classes=genres, fraction=fraction)
+    named = re.search(r"--data.val_fraction (\S+) works", str(raised.value))
+    if named:
+        split(tracks=tracks, classes=genres, fraction=float(named[1]))
+    else:
+        assert re.search("single track|label more tracks", str(raised.value))
 
 
 @STRATIFIED

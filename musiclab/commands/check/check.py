@@ -1,5 +1,6 @@
 """``musiclab check``: everything that is wrong with a data set folder, listed at once."""
 
+import math
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,9 +11,11 @@ import numpy as np
 from musiclab.commands.check.copies import find_copies
 from musiclab.commands.check.values import Range, Values, scale_problems
 from musiclab.data.arrays import ROW_COUNTS
-from musiclab.data.labels import GenreLabels
+from musiclab.data.labels import EmotionLabels, GenreLabels, range_of
 from musiclab.data.packing import damaged_tracks
 from musiclab.data.survey import FOLDERS, ArrayFile, Labels, Survey, known_recipe, survey_dataset
+from musiclab.data.tables import as_list, is_number
+from musiclab.errors import UserError
 from musiclab.files import shown
 from musiclab.spectrogram import LAB
 
@@ -31,7 +34,7 @@ class Report(NamedTuple):
     summary: list[str]
 
 
-def check(root: str, most: int = 10, store: bool = False) -> None:
+def check(root: str, most: int = 10, store: bool = False, *, value_range: list[str] | None = None) -> None:
     """List everything that is wrong with a data set folder, or sum up what it holds.
 
     Exits with code 1 if anything is wrong: also if mel or chroma rows are on another scale, and if identical tracks
@@ -42,10 +45,11 @@ def check(root: str, most: int = 10, store: bool = False) -> None:
         root: Data set folder with train/, train_labels.txt and, for genres, test/ and test_labels.txt; there may be
             validation_labels.txt, a features.json and, for emotions, test/ and test_labels.txt too.
         most: List at most so many problems of a kind; the counts are of all.
+        value_range: Lowest and highest value that a label on an emotional axis can have, as in 1 9; null for 0 1.
         store: Compare the packed stores of the folder, as far as there are any in the cache folder, with its arrays.
     """
     folder = Path(root).expanduser()
-    problems, notes, summary = inspect_dataset(folder)
+    problems, notes, summary = inspect_dataset(folder, _limits(value_range))
     if store:
         stored = [line for name in FOLDERS if (folder / name).is_dir() for line in damaged_tracks(folder / name)]
         problems |= {"Packed stores": stored} if stored else {}
@@ -67,11 +71,19 @@ def check(root: str, most: int = 10, store: bool = False) -> None:
     print(f"{shown(folder)}: nothing is wrong")
 
 
-def inspect_dataset(root: Path) -> Report:
-    """Read a whole data set folder and return what is wrong with it and what it holds."""
+def inspect_dataset(root: Path, limits: Range = (0.0, 1.0)) -> Report:
+    """Read a whole data set folder and return what is wrong with it and what it holds.
+
+    Args:
+        root: The folder.
+        limits: Lowest and highest value that a label on an emotional axis can have.
+    """
     values = Values(known_recipe(root))
     survey = survey_dataset(root, values.read)
     survey.problems["Scale"] += scale_problems(survey, values)
+    for labels in survey.labels.values():
+        for part, found in labels.items():
+            survey.problems["Values out of range"] += _range_problems(root / f"{part}_labels.txt", found, limits)
     copies = find_copies(survey, values.music, values.paths)
     survey.problems["Identical tracks in two parts or with two labels"] += copies.faults
     summary = [_describe_features(survey)]
@@ -109,6 +121,35 @@ def _describe_features(survey: Survey) -> str:
         f"{name} {value:.4g}" if name == "seconds" else f"{name} {value}" for name, value in recipe.plain().items()
     )
     return f"features.json: {said}; {taken}"
+
+
+def _limits(words: list[str] | None) -> Range:
+    """Return the lowest and the highest of two numbers, as words or as one: ``1 9``, ``1,9`` or ``[1,9]``."""
+    if words is None:
+        return 0.0, 1.0
+    numbers = [name for word in words for name in as_list(word)]
+    if len(numbers) != 2 or not all(map(is_number, numbers)) or not float(numbers[0]) < float(numbers[1]):
+        raise UserError(f"--value_range {' '.join(words)}: give the lowest and the highest value, as in 1 9")
+    return float(numbers[0]), float(numbers[1])
+
+
+def _range_problems(path: Path, labels: Labels, limits: Range) -> list[str]:
+    """Return which axes have values out of range, a line each."""
+    if not isinstance(labels, EmotionLabels):
+        return []
+    low, high = limits
+    problems = []
+    for axis, values in zip(labels.axes, zip(*labels.values, strict=True), strict=False):
+        out = [value for value in values if value < low or value > high]  # what is no number is told of already
+        if out:
+            found = range_of([value for row in labels.values for value in row if math.isfinite(value)])
+            ours = " ".join(found[1:-1].split(","))
+            problems.append(
+                f"{path}: {axis} is outside {low:g}..{high:g} for {len(out)} of {len(values)} tracks, such as "
+                f"{out[0]:g}; correct them, or say what the range is: check --value_range {ours}, and "
+                f"fit --data.value_range {found}"
+            )
+    return problems
 
 
 def _found(kinds: Mapping[str, list[str]]) -> dict[str, list[str]]:

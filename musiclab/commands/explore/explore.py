@@ -7,7 +7,7 @@ from typing import Literal
 
 from musiclab.commands.explore.distributions import emotion_blocks, genre_blocks, length_blocks
 from musiclab.commands.explore.tracks import Beats, Track, read_drawn, read_named, track_blocks, tracks_table
-from musiclab.data.labels import LAB_CLASS_MAP, EmotionLabels, GenreLabels, merge_genres
+from musiclab.data.labels import LAB_CLASS_MAP, EmotionLabels, GenreLabels, lab_map, merge_genres
 from musiclab.data.survey import Part, Survey, survey_arrays, survey_dataset
 from musiclab.data.tables import as_list
 from musiclab.errors import UserError
@@ -26,7 +26,7 @@ def explore(
     tracks: list[str] | None = None,
     seed: int = 0,
     seconds: float | None = FRAME_SECONDS,
-    class_map: Literal["lab"] | dict[str, str | None] | None = "lab",
+    class_map: Literal["auto", "lab"] | dict[str, str | None] | None = "auto",
 ) -> None:
     """Show what a data set looks like: OUT/index.html, with its pictures as PNG files in OUT/pictures.
 
@@ -40,7 +40,8 @@ def explore(
         tracks: Ids of the tracks to show; null: two of train/ at random, of different genres.
         seed: Draws the tracks.
         seconds: Duration of a frame in s, unless features.json says it; null if root itself holds a column a beat.
-        class_map: New name of each genre, null to drop its tracks; lab for the lab's, null for none.
+        class_map: New name of each genre, null to drop its tracks; lab for the lab's, null for none, auto for the lab's
+            if all genres are among its 20.
     """
     if seconds is not None and not 0 < seconds < math.inf:
         raise UserError(f"seconds is {seconds}; give the duration of a frame in s, as in 0.234, or null for beats")
@@ -50,7 +51,9 @@ def explore(
     seconds = _frame_seconds(survey, seconds)
     beats = _survey_beats(survey, beat_root, seconds)
     page_folder(out)  # before what takes long
-    merging: Mapping[str, str | None] | None = LAB_CLASS_MAP if class_map == "lab" else class_map
+    genres = [found for parts in survey.labels.values() for found in parts.values() if isinstance(found, GenreLabels)]
+    named = {"auto": lab_map(genres), "lab": LAB_CLASS_MAP}
+    merging = named[class_map] if isinstance(class_map, str) else class_map
     if tracks:
         names = [name for word in tracks for name in as_list(word, lambda text: survey.find(text) is not None)]
         shown = read_named(survey, beats, names)

@@ -9,6 +9,7 @@ from musiclab.commands.report.datasets import describe
 from musiclab.commands.report.groups import AXES, Group, is_single, settings_key
 from musiclab.commands.report.published import PUBLISHED, QUESTIONS, published_table
 from musiclab.commands.report.tables import differs_text, heading_of, mean_text, score_text
+from musiclab.data.labels import LAB_CLASS_MAP
 from musiclab.pages.document import Block, Heading, Link, SideBySide, Table, Text
 
 OTHER_DATA = "Ours, on other data, so that these figures and the published ones do not compare. "
@@ -20,7 +21,15 @@ GENRE_COLUMNS = {"accuracy": "test_accuracy", "macro F1": "test_f1_macro"}
 
 
 def question_blocks(groups: Sequence[Group], solutions: Sequence[str]) -> list[Block]:
-    """Return all questions with their tables; ``solutions`` names the runs that made a file for Kaggle."""
+    """Return all questions with their tables, nothing where no model is of the lab's genres or axes.
+
+    Args:
+        groups: The models of the report; others than those of the lab's genres and axes are left out here.
+        solutions: Names of the runs that made a file for Kaggle.
+    """
+    asked = [group for group in groups if is_of_lab(group)]
+    if groups and not asked:
+        return []
     teams = "; ".join(f"{team}: {what}" for team, what in PUBLISHED["teams"].items())
     blocks: list[Block] = [
         Heading("The lab's questions"),
@@ -40,9 +49,15 @@ def question_blocks(groups: Sequence[Group], solutions: Sequence[str]) -> list[B
             theirs.append(Text(f"F1 of each genre by the 2D CNN of team {team}, on the same test tracks."))
             theirs.append(Table(["genre", "F1", "test tracks"], rows))
         wanted = question["answered_by"]
-        ours = our_tables([group for group in groups if answers(group, wanted)]) if wanted else [kaggle]
+        ours = our_tables([group for group in asked if answers(group, wanted)]) if wanted else [kaggle]
         blocks += [Heading(question["title"], 3), SideBySide([theirs, ours])]
     return blocks
+
+
+def is_of_lab(group: Group) -> bool:
+    """Tell whether all genres of a model, or all axes, are among the lab's."""
+    ours = {*LAB_CLASS_MAP, *LAB_CLASS_MAP.values()} if group.data.kind == "classes" else set(AXES)
+    return all(ours.issuperset(run.target_names) for run in group.runs)
 
 
 def answers(group: Group, wanted: dict[str, Any]) -> bool:

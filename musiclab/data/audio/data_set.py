@@ -71,7 +71,7 @@ def draw_parts(identifiers: Sequence[str], classes: Sequence[str] | None, fracti
     """
     order = sorted(range(len(identifiers)), key=lambda index: id_order(identifiers[index]))
     ordered = None if classes is None else [classes[index] for index in order]
-    split = split_tracks(len(order), ordered, fraction=fraction, seed=seed, purpose="test")
+    split = split_tracks(len(order), ordered, fraction=fraction, seed=seed, option="--test_fraction")
     held_out = set(split.held_out.tolist())
     return {identifiers[index]: PARTS[place in held_out] for place, index in enumerate(order)}
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from musiclab.data.audio.files import CONVERT, is_foreign
 from musiclab.errors import UserError
 from musiclab.files import import_librosa, is_special
 from musiclab.spectrogram import SAMPLE_RATE, Audio
@@ -74,6 +75,8 @@ def load_audio(path: Path, offset: float = 0.0, seconds: float | None = None, ra
         raise AudioError(path, "holds samples that are not finite")
     mono = samples.mean(axis=1)
     peak = float(np.abs(mono).max())
+    if peak < SILENCE and np.abs(samples).max() >= SILENCE:
+        raise AudioError(path, "left and right cancel out, so that mixed to mono it is silent; invert one of them")
     if peak < SILENCE:
         raise AudioError(path, f"silent: its peak is {peak:.1e} of full scale")
     return np.asarray(librosa.resample(mono, orig_sr=own_rate, target_sr=rate), np.float32)
@@ -118,6 +121,8 @@ def _opened(path: Path) -> Iterator["SoundFile"]:
     try:
         file = SoundFile(path)
     except (soundfile.LibsndfileError, TypeError):  # the latter for headerless formats
+        if is_foreign(path):
+            raise AudioError(path, f"of a kind that libsndfile does not decode; {CONVERT}") from None
         raise AudioError(path, "not audio that libsndfile decodes, or damaged at its beginning") from None
     with file:
         if file.frames == 0:

@@ -18,6 +18,12 @@ Ids = Literal["stem", "path"]
 LIST_SUFFIX = ".txt"
 
 
+FOREIGN = (".m4a", ".m4b", ".aac", ".mp4", ".wma", ".webm", ".mka", ".mkv", ".mov", ".ape", ".ac3", ".amr")
+"""How names of audio end that libsndfile does not decode."""
+
+CONVERT = "convert it, as by ffmpeg -i song.m4a song.wav"
+
+
 class AudioFile(NamedTuple):
     """An audio file, absolute, and what it is called below the folder that it was found in."""
 
@@ -32,6 +38,14 @@ def audio_suffixes() -> frozenset[str]:
 
     formats = {name.lower() for name in soundfile.available_formats()} - {"raw"}  # which says nothing of itself
     return frozenset(f".{name}" for name in formats | {"mp3", "aif", "aifc", "oga", "opus", "snd"})
+
+
+def is_foreign(path: Path) -> bool:
+    """Whether a file is audio, or a film, that libsndfile does not decode, by its name or its beginning."""
+    if path.suffix.lower() in FOREIGN:
+        return True
+    with path.open("rb") as stream:
+        return stream.read(8)[4:] == b"ftyp"  # of MPEG-4, whatever it is called
 
 
 def find_audio(inputs: Sequence[str | Path]) -> list[AudioFile]:
@@ -52,14 +66,15 @@ def find_audio(inputs: Sequence[str | Path]) -> list[AudioFile]:
         for file in _read_list(path, ignored) if listed else _expand(path, ignored):
             found.setdefault(file.path, file)
     others = ", ".join(f"{count} {suffix}" for suffix, count in sorted(ignored.items()))
+    foreign = f"; {CONVERT}" if ignored.keys() & set(FOREIGN) else ""
     if not found:
         places = ", ".join(map(str, inputs))
         raise UserError(
             f"{places}: no audio was found" + (f", only {others}" if others else "")
-            + "; give files that libsndfile decodes (wav, flac, ogg, mp3, ...) or folders that hold some"
+            + (foreign or "; give files that libsndfile decodes (wav, flac, ogg, mp3, ...) or folders that hold some")
         )  # fmt: skip
     if others:
-        print(shown(f"Not taken for audio: {others}"))
+        print(shown(f"Not taken for audio: {others}{foreign}"))
     return sorted(found.values())
 
 

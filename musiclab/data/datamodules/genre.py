@@ -1,13 +1,25 @@
 """Tracks with one genre each."""
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from lightning_utilities.core.rank_zero import rank_zero_info
 
 from musiclab.data.datamodules.folder import FolderDataModule
-from musiclab.data.labels import LAB_CLASS_MAP, describe_merge, merge_genres, read_genre_labels, similar_genres
+from musiclab.data.labels import (
+    LAB_CLASS_MAP,
+    GenreLabels,
+    describe_merge,
+    lab_map,
+    merge_genres,
+    parse_genres,
+    read_genre_labels,
+    read_table,
+    similar_genres,
+)
 from musiclab.data.targets import GenreTargets
+from musiclab.files import stands_there
 
 
 class GenreDataModule(FolderDataModule):
@@ -18,7 +30,8 @@ class GenreDataModule(FolderDataModule):
 
     Args:
         class_map: New name of each genre, null to drop its tracks; genres that are not named stay as they are.
-            ``lab`` stands for the lab's merging of 20 genres into 10; null for none.
+            ``lab`` stands for the lab's merging of 20 genres into 10, ``auto`` for that where all genres of the set
+            are among these 20, and for none elsewhere; null for none.
         target_names: Genres in the order of the model's outputs, as ``Blues,Jazz`` or a list; null: those of
             ``train_labels.txt``, sorted. The command line fills in those of a checkpoint that is tested or predicts.
         kwargs: See :class:`FolderDataModule`.
@@ -29,16 +42,28 @@ class GenreDataModule(FolderDataModule):
     def __init__(
         self,
         *,
-        class_map: Literal["lab"] | dict[str, str | None] | None = "lab",
+        class_map: Literal["auto", "lab"] | dict[str, str | None] | None = "auto",
         target_names: str | list[str] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.save_hyperparameters(logger=False)
-        self.class_map = LAB_CLASS_MAP if class_map == "lab" else class_map
+        self.is_automatic = class_map == "auto"
+        self.class_map: Mapping[str, str | None] | None
+        if class_map == "auto":
+            self.class_map = lab_map(self._all_labels())
+            # Of other sets that a checkpoint is tested on, what held for that of its training holds, too.
+            self.hparams["class_map"] = "lab" if self.class_map else None
+        else:
+            self.class_map = LAB_CLASS_MAP if class_map == "lab" else class_map
         self.use_targets(GenreTargets(self.root / "train_labels.txt", self.class_map, target_names))
         if isinstance(target_names, str):
             self.hparams["target_names"] = self.target_names
+
+    def _all_labels(self) -> list[GenreLabels]:
+        """Return the labels of all parts, as far as they can be read; what is wrong is said where they are used."""
+        paths = [self.root / f"{part}_labels.txt" for part in ("train", "validation", "test")]
+        return [parse_genres(read_table(path), path)[0] for path in paths if stands_there(path)]
 
     def setup(self, stage: str) -> None:
         """Open the stores of a stage and make its datasets; say what ``class_map`` did, and which genres look alike."""
@@ -48,6 +73,12 @@ class GenreDataModule(FolderDataModule):
             rank_zero_info(f"Genres of {self.root}: {', '.join(self.target_names)}")
             if merged:
                 rank_zero_info(f"By class_map: {merged}")
+            if self.is_automatic and not self.class_map and (would := describe_merge(labels, LAB_CLASS_MAP)):
+                foreign = ", ".join(sorted(set(labels.genres) - LAB_CLASS_MAP.keys()))
+                rank_zero_info(
+                    f"Genres are not merged, as not all are the lab's ({foreign or 'others in test_labels.txt'}); "
+                    f"--data.class_map lab would give: {would}"
+                )
             for similar in similar_genres(Counter(merge_genres(labels, self.class_map).genres)):
                 rank_zero_info(f"{self.root}: {similar}")
         super().setup(stage)

@@ -107,3 +107,11 @@ def test_unfinished_and_untested_runs_answer_nothing(tmp_path):
 def test_solutions_for_kaggle_are_named(tmp_path):
     _, page = page_of(tmp_path, solutions=["a/version_1", "b"])
     assert "Ours: solution.txt of a/version_1, b; the score is known to Kaggle alone." in Outline(page).texts["p"]
+
+
+def test_models_of_other_genres_and_axes_are_no_answers(tmp_path):
+    foreign = [{"names": ["Rock", "Experimental"]}, {"kind": "emotion", "names": ["valence", "tension"]}]
+    _, page = page_of(tmp_path / "foreign", *foreign)
+    assert not Tables(page).all
+    _, page = page_of(tmp_path / "mixed", *foreign, {"names": GENRES})
+    assert [len(rows) for _, header, rows in Tables(page).all if header[0] == "our model"] == [1]

@@ -103,3 +103,19 @@ def test_files_that_cannot_be_opened(tmp_path):
 def test_the_error_crosses_processes(tmp_path):
     error = pickle.loads(pickle.dumps(AudioError(tmp_path, "silent")))
     assert (error.path, error.reason, str(error)) == (tmp_path, "silent", f"{tmp_path}: silent")
+
+
+def test_channels_that_cancel_out_are_named_as_such(tmp_path):
+    one = clicks(2)
+    path = write(tmp_path / "song.wav", np.stack([one, -one], axis=1), subtype="FLOAT")
+    assert reason(path) == "left and right cancel out, so that mixed to mono it is silent; invert one of them"
+    assert reason(write(tmp_path / "none.wav", np.zeros((44100, 2)))).startswith("silent")
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [("song.m4a", b"anything"), ("SONG.AAC", b"\xff\xf1\x50"), ("song.wav", b"\0\0\0\x20ftypM4A ")]
+)
+def test_what_has_to_be_converted_is_told_how(name, content, tmp_path):
+    path = tmp_path / name
+    path.write_bytes(content)
+    assert reason(path) == ("of a kind that libsndfile does not decode; convert it, as by ffmpeg -i song.m4a song.wav")

@@ -90,9 +90,18 @@ def test_two_files_of_one_id_are_both_named(tmp_path):
 def test_nothing_to_find(tmp_path):
     with pytest.raises(UserError, match=r"no audio was found; give files"):
         find_audio([tmp_path])
-    touch(tmp_path, "a.m4a", "b.m4a", "c.jpg")
-    with pytest.raises(UserError, match=r"no audio was found, only 1 \.jpg, 2 \.m4a; give files"):
+    touch(tmp_path, "c.jpg")
+    with pytest.raises(UserError, match=r"no audio was found, only 1 \.jpg; give files"):
         find_audio([tmp_path])
+    touch(tmp_path, "a.m4a", "b.m4a")
+    with pytest.raises(UserError, match=r"only 1 \.jpg, 2 \.m4a; convert it, as by ffmpeg -i song\.m4a song\.wav"):
+        find_audio([tmp_path])
+
+
+def test_what_is_left_out_and_can_be_converted_is_said(tmp_path, capsys):
+    touch(tmp_path, "a.m4a", "b.wav")
+    assert [file.path.name for file in find_audio([tmp_path])] == ["b.wav"]
+    assert capsys.readouterr().out == "Not taken for audio: 1 .m4a; convert it, as by ffmpeg -i song.m4a song.wav\n"
 
 
 def test_inputs_that_are_not_there(tmp_path):

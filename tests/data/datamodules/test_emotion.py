@@ -202,7 +202,7 @@ def test_labels_of_another_range_need_it_declared(root):
     write_labels(root, labels)
     error = refusal(root)
     assert f"{root / 'train_labels.txt'}: track 100: valence is {labels['100']['valence']}, outside the range" in error
-    assert error.endswith("range 0 to 1; correct it, or declare another range, as in --data.value_range [1,9]")
+    assert error.endswith("range 0 to 1; correct it, or declare the range of all: --data.value_range [1,9]")
     targets = prepared(root, value_range=(1, 9)).train_targets()
     assert 1 <= targets.min() < 2
     assert 8 < targets.max() <= 9
@@ -275,10 +275,22 @@ def test_a_missing_file_is_named_when_training_starts(root, part):
         ({"test_fraction": 1.0}, "test_fraction is 1.0"),
         ({"val_fraction": 0.0}, "val_fraction is 0.0"),
         ({"val_fraction": 0.0, "folds": 4}, "val_fraction is 0.0"),
-        ({"test_fraction": 0.999}, "20 labelled tracks cannot be split (test_fraction 0.999, folds None)"),
-        ({"val_fraction": 0.999}, "16 labelled tracks cannot be split (val_fraction 0.999, folds None)"),
-        ({"folds": 21}, "20 labelled tracks cannot be split (test_fraction 0.2, folds 21)"),
-        ({"folds": 21, "test_fraction": 0}, "20 labelled tracks cannot be split (val_fraction 0.1, folds 21)"),
+        (
+            {"test_fraction": 0.999},
+            "(test_fraction 0.999): 20 would be held out and 0 stay, but each part needs a track; --data.test",
+        ),
+        (
+            {"val_fraction": 0.999},
+            "16 labelled tracks cannot be split (val_fraction 0.999): 16 would be held out and 0 stay, but each",
+        ),
+        (
+            {"folds": 21},
+            "20 labelled tracks cannot be split (folds 21): there are tracks for 20 folds at most; give --data.folds 5",
+        ),
+        (
+            {"folds": 21, "test_fraction": 0},
+            "20 labelled tracks cannot be split (folds 21): there are tracks for 20 folds at most; give --data.folds 5",
+        ),
         ({"folds": 4, "fold": 4}, "fold 4 of 4 folds"),
         ({"limit": 1}, "1 labelled tracks cannot be split"),
         ({"limit": 0}, "limit is 0"),

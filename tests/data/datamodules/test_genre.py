@@ -95,6 +95,34 @@ def test_fit_says_what_the_map_did(root, caplog):
     assert "Punk (19) -> Metal; dropped Soundtrack (1)" in caplog.text
 
 
+def test_the_default_map_is_the_labs_where_all_genres_are_and_else_none(root, caplog):
+    kinds = ["Rock", "Psych-Rock", "Soundtrack"]
+    for part in ("train", "test"):
+        write_labels(root, part, {i: kinds[n % 3] for n, i in enumerate(labels(root, part))})
+    write_labels(root, "train", {i: [*kinds, "Jazz"][n % 4] for n, i in enumerate(labels(root, "train"))})
+    module = GenreDataModule(root=root)
+    assert (module.target_names, module.hparams["class_map"]) == (["Jazz", "Rock"], "lab")
+    for part in ("train", "test"):  # a genre of the test part counts as well
+        own = labels(root, part)
+        genres = {i: [*kinds, "Jazz"][n % 4] for n, i in enumerate(own)}
+        write_labels(root, part, genres | ({next(iter(own)): "Rebetiko"} if part == "test" else {}))
+    module = GenreDataModule(root=root)
+    assert (module.target_names, module.hparams["class_map"]) == (["Jazz", *sorted(kinds)], None)
+    write_labels(root, "test", dict.fromkeys(labels(root, "test"), "Rock"))
+    write_labels(root, "train", {i: [*kinds, "Rebetiko"][n % 4] for n, i in enumerate(labels(root, "train"))})
+    with caplog.at_level(logging.INFO):
+        module = prepared(root, val_fraction=0.2)
+    assert module.target_names == sorted([*kinds, "Rebetiko"])
+    assert "Genres are not merged, as not all are the lab's (Rebetiko); --data.class_map lab would give" in caplog.text
+    assert "dropped Soundtrack" in caplog.text
+
+
+def test_genres_that_no_map_would_change_are_nothing_to_speak_of(genre_root, caplog):
+    with caplog.at_level(logging.INFO):
+        prepared(genre_root)
+    assert "merged" not in caplog.text
+
+
 def test_target_names_given_set_the_order(genre_root):
     module = prepared(genre_root, "test", target_names=["Rock", "Opera", "Blues", "Jazz"])
     batch = next(iter(module.test_dataloader()))
