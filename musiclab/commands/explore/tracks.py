@@ -113,15 +113,17 @@ def track_blocks(track: Track, number: int, seconds: float | None, with_beats: b
     said = f"Track {track.identifier}" + (f": {track.label}" if track.label else "")
     blocks: list[Block] = [Heading(said, 3)]
     forms = [(track.full, "", seconds)] + ([(track.beat, "_beat", None)] if track.beat is not None else [])
-    pictures = []
-    for first, last, kind in ((0, NUM_MELS, "mel"), (NUM_MELS, None, "chroma")):
-        for array, suffix, duration in forms:
-            rows = array[first:last]
-            if rows.size:
-                pictures.append(_picture(track, rows, kind, f"track_{number}_{kind}{suffix}", duration))
     if with_beats and track.beat is None:
         blocks.append(Text("There is no beat-synchronised array of this track."))
-    return [*blocks, Pictures(pictures)]
+    for first, last, kind in ((0, NUM_MELS, "mel"), (NUM_MELS, None, "chroma")):
+        pictures = [
+            _picture(track, array[first:last], kind, f"track_{number}_{kind}{suffix}", duration)
+            for array, suffix, duration in forms
+            if array[first:last].size
+        ]
+        if pictures:
+            blocks.append(Pictures(pictures))  # frames beside beats, and nothing else in their row
+    return blocks
 
 
 def _picture(track: Track, rows: npt.NDArray[np.floating[Any]], kind: str, name: str, seconds: float | None) -> Picture:
