@@ -101,7 +101,8 @@ def fit(folder: Path, config: str, *options: str) -> Path:
 def make(work: Path, out: Path, genre: Path | None, emotion: Path | None) -> None:
     """Make all pictures; models that are not given are trained in the folder ``work``."""
     genre = genre or fit(work / "genre", "genre_cnn.yaml", "--trainer.max_epochs=20")
-    emotion = emotion or fit(work / "emotion", "emotion_transfer.yaml", f"--model.pretrained={genre}")
+    options = [f"--model.pretrained={genre}", "--trainer.max_epochs=10"]
+    emotion = emotion or fit(work / "emotion", "emotion_transfer.yaml", *options)
     out.mkdir(parents=True, exist_ok=True)
     song = work / "song.wav"
     write_song(song)

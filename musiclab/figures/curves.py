@@ -17,8 +17,8 @@ SIZE = (3.3, 2.8)
 """Inches: three beside each other on a wide page, and as wide as a phone, where text keeps its size."""
 
 LEGEND = {"handlelength": 1.7, "handletextpad": 0.5, "columnspacing": 1.2, "borderaxespad": 0.2}
-LEGEND_COLUMNS = 3
-LEGEND_ROW = 0.2  # inches
+ROW, HANDLE, LETTER = 0.2, 0.5, 0.07
+"""Inches: height of a row of the legend, width of a line in it with the space around it, and of a letter."""
 
 
 def curves_figure(
@@ -32,8 +32,9 @@ def curves_figure(
         best: Epoch and value of the best of each run, to be marked in the colour of the first lines.
     """
     width, height = SIZE
-    more_rows = (len(lines) + bool(best) - 1) // LEGEND_COLUMNS
-    figure, axes = new_chart(width, height + LEGEND_ROW * more_rows, grid=True, xlabel="epoch", ylabel=quantity)
+    columns = _columns([*lines, *(["best"] if best else [])], width)
+    more_rows = (len(lines) + bool(best) - 1) // columns
+    figure, axes = new_chart(width, height + ROW * more_rows, grid=True, xlabel="epoch", ylabel=quantity)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
     for index, (name, runs) in enumerate(lines.items()):
         colour, style = look(index, LINES)
@@ -52,5 +53,11 @@ def curves_figure(
         best_epochs, best_values = zip(*best, strict=True)
         axes.plot(best_epochs, best_values, "o", color=COLOURS[0], markeredgecolor="white", markersize=7, label="best")
     if axes.lines:  # the legend lies above the chart, where it hides nothing
-        figure.legend(loc="outside upper left", ncols=LEGEND_COLUMNS, frameon=False, fontsize=9, **LEGEND)
+        figure.legend(loc="outside upper left", ncols=columns, frameon=False, fontsize=9, **LEGEND)
     return figure
+
+
+def _columns(names: Sequence[str], width: float) -> int:
+    """Return in how many columns a legend of some names fits into a width in inches, one at least."""
+    lengths = sorted(map(len, names), reverse=True)
+    return max((n for n in (1, 2, 3) if n * HANDLE + LETTER * sum(lengths[:n]) <= width), default=1)

@@ -62,13 +62,28 @@ def test_nothing_at_all_is_drawn():
 
 
 def test_all_of_a_picture_lies_within_it_and_it_is_no_wider_than_a_phone():
-    names = ["valence", "energy", "danceability"]
-    figure = curves_figure({name: [line(0.1, 1234.5)] for name in names}, "Spearman, mean of the axes")
-    png_bytes(figure)
-    inside = figure.get_tightbbox()
-    width, height = figure.get_size_inches()
-    assert inside.x0 >= 0
-    assert inside.y0 >= 0
-    assert inside.x1 <= width
-    assert inside.y1 <= height
-    assert width * DPI < 390
+    emotions = [
+        "amazement",
+        "solemnity",
+        "tenderness",
+        "nostalgia",
+        "calmness",
+        "power",
+        "joyful_activation",
+        "tension",
+        "sadness",
+    ]
+    for names in (
+        ["valence", "energy", "danceability"],
+        emotions,
+        [f"a rather long name of an axis {n}" for n in "ab"],
+    ):
+        figure = curves_figure({name: [line(0.1, 1234.5)] for name in names}, "Spearman, mean of the axes")
+        png_bytes(figure)
+        inside = figure.get_tightbbox()
+        width, height = figure.get_size_inches()
+        assert inside.x0 >= 0
+        assert inside.y0 >= 0
+        assert inside.x1 <= width
+        assert inside.y1 <= height
+        assert width * DPI < 390

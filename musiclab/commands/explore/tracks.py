@@ -121,16 +121,18 @@ def track_blocks(
     said = f"Track {track.identifier}" + (f": {track.label}" if track.label else "")
     blocks: list[Block] = [Heading(said, 3)]
     forms = [(track.full, "", seconds)] + ([(track.beat, "_beat", None)] if track.beat is not None else [])
-    pictures = []
+    if with_beats and track.beat is None:
+        blocks.append(Text("There is no beat-synchronised array of this track."))
     for kind in KINDS:
+        pictures = []
         for array, suffix, duration in forms:
             rows = row_kinds(len(array), recipe).get(kind)
             if rows is not None:
                 name = f"track_{number}_{kind}{suffix}"
                 pictures.append(_picture(track, array[rows], kind, name, duration, recipe))
-    if with_beats and track.beat is None:
-        blocks.append(Text("There is no beat-synchronised array of this track."))
-    return [*blocks, Pictures(pictures)]
+        if pictures:
+            blocks.append(Pictures(pictures))  # frames beside beats, and nothing else in their row
+    return blocks
 
 
 def _picture(
