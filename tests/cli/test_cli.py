@@ -119,7 +119,7 @@ def test_real_tracks_in_every_form(config, features, form, tmp_path):
 @pytest.mark.parametrize("config", GENRE_CONFIGS)
 def test_overfit_drives_the_training_loss_to_nearly_zero(config, genre_root, tmp_path):
     overlay = f"-c={CONFIGS / 'overfit.yaml'}"
-    args = fit_args(config, genre_root, tmp_path, "--model.label_smoothing=0", epochs=60)
+    args = fit_args(config, genre_root, tmp_path, "--model.label_smoothing=0", epochs=40)
     cli = run_training([args[0], args[1], overlay, *args[2:]])
     assert cli.trainer.callback_metrics["train_loss"] < 0.05
     assert not (run_folder(tmp_path) / "test_metrics.json").exists()

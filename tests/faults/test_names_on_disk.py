@@ -24,10 +24,14 @@ NAMES = {
     "turned": "a\u202eb",
     "csv": "a, \"b\"; 'c'",
 }
+NAMES["all but bytes"] = "a\x1b[31mb\nc\x07d\u202ee, \"f\"; 'g'"
+QUICK = ("bytes", "all but bytes")
+"""Those that the other tests are slow for."""
+
 UNSHOWN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e\ud800-\udfff]")
 
 
-@pytest.fixture(params=NAMES, ids=str)
+@pytest.fixture(params=[pytest.param(name, marks=[] if name in QUICK else pytest.mark.slow) for name in NAMES], ids=str)
 def name(request):
     return NAMES[request.param]
 

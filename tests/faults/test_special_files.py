@@ -37,7 +37,7 @@ def run(genre_root, tmp_path_factory):
     return run_folder(folder)
 
 
-@pytest.fixture(params=["pipe", "socket", "device"])
+@pytest.fixture(params=["pipe", pytest.param("socket", marks=pytest.mark.slow), "device"])
 def put(request, monkeypatch):
     """Put what is no file where one is expected."""
 
