@@ -80,7 +80,7 @@ def place(tmp_path: Path, checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> 
     shutil.copy(checkpoint, tmp_path / "best.ckpt")
     sound = np.random.default_rng(0).normal(scale=0.1, size=2 * 22050)
     soundfile.write(tmp_path / "song.mp3", sound, 22050)
-    for example in (REPOSITORY / "examples").glob("*.py"):
+    for example in (REPOSITORY / "examples").glob("own_*"):
         shutil.copy(example, tmp_path)
     return tmp_path
 
