@@ -35,7 +35,7 @@ PARTS = ("Classical", "Metal", "Jazz", "Hip-Hop", "Folk", "Electronic")
 COLOURS = 128
 WIDEST = 1200  # pixels
 LARGEST = 120_000  # bytes
-HEIGHT = 900
+HEIGHT = 780
 """Pixels that are shown of a page."""
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -127,7 +127,7 @@ def make(work: Path, out: Path, genre: Path | None, emotion: Path | None) -> Non
     shrink([drawn / "genres_before.png", drawn / "genres_after.png"], out / "explore_genres.png")
 
     main(["activations", f"--ckpt_path={genre}", "--maps=8", "--out", str(work / "activations")])
-    shrink([work / "activations" / f"{name}.png" for name in ("track", "block_1", "block_3")], out / "activations.png")
+    shrink([work / "activations" / f"{name}.png" for name in ("track", "block_2")], out / "activations.png")
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:

@@ -82,7 +82,7 @@ def value_points_figure(points: Points, values: Points, name: str, title: str, l
 def _empty_chart(points: Points, legend: float, title: str, labels: tuple[str, str]) -> tuple[Figure, Axes]:
     """Return a square chart for some points, of one scale; with room for a legend below, in inches."""
     title = f"{title} of {len(points)} tracks" if title else f"{len(points)} tracks"
-    figure, axes = new_chart(WIDTH, WIDTH + legend, title, grid=True, xlabel=labels[0], ylabel=labels[1])
+    figure, axes = new_chart(WIDTH, WIDTH + 0.2 + legend, title, grid=True, xlabel=labels[0], ylabel=labels[1])
     low, high = points.min(axis=0), points.max(axis=0)
     reach = 0.54 * (float((high - low).max()) or 1.0)
     x, y = ((low + high) / 2).tolist()

@@ -42,6 +42,11 @@ def test_points_lie_in_a_square_of_one_scale(stretch):
         assert np.ptp(limits[0]) == pytest.approx(np.ptp(limits[1]))
         assert ((points > limits[:, 0]) & (points < limits[:, 1])).all()
         assert axes.get_title() == "PCA of 40 tracks"
+        inside, (width, height) = figure.get_tightbbox(), figure.get_size_inches()
+        assert min(inside.x0, inside.y0) >= 0
+        assert inside.x1 <= width
+        assert inside.y1 <= height
+        assert box.width > 0.8 * width * figure.dpi  # the legend takes no room from the points
 
 
 def test_no_two_of_20_classes_look_the_same():
