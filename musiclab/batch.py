@@ -46,6 +46,7 @@ class DescribedData(Protocol):
         features: Name of the features.
         beat_synced: Whether a frame is a beat.
         seconds: Duration of a frame in seconds, for frames that are no beats.
+        recipe: How the arrays were made, as plain values; None if nothing says it.
     """
 
     num_features: int
@@ -53,6 +54,7 @@ class DescribedData(Protocol):
     features: Any
     beat_synced: bool
     seconds: float
+    recipe: dict[str, Any] | None
 
 
 @runtime_checkable

@@ -148,6 +148,8 @@ class TrainingCLI(LightningCLI):
         if command != "fit" and checkpoint.get("precision"):  # figures belong to the precision that they were had with
             self._parsers[command].set_defaults({"trainer.precision": checkpoint["precision"]})
         settings = data_settings(checkpoint)
+        if settings is None and not (given.data or given.config):
+            model.require_kept("data")
         # Of other data that are asked for, the checkpoint says nothing.
         if settings and (not given.data or given.data.rsplit(".", 1)[-1] == settings[0].rsplit(".", 1)[-1]):
             import_parts(model.path, checkpoint, "data", typed)

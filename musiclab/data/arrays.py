@@ -127,7 +127,7 @@ def _read_formed(path: Path) -> npt.NDArray[np.floating]:
     return values.reshape(shape[::-1]).T if fortran_order else values.reshape(shape)
 
 
-def require_lab_rows(path: Path, header: ArrayHeader) -> None:
+def require_lab_rows(path: str | Path, header: ArrayHeader) -> None:
     """Refuse an array that has other rows than the lab's.
 
     Raises:

@@ -86,7 +86,7 @@ class Model:
         task: The task, in evaluation mode.
         kind: ``classes`` (values are probabilities, which sum to 1) or ``values`` (on emotional axes).
         target_names: Genres or axes, in the order of the values.
-        features: ``mel``, ``chroma`` or ``fused``.
+        features: ``mel``, ``chroma``, ``fused`` or ``all``.
         num_features: Values per frame.
         beat_synced: Whether a frame is a beat.
         seconds: Duration of a frame in s, for frames that are no beats.

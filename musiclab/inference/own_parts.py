@@ -50,8 +50,8 @@ def import_modules(names: Sequence[str], what: str) -> None:
     Raises:
         UserError: If one is not found, or fails.
     """
-    find_in_current_folder()
     for name in names:
+        find_in_current_folder()
         if not all(part.isidentifier() for part in name.split(".")):
             raise UserError(f"{what} {name}: not the name of a module, as own_backbone for own_backbone.py")
         _import(name, f"{what} {name}", f"put {name.replace('.', '/')}.py into the current folder")

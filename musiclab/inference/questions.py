@@ -11,7 +11,7 @@ import torch
 
 from musiclab.batch import Batch
 from musiclab.checkpoint import DATA_SETTINGS, output_kind
-from musiclab.data.arrays import ARRAY_SUFFIXES, check_array, read_array
+from musiclab.data.arrays import ARRAY_SUFFIXES, ArrayHeader, check_array, read_array, require_lab_rows
 from musiclab.data.datamodules import AudioDataModule
 from musiclab.data.dataset import Track, collate
 from musiclab.data.sampling import evaluation_order
@@ -79,16 +79,24 @@ class Questions:
             except ValueError:
                 raise UserError(f"{name}: rows of different lengths; expected (rows, time)") from None
             check_array(name, array)
-        if len(array) < self.columns.stop:
-            raise UserError(
-                f"{name}: {self.features} features need {self.columns.stop} rows, but it has {len(array)} (no chroma); "
-                f"{self.path} cannot be asked about it"
-            )
+        self._check_rows(name, array)
         with np.errstate(over="ignore"):
             frames = np.ascontiguousarray(array[self.columns].T, self.dtype)
         if not np.isfinite(frames).all():
             raise UserError(f"{name}: values up to {np.abs(array).max():.3g} do not fit {self.dtype}; expected dB")
         return frames
+
+    def _check_rows(self, name: str, array: Frames) -> None:
+        rows, wanted = len(array), self.columns.stop
+        of_lab = self.features in FEATURE_ROWS
+        if of_lab:
+            require_lab_rows(name, ArrayHeader(rows, array.shape[1], array.dtype.name))
+        if rows < wanted or (rows > wanted and not of_lab):
+            lacks = " (no chroma)" if of_lab else ""
+            raise UserError(
+                f"{name}: {self.features} features need {wanted} rows, but it has {rows}{lacks}; give arrays as those "
+                f"that {self.path} was trained on"
+            )
 
     def batches(self, arrays: Mapping[int, Frames]) -> Iterator[Batch]:
         """Yield arrays, called by their numbers, in batches as of the model's own data."""

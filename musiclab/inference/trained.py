@@ -19,6 +19,7 @@ from musiclab.errors import UserError, describe_user_error, one_line
 from musiclab.inference.own_parts import import_parts
 from musiclab.tasks import SpectrogramTask
 from musiclab.tasks.base import INPUT_HPARAMS
+from musiclab.tasks.scale import require_recipe
 
 FIT = "give a .ckpt file that `musiclab fit` wrote"
 LIKE_IT = "make it with the class and arguments of the one that was trained"
@@ -68,7 +69,7 @@ class TrainedModel:
         return task.eval()
 
     def _made_again(self) -> SpectrogramTask:
-        self._require_kept("model")
+        self.require_kept("model")
         arguments = {name: value for name, value in self.hyperparameters.items() if name != "_instantiator"}
         if "_class_path" not in arguments:
             raise UserError(
@@ -82,8 +83,15 @@ class TrainedModel:
         task.unkept.clear()
         return task
 
-    def _require_kept(self, section: str) -> None:
-        """Refuse to make again what was made in Python of parts that a checkpoint cannot hold."""
+    def require_kept(self, section: str) -> None:
+        """Refuse to make again what was made in Python of parts that a checkpoint cannot hold.
+
+        Args:
+            section: ``model`` or ``data``.
+
+        Raises:
+            UserError: Naming the first such part.
+        """
         for name, what in (self.checkpoint.get("unkept") or {}).items():
             if name.split(".")[0] == section:
                 raise UserError(f"{self.path}: {name} was {what}, which cannot be made again; {self._given_task()}")
@@ -97,6 +105,7 @@ class TrainedModel:
             theirs, own = self.hyperparameters[name], task.hparams[name]
             if theirs != own:
                 raise UserError(f"{self.path}: was trained with {name} {theirs}, but the task has {own}; {LIKE_IT}")
+        require_recipe(self.hyperparameters.get("recipe"), task.hparams["recipe"], self.path)
 
     def data_settings(self) -> tuple[str, dict[str, Any]]:
         """Return class and arguments of the datamodule that it was trained with, but for the machine's.
@@ -104,7 +113,7 @@ class TrainedModel:
         Raises:
             UserError: If the checkpoint names no datamodule.
         """
-        self._require_kept("data")
+        self.require_kept("data")
         settings = data_settings(self.checkpoint)
         if settings is None:
             raise UserError(f"{self.path}: does not say what data it was trained on; {FIT}")

@@ -127,7 +127,8 @@ class SpectrogramTask(LightningModule):
             data: Says the number of features, the names of the targets, and what was trained on.
             arguments: All others of the task.
         """
-        described = {name: getattr(data, name) for name in ("num_features", "target_names", *INPUT_HPARAMS)}
+        names = ("num_features", "target_names", *INPUT_HPARAMS, "recipe")
+        described = {name: getattr(data, name) for name in names}
         return cls(**{**described, **arguments})
 
     def setup(self, stage: str) -> None:

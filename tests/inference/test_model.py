@@ -10,6 +10,7 @@ import torch
 from command_line import error_of, evaluate_args, fit_args, read_rows, run_folder
 from conftest import GENRES, make_genre_folder
 from data.audio.sounds import clicks, write
+from tasks.genre_task import tiny_cnn
 
 import musiclab
 from musiclab.cli import main
@@ -109,10 +110,11 @@ def test_a_model_says_what_it_is(genre_path, emotion_path):
 def test_answers_do_not_change_from_call_to_call(genre_path, genre_root):
     _, arrays = arrays_of(genre_root)
     model = musiclab.load(genre_path)
-    state = torch.random.get_rng_state()
+    state, path = torch.random.get_rng_state(), list(sys.path)
     assert model.predict(arrays) == model.predict(arrays) == musiclab.load(genre_path).predict(arrays)
     assert torch.equal(torch.random.get_rng_state(), state)
     assert not torch.is_autocast_enabled("cpu")
+    assert sys.path == path
     assert model.predict([]) == []
 
 
@@ -205,8 +207,8 @@ def test_the_words_are_those_of_the_command_line(genre_path, songs, tmp_path, ca
         (np.full((128, 30), 50.0), "the array: values of 50 in the mean where .* was trained on .*any_scale true"),
         (None, "expected"),
         ([[1.0], [1.0, 2.0]], "the array: rows of different lengths"),
-        (np.zeros((30, 128)), "the array: "),
-        (np.zeros((64, 30)), "the array: "),
+        (np.zeros((30, 128)), "the array: 30 rows and 128 columns; .*likely transposed; save"),
+        (np.zeros((64, 30)), r"the array: 64 rows; expected 128 \(mel\) or 140"),
     ],
 )
 def test_bad_arrays(array, message, genre_path):
@@ -239,6 +241,31 @@ def test_other_bad_requests(genre_path, emotion_path, songs, tmp_path):
 
 def test_arrays_of_another_scale_are_taken_where_that_is_allowed(genre_path):
     assert set(musiclab.load(genre_path, any_scale=True).predict(np.full((128, 30), 50.0))) == set(GENRES)
+
+
+def test_a_model_of_features_of_any_number(genre_root, tmp_path):
+    root = tmp_path / "data"
+    for path in genre_root.rglob("*"):
+        target = root / path.relative_to(genre_root)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if path.suffix == ".npy":
+            np.save(target, np.load(path)[::4])
+        elif path.is_file():
+            target.write_bytes(path.read_bytes())
+    data = musiclab.GenreDataModule(root=root, features="all", batch_size=8)
+    task = musiclab.ClassificationTask.for_data(data, backbone=tiny_cnn)
+    quiet = {"accelerator": "cpu", "enable_progress_bar": False, "enable_model_summary": False}
+    trainer = musiclab.Trainer(max_epochs=1, default_root_dir=tmp_path, **quiet)
+    trainer.fit(task, data)
+    model = musiclab.load(run_folder(tmp_path) / "checkpoints" / "best.ckpt")
+    written = ask(model.path, tmp_path / "asked")
+    ids, arrays = arrays_of(root)
+    for identifier, answer in zip(ids, model.predict(arrays), strict=True):
+        assert answer == pytest.approx({name: float(written[identifier][name]) for name in GENRES}, abs=1e-6)
+    with pytest.raises(UserError, match="the array: all features need 35 rows, but it has 128; give arrays as those"):
+        model.predict(np.full((128, 30), -40.0))
+    with pytest.raises(UserError, match=r"cannot be asked about audio files: .* no features\.json"):
+        model.predict(write(tmp_path / "song.wav"))
 
 
 def test_a_model_of_double_precision(genre_root, tmp_path):
