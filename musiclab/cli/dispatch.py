@@ -83,7 +83,7 @@ def main(args: Sequence[str] | None = None) -> None:
             stream.reconfigure(errors="musiclab")
     threading.excepthook = tell_of_thread
     if not sys.stderr.isatty() and "ipykernel" not in sys.modules:
-        os.environ.setdefault("TQDM_MININTERVAL", "10")  # s, of bars that nothing overwrites; read when tqdm is imported
+        os.environ.setdefault("TQDM_MININTERVAL", "10")  # s, of bars in a file; read when tqdm is imported
     try:
         if not arguments or arguments[0] in ("-h", "--help", "--version"):
             print(f"musiclab {__version__}" if arguments == ["--version"] else help_text())
