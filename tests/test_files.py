@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from musiclab import files
 from musiclab.files import copy_files, is_writable, replacing, write_csv, write_text
 
 
@@ -114,3 +115,15 @@ def test_what_is_copied_can_be_written(tmp_path):
     assert copy.read_text() == "text"
     assert copy.stat().st_mode & copy.parent.stat().st_mode & 0o200
     source.chmod(0o755)
+
+
+def test_the_first_import_of_librosa_says_that_it_compiles(tmp_path, monkeypatch, capsys):
+    """Before, half a minute passed without a word."""
+    monkeypatch.setattr(files.importlib, "import_module", lambda name: None)
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    files.import_librosa.__wrapped__()
+    assert capsys.readouterr().err == "Compiling librosa, which is done once: \n"
+    (tmp_path / "beat").mkdir()
+    (tmp_path / "beat" / "compiled.nbi").touch()
+    files.import_librosa.__wrapped__()
+    assert capsys.readouterr().err == ""

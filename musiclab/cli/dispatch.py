@@ -4,6 +4,7 @@ import codecs
 import importlib
 import inspect
 import io
+import os
 import re
 import signal
 import sys
@@ -81,6 +82,8 @@ def main(args: Sequence[str] | None = None) -> None:
         if isinstance(stream, io.TextIOWrapper):  # which a console or a redirection may give any encoding
             stream.reconfigure(errors="musiclab")
     threading.excepthook = tell_of_thread
+    if not sys.stderr.isatty() and "ipykernel" not in sys.modules:
+        os.environ.setdefault("TQDM_MININTERVAL", "10")  # s, of bars in a file; read when tqdm is imported
     try:
         if not arguments or arguments[0] in ("-h", "--help", "--version"):
             print(f"musiclab {__version__}" if arguments == ["--version"] else help_text())
