@@ -62,7 +62,9 @@ def read_table(path: Path) -> LabelTable:
     A file that cannot be read as a table at all comes back without rows.
     """
     if not path.exists():
-        return LabelTable([], [], [f"{path}: no such label file; check the path of the data set"])
+        below = sorted(path.parent.glob(f"*/{path.name}"))
+        hint = f"did you mean {below[0].parent}?" if below else "check the path of the data set"
+        return LabelTable([], [], [f"{path}: no such label file; {hint}"])
     try:
         columns, lines, problems = read_rows(path)
     except UserError as error:
@@ -102,7 +104,8 @@ def parse_genres(table: LabelTable, path: Path) -> tuple[GenreLabels, list[str]]
     """Return the genre of each track of ``table`` and what is wrong, the table's own problems included."""
     problems = list(table.problems)
     if table.columns[:1] != ["Id"] or "Genre" not in table.columns:
-        return GenreLabels([], []), problems + _header_problems(path, table.columns, "Id<TAB>Genre")
+        hint = "; values on axes are for an emotion model, as in -c emotion_cnn.yaml" if is_emotion(table) else ""
+        return GenreLabels([], []), problems + _header_problems(path, table.columns, "Id<TAB>Genre", hint)
     column = table.columns.index("Genre")
     ids = [identifier for identifier, _ in table.rows]
     genres = [fields[column] for _, fields in table.rows]
@@ -119,7 +122,10 @@ def parse_emotions(table: LabelTable, path: Path, axes: Sequence[str] | None = N
     problems = list(table.problems)
     available = table.columns[1:]
     if table.columns[:1] != ["Id"] or not available or "Genre" in available:
-        return EmotionLabels([], [], []), problems + _header_problems(path, table.columns, "Id,valence,energy,...")
+        hint = "; genres are for a genre model, as in -c genre_cnn.yaml" if "Genre" in available else ""
+        return EmotionLabels([], [], []), problems + _header_problems(
+            path, table.columns, "Id,valence,energy,...", hint
+        )
     chosen = list(axes) if axes is not None else available
     missing = [axis for axis in chosen if axis not in available]
     if missing:
@@ -228,6 +234,6 @@ def parse_number(text: str) -> float:
     return float(text) if is_number(text) else math.nan
 
 
-def _header_problems(path: Path, columns: list[str], expected: str) -> list[str]:
+def _header_problems(path: Path, columns: list[str], expected: str, hint: str) -> list[str]:
     """Say what was expected; a file without any columns could not be read, which has been said already."""
-    return [f"{path}: the header is {' | '.join(columns)!r}; expected {expected!r}"] if columns else []
+    return [f"{path}: the header is {' | '.join(columns)!r}; expected {expected!r}{hint}"] if columns else []

@@ -280,3 +280,17 @@ def test_sound_rows_of_a_bad_file_are_kept_beside_its_problems(write):
     labels, problems = parse_genres(read_table(path), path)
     assert labels == (["1", "3"], ["Rock", "Jazz"])
     assert len(problems) == 1
+
+
+def test_a_folder_of_data_sets_is_pointed_at_one(tmp_path):
+    (tmp_path / "genres").mkdir()
+    (tmp_path / "genres" / "train_labels.txt").touch()
+    with pytest.raises(UserError, match=rf"no such label file; did you mean {tmp_path / 'genres'}\?"):
+        read_genre_labels(tmp_path / "train_labels.txt")
+
+
+def test_labels_of_the_other_kind_are_told_of_a_config(write):
+    with pytest.raises(UserError, match=r"expected 'Id,valence,energy,...'; genres are .* -c genre_cnn.yaml"):
+        read_emotion_labels(write("Id\tGenre\n1\tRock\n"))
+    with pytest.raises(UserError, match=r"expected 'Id<TAB>Genre'; values on axes are .* -c emotion_cnn.yaml"):
+        read_genre_labels(write("Id,valence\n1,0.5\n"))
