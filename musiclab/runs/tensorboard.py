@@ -13,7 +13,7 @@ from musiclab.checkpoint import MACHINE_SETTINGS
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-NOT_COMPARED = {"_instantiator", "_class_path", "root", *MACHINE_SETTINGS, "target_names", "seconds"}
+NOT_COMPARED = {"_instantiator", "_class_path", "root", *MACHINE_SETTINGS, "target_names", "seconds", "recipe"}
 """Hyperparameters that say nothing about a result, or the same in all runs that one would compare."""
 
 OPTIMISATION = ("lr", "max_lr", "weight_decay", "momentum")

@@ -10,6 +10,7 @@ import torch
 from command_line import error_of, evaluate_args, fit_args, read_rows, run_folder
 from data.audio.sounds import clicks, write
 
+import musiclab
 from musiclab.cli import main
 from musiclab.data.arrays import read_array
 from musiclab.data.audio.extraction import Clip, clip_spectrograms
@@ -114,8 +115,19 @@ def test_an_answer_about_a_song_is_that_about_its_array(bands, bands_model, song
     assert [row["id"] for row in rows] == list(expected)
     for row in rows:
         assert float(row["low"]) == pytest.approx(float(expected[row["id"]]["low"]), abs=2e-3)  # float16 of the store
-    recipe = AudioDataModule(paths, str(bands_model)).making
-    assert recipe == OWN
+    assert AudioDataModule(paths, str(bands_model)).making == OWN
+
+
+def test_in_python_too(bands, bands_model, songs):
+    model = musiclab.load(bands_model)
+    path = next((bands / "test").glob("*.npy"))
+    (song,) = songs.rglob(f"{path.name.split('.')[0]}.wav")
+    assert model.predict(song) == pytest.approx(model.predict(path), abs=2e-3)
+    assert model.over_time(song).values.shape == (1, 2)
+    with pytest.raises(UserError, match="the array: all features need 64 rows, but it has 65"):
+        model.predict(np.zeros((65, 9), np.float32))
+    data = GenreDataModule(root=bands, features="all", class_map=None)
+    assert musiclab.ClassificationTask.for_data(data).hparams["recipe"] == OWN.plain()
 
 
 def test_windows_have_the_recipes_frames(bands_model, songs):
