@@ -71,11 +71,11 @@ def test_the_data_set_trains(form, built, tmp_path):
 
 def test_the_split_is_stratified_and_goes_with_the_seed():
     genres = {f"{genre}{number}": genre for genre, count in (("a", 20), ("b", 10)) for number in range(count)}
-    first, again, other = (draw_parts(genres, 0.2, seed) for seed in (0, 0, 1))
+    first, again, other = (draw_parts(list(genres), list(genres.values()), 0.2, seed) for seed in (0, 0, 1))
     assert first == again != other
     tested = [genres[identifier] for identifier, part in first.items() if part == "test"]
     assert sorted(tested) == ["a"] * 4 + ["b"] * 2
-    assert first == draw_parts(dict(reversed(genres.items())), 0.2, 0)
+    assert first == draw_parts(list(genres)[::-1], list(genres.values())[::-1], 0.2, 0)
 
 
 def test_failed_tracks_are_in_no_label_file(tmp_path):

@@ -231,7 +231,7 @@ def test_mistakes_of_a_line(tmp_path, capfd):
     song = write(tmp_path / "song.wav")
     out = f"--out={tmp_path / 'out'}"
     assert "out" in error_of(capfd, ["extract", str(song)], code=2)
-    assert "inputs" in error_of(capfd, ["extract", out], code=2)
+    assert "INPUTS" in error_of(capfd, ["extract", out], code=2)
     assert "kind" in error_of(capfd, ["extract", str(song), out, "--kind=mel"], code=2)
     assert "seconds is 0.5; it must be 1 or more" in error_of(capfd, ["extract", str(song), out, "--seconds=0.5"])
     assert "jobs is 0" in error_of(capfd, ["extract", str(song), out, "--jobs=0"])
