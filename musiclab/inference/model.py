@@ -78,8 +78,7 @@ class Model:
 
     It answers as ``musiclab predict`` does: with the precision that the model was trained with, on a GPU if there is
     one, about a song by the mean over windows as long as the tracks that it was trained on. Arrays that are asked about
-    together make batches as there; in half precision (``bf16-mixed``), an array alone may get an answer that differs
-    in the third decimal from the one in a batch.
+    together make the same batches as there; an array alone gets the same answer but for rounding.
 
     Attributes:
         path: The checkpoint.
