@@ -27,7 +27,7 @@ GENRE = ["fit", "-c", "genre_cnn.yaml"]
         (["--model.backbone=CCN"], "--model.backbone: no class CCN; did you mean CNN?"),
         (["--data=GenreData"], "--data: no class GenreData; did you mean GenreDataModule?"),
         (["--data.batch_size=many"], "--data.batch_size: Expected int. Got value: many"),
-        (["--data.features=melody"], "--data.features: Expected one of 'mel', 'chroma', 'fused', 'all'. Got value: melody"),
+        (["--data.features=melody"], "Expected one of 'mel', 'chroma', 'fused', 'all'. Got value: melody"),
         (["--model.optimizer.lr=x"], "--model.optimizer.lr: Expected float. Got value: x"),
         (["song.ogg"], "song.ogg: songs are given as in --data.paths song.ogg"),
         (["."], ".: a folder is given as in --data.root ."),
