@@ -130,7 +130,7 @@ def _require_values(arguments: Sequence[str]) -> None:
         UserError: Naming the option.
     """
     for argument, following in pairwise([*arguments, "--"]):
-        option = re.fullmatch(r"--(data|model|trainer)\.[\w.]+", argument)
+        option = re.fullmatch(r"--(ckpt_path|data|model|(data|model|trainer)\.[\w.]+)", argument)
         if option and following.startswith("--") and not is_question(argument):
             raise UserError(f"{argument}: a value has to follow, as in {argument} VALUE")
 

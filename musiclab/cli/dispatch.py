@@ -136,7 +136,7 @@ def help_text() -> str:
             "",
             "Train, test and use models that recognise genre and emotion of music.",
             "",
-            *(f"  {name:<14}{text}" for name, text in lines.items()),
+            *(f"  {name:<16}{text}" for name, text in lines.items()),
             "",
             "Classes of your own are found in files of the current folder. Where a checkpoint needs some of elsewhere,",
             "fit, validate, test, predict, latents and activations take --import MODULE.",

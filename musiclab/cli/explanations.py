@@ -47,6 +47,7 @@ def explain(message: str) -> str:
     reason = re.sub(r"Type \S.* expects a function or a callable class: ", "", reason)
     reason = re.sub(r" Expected a dot import path string: ", ". Got value: ", reason)
     reason = re.sub(r"\ba <class '(\w+)'>", r"\1", reason)
+    reason = re.sub(r"(?<=\S) Expected ", " or ", reason)
     reason = re.sub(r"\ba typing\.Literal\[([^]]*)\]", r"one of \1", reason)
     return f"--{place}: {reason}"
 

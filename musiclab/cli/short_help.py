@@ -53,9 +53,15 @@ CHECKPOINT = """\
 
 FOLDER = """\
   --data.root ROOT          data set folder: train/, test/, train_labels.txt [the demo corpus]
+<<<<<<< HEAD
   --data.features mel       mel, chroma, fused (both), or all: rows of any number as they are [mel]
   --data.beat_synced true   a frame is a beat [false]
   --data.seconds S          duration of a frame in s, for frames that are no beats [features.json's, else 0.0232]
+=======
+  --data.features mel       mel, chroma, fused (both), or all: rows of any number and meaning [mel]
+  --data.beat_synced true   a frame is a beat [false]
+  --data.seconds S          duration of a frame in s, for frames that are no beats [of features.json, else 0.0232]
+>>>>>>> install
   --data.batch_size N       tracks per batch [32]
   --data.limit N            use at most N tracks of train/ and of test/
   --data.cache FOLDER       where packed tracks are kept [the user's cache folder]
@@ -103,6 +109,7 @@ Trainer
   --trainer.default_root_dir DIR   where lightning_logs goes [the current folder]
   --trainer.fast_dev_run true      a batch of each part, to see that everything works
   --early_stopping null     train all epochs; --early_stopping.patience N
+  --import MODULE           import a module with classes of your own; those of the current folder are found anyway
 """
 
 EVALUATION = """\

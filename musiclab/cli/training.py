@@ -23,7 +23,7 @@ from musiclab.cli.hints import quieten
 from musiclab.cli.peeking import config_text, import_named, pass_over_damage, peek
 from musiclab.cli.run_folder import LOGS, run_logger
 from musiclab.data.datamodules import AudioDataModule, SpectrogramDataModule
-from musiclab.errors import UserError
+from musiclab.errors import UserError, one_line
 from musiclab.files import is_special, shown
 from musiclab.inference.own_parts import import_parts
 from musiclab.inference.trained import TrainedModel, fill_root
@@ -215,8 +215,10 @@ class TrainingCLI(LightningCLI):
                 kwargs["default_root_dir"] = kwargs["logger"].save_dir
         try:
             made = super().instantiate_trainer(**kwargs)
-        except BaseException:
+        except BaseException as error:
             self._unclaim()
+            if type(error) is ValueError:  # as of a strategy or precision that there is not
+                raise UserError(one_line(error)) from error
             raise
         assert isinstance(made, Trainer)
         made.run_record.command_line = self._command_line

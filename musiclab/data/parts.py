@@ -77,15 +77,14 @@ class Draw(NamedTuple):
 
     def hold_out(self, part: Part, fraction: float, folds: int | None, purpose: str) -> tuple[Part, Part]:
         """Return the tracks of a part that stay and those that are held out."""
-        split = split_tracks(
-            len(part.ids),
-            part.classes,
-            fraction=fraction,
-            folds=folds,
-            fold=self.fold,
-            seed=self.seed,
-            option=f"--data.{purpose}_fraction",
-        )
+        option = f"--data.{purpose}_fraction"
+        ids, classes, fold, seed = part.ids, part.classes, self.fold, self.seed
+        try:
+            split = split_tracks(len(ids), classes, fraction=fraction, folds=folds, fold=fold, seed=seed, option=option)
+        except UserError as error:
+            if self.limit is None:
+                raise
+            raise UserError(f"{error} (with --data.limit {self.limit}; raise it)") from None
         return part.select(split.train), part.select(split.held_out)
 
 

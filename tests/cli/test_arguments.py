@@ -122,6 +122,7 @@ class TestWhatIsForgotten:
     def test_the_value(self, empty, capfd):
         args = ["fit", "-c", "genre_cnn.yaml", "--data.root", "--data.limit", "3"]
         assert "--data.root: a value has to follow" in error_of(capfd, args)
+        assert "--ckpt_path: a value has to follow" in error_of(capfd, ["test", "--ckpt_path"])
 
     @pytest.mark.parametrize("given", [None, "nowhere.ckpt"])
     def test_the_genre_model_that_a_transfer_starts_from(self, given, emotion_root, empty, capfd):

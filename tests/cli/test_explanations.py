@@ -27,8 +27,9 @@ GENRE = ["fit", "-c", "genre_cnn.yaml"]
         (["--model.backbone=CCN"], "--model.backbone: no class CCN; did you mean CNN?"),
         (["--data=GenreData"], "--data: no class GenreData; did you mean GenreDataModule?"),
         (["--data.batch_size=many"], "--data.batch_size: Expected int. Got value: many"),
-        (["--data.features=melody"], "--data.features: Expected one of 'mel', 'chroma', 'fused'. Got value: melody"),
+        (["--data.features=melody"], "Expected one of 'mel', 'chroma', 'fused', 'all'. Got value: melody"),
         (["--model.optimizer.lr=x"], "--model.optimizer.lr: Expected float. Got value: x"),
+        (["--data.class_map=rock"], "--data.class_map: Expected one of 'auto', 'lab' or dict"),
         (["song.ogg"], "song.ogg: songs are given as in --data.paths song.ogg"),
         (["."], ".: a folder is given as in --data.root ."),
         (["--data.help", "GenreDatamodule"], "--data.help: no class GenreDatamodule; did you mean GenreDataModule?"),
@@ -90,3 +91,10 @@ def test_what_nobody_can_have_meant_has_no_neighbour():
 
 def test_all_options_are_those_of_the_parser():
     assert {"data.root", "data.axes", "data.paths", "model.label_smoothing", "trainer.max_epochs"} <= set(all_options())
+
+
+def test_what_lightning_does_not_know_is_one_line(genre_root, tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    error = error_of(capfd, [*GENRE, f"--data.root={genre_root}", "--trainer.strategy=foo"])
+    assert "invalid strategy name: `strategy='foo'`" in error
+    assert not list(tmp_path.glob("lightning_logs/*"))

@@ -6,6 +6,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import cache
+from glob import glob
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -60,7 +61,7 @@ def find_audio(inputs: Sequence[str | Path]) -> list[AudioFile]:
     """
     found: dict[Path, AudioFile] = {}
     ignored: Counter[str] = Counter()
-    for entry in inputs:
+    for entry in (name for one in inputs for name in _matches(one)):
         path = _in_some_form(_absolute(Path(entry).expanduser()))
         listed = path.suffix.lower() == LIST_SUFFIX and path.is_file()
         for file in _read_list(path, ignored) if listed else _expand(path, ignored):
@@ -76,6 +77,12 @@ def find_audio(inputs: Sequence[str | Path]) -> list[AudioFile]:
     if others:
         print(shown(f"Not taken for audio: {others}{foreign}"))
     return sorted(found.values())
+
+
+def _matches(name: str | Path) -> Sequence[str | Path]:
+    """Return what a pattern stands for, which Windows leaves to programs; a name that is there stands for itself."""
+    found = [] if exists(name) else sorted(glob(str(name)))  # noqa: PTH207  (of any folder, as the shell does)
+    return found or [name]
 
 
 def exists(path: str | Path) -> bool:

@@ -134,3 +134,11 @@ def test_a_list_may_be_written_in_other_ways(tmp_path):
     assert [file.path for file in find_audio([listing])] == sorted(paths)
     assert find_audio([tmp_path / "\xe9tude.wav"])[0].path == paths[1]
     assert make_id(Path("e\u0301tude.wav")) == "\xe9tude"
+
+
+def test_patterns_that_the_shell_leaves_are_expanded(tmp_path):
+    touch(tmp_path, "a.wav", "b.wav", "c.ogg", "[d].wav")
+    assert [file.path.name for file in find_audio([tmp_path / "?.wav"])] == ["a.wav", "b.wav"]
+    assert [file.path.name for file in find_audio([tmp_path / "[d].wav"])] == ["[d].wav"]
+    with pytest.raises(UserError, match=r"\*\.mp3: no such file or folder"):
+        find_audio([tmp_path / "a.wav", tmp_path / "*.mp3"])

@@ -292,7 +292,7 @@ def test_a_missing_file_is_named_when_training_starts(root, part):
             "20 labelled tracks cannot be split (folds 21): there are tracks for 20 folds at most; give --data.folds 5",
         ),
         ({"folds": 4, "fold": 4}, "fold 4 of 4 folds"),
-        ({"limit": 1}, "1 labelled tracks cannot be split"),
+        ({"limit": 1}, "label more tracks, 2 at least (with --data.limit 1; raise it)"),
         ({"limit": 0}, "limit is 0"),
     ],
 )
