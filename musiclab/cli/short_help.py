@@ -53,15 +53,9 @@ CHECKPOINT = """\
 
 FOLDER = """\
   --data.root ROOT          data set folder: train/, test/, train_labels.txt [the demo corpus]
-<<<<<<< HEAD
-  --data.features mel       mel, chroma, fused (both), or all: rows of any number as they are [mel]
-  --data.beat_synced true   a frame is a beat [false]
-  --data.seconds S          duration of a frame in s, for frames that are no beats [features.json's, else 0.0232]
-=======
   --data.features mel       mel, chroma, fused (both), or all: rows of any number and meaning [mel]
   --data.beat_synced true   a frame is a beat [false]
   --data.seconds S          duration of a frame in s, for frames that are no beats [of features.json, else 0.0232]
->>>>>>> install
   --data.batch_size N       tracks per batch [32]
   --data.limit N            use at most N tracks of train/ and of test/
   --data.cache FOLDER       where packed tracks are kept [the user's cache folder]
