@@ -199,7 +199,7 @@ def test_mistakes_are_one_line(tmp_path, capfd):
     assert "nowhere: no such folder" in error_of(capfd, ["report", str(tmp_path / "nowhere"), "--out", str(tmp_path)])
     (tmp_path / "file").write_text("")
     assert "a file; give the folder" in error_of(capfd, ["report", str(tmp_path), "--out", str(tmp_path / "file")])
-    assert "runs" in error_of(capfd, ["report", "--out", str(tmp_path)], code=2)
+    assert "RUNS" in error_of(capfd, ["report", "--out", str(tmp_path)], code=2)
 
 
 @pytest.mark.skipif(browser() is None, reason="Chromium is not installed")
