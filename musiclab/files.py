@@ -171,17 +171,28 @@ def find_config(name: str) -> Path:
 def make_home() -> None:
     """Give a user who has no home, as in some containers, one among the temporary files, and say so.
 
-    Matplotlib, numba and librosa keep files there, too.
+    Matplotlib, numba and librosa keep files there, too. One whose home cannot be written gets a place for these alone.
     """
-    if not os.path.expanduser("~").startswith("~"):  # noqa: PTH111  (Path.expanduser raises)
+    homeless = os.path.expanduser("~").startswith("~")  # noqa: PTH111  (Path.expanduser raises)
+    if not homeless and (CACHE_VARIABLE in os.environ or _can_be_made(cache_folder())):
         return
     user = os.getuid() if hasattr(os, "getuid") else "home"  # on Windows, the folder of temporary files is a user's own
-    home = Path(tempfile.gettempdir(), f"musiclab-{user}")
-    home.mkdir(mode=0o700, exist_ok=True)
-    os.environ["USERPROFILE" if os.name == "nt" else "HOME"] = str(home)
-    print(
-        f"There is no home folder: {home} stands in ({CACHE_VARIABLE} names a place for packed data)", file=sys.stderr
-    )
+    folder = Path(tempfile.gettempdir(), f"musiclab-{user}")
+    folder.mkdir(mode=0o700, exist_ok=True)
+    what = "There is no home folder"
+    if homeless:
+        os.environ["USERPROFILE" if os.name == "nt" else "HOME"] = str(folder)
+    else:
+        what = f"{cache_folder()} cannot be made"
+        os.environ[CACHE_VARIABLE] = str(folder)
+        os.environ.setdefault("MPLCONFIGDIR", str(folder / "matplotlib"))
+    print(f"{what}: {folder} stands in ({CACHE_VARIABLE} names a place for packed data)", file=sys.stderr)
+
+
+def _can_be_made(folder: Path) -> bool:
+    """Whether a folder can be written, or be made where it is missing."""
+    there = (path for path in (folder, *folder.parents) if os.path.exists(path))  # noqa: PTH110  (Path's may raise)
+    return os.access(next(there), os.W_OK)
 
 
 @functools.cache

@@ -175,10 +175,12 @@ def require_pretrained(model: Mapping[str, Any]) -> None:
     """
     path = (model.get("init_args") or {}).get("pretrained")
     if path and not Path(path).expanduser().exists():
-        found = "is not given yet" if path == PLACEHOLDER else f"is {path}, which does not exist"
+        found = (
+            "--model.pretrained is not given" if path == PLACEHOLDER else f"{path}: no such checkpoint to start from"
+        )
         raise UserError(
-            f"model.pretrained, the checkpoint of a genre model to start from, {found}: give --model.pretrained "
-            f"{_newest_checkpoint() or 'RUN/checkpoints/best.ckpt'}, as a fit of genre_cnn.yaml leaves it"
+            f"{found}; give that of a genre model, as a fit of genre_cnn.yaml leaves it: "
+            f"--model.pretrained {_newest_checkpoint() or 'RUN/checkpoints/best.ckpt'}"
         )
 
 

@@ -128,8 +128,8 @@ class TestWhatIsForgotten:
     def test_the_genre_model_that_a_transfer_starts_from(self, given, emotion_root, empty, capfd):
         args = ["fit", "-c", "emotion_transfer.yaml", f"--data.root={emotion_root}"]
         error = error_of(capfd, [*args, *([f"--model.pretrained={given}"] if given else [])])
-        assert (given or "not given yet") in error
-        assert "give --model.pretrained RUN/checkpoints/best.ckpt, as a fit of genre_cnn.yaml leaves it" in error
+        assert ("nowhere.ckpt: no such checkpoint" if given else "--model.pretrained is not given") in error
+        assert error.endswith("as a fit of genre_cnn.yaml leaves it: --model.pretrained RUN/checkpoints/best.ckpt")
         assert not Path("lightning_logs").exists()
 
 

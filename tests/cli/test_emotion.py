@@ -235,7 +235,9 @@ def test_bad_input_is_one_line(damage, option, said, emotion_root, tmp_path, cap
 
 
 def test_transfer_has_to_be_told_from_what(emotion_root, tmp_path, capfd):
-    assert "no such checkpoint" in error_of(capfd, fit_args("emotion_transfer.yaml", emotion_root, tmp_path))
+    assert "--model.pretrained is not given" in error_of(
+        capfd, fit_args("emotion_transfer.yaml", emotion_root, tmp_path)
+    )
 
 
 def test_a_genre_checkpoint_of_other_features_is_refused(genre_checkpoint, emotion_root, tmp_path, capfd):

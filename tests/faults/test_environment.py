@@ -4,6 +4,7 @@ import importlib.util
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from conftest import make_genre_folder
 from forked import Forked
 
 from musiclab.cli import main
-from musiclab.files import code_folder
+from musiclab.files import cache_folder, code_folder, make_home
 
 WITHOUT_PASSWD = """
 import pwd, sys
@@ -57,6 +58,25 @@ class TestNoHome:
         assert result.returncode == 1
         assert len(result.stderr.splitlines()) == 2
         assert f"{tmp_path}/musiclab-{os.getuid()}/data: no such folder" in result.stderr
+
+
+def test_a_home_that_cannot_be_written_gets_a_place_for_caches(monkeypatch, tmp_path, capsys):
+    """Before, songs ended in numba's `cannot cache function` where neither it nor the package could be written."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    for name in ("MUSICLAB_CACHE", "MPLCONFIGDIR", "XDG_CACHE_HOME"):
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    make_home()
+    assert "MUSICLAB_CACHE" not in os.environ
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    make_home()
+    folder = tmp_path / f"musiclab-{os.getuid()}"
+    assert cache_folder() == folder
+    assert os.environ["HOME"] == str(tmp_path / "home")
+    assert f"cannot be made: {folder} stands in" in capsys.readouterr().err
+    make_home()
+    assert capsys.readouterr().err == ""
 
 
 def test_librosa_is_compiled_into_our_cache_where_its_own_folder_cannot_be_written(monkeypatch, cache):
