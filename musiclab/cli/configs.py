@@ -28,7 +28,8 @@ class TrainingParser(OneLineErrors, LightningArgumentParser):
 
     def dump(self, *args: Any, **kwargs: Any) -> str:
         """Return a config as text; what was parsed is not checked once more, which would take as long again."""
-        return super().dump(*args, **{**kwargs, "skip_validation": True})
+        text: str = super().dump(*args, **{**kwargs, "skip_validation": True})
+        return text
 
     def explain(self, message: str) -> str:
         """Say which option is meant, what is wrong with it, and what may have been meant instead."""
