@@ -26,6 +26,11 @@ class TrainingParser(OneLineErrors, LightningArgumentParser):
         super().__init__(*args, **kwargs)
         set_loader(self.parser_mode, load_config, (yaml.YAMLError,))
 
+    def dump(self, *args: Any, **kwargs: Any) -> str:
+        """Return a config as text; what was parsed is not checked once more, which would take as long again."""
+        text: str = super().dump(*args, **{**kwargs, "skip_validation": True})
+        return text
+
     def explain(self, message: str) -> str:
         """Say which option is meant, what is wrong with it, and what may have been meant instead."""
         return explain(message)

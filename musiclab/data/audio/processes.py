@@ -11,7 +11,7 @@ _Result = TypeVar("_Result")
 def in_processes(
     function: Callable[..., _Result], calls: Iterable[tuple[Any, ...]], jobs: int | None = None
 ) -> Iterator[_Result]:
-    """Yield what a function returns for each of the arguments, in their order.
+    """Return an iterator over what a function returns for each of the arguments, in their order.
 
     joblib would keep its processes for further work: 300 MB each, all through a training. These end with the last call.
 
@@ -20,10 +20,14 @@ def in_processes(
         calls: The arguments of each call.
         jobs: Number of processes; as many as there are cores if None.
     """
+    import_librosa()  # before other processes do, and before a bar is drawn
+    return _results(function, calls, jobs)
+
+
+def _results(function: Callable[..., _Result], calls: Iterable[tuple[Any, ...]], jobs: int | None) -> Iterator[_Result]:
     from joblib import Parallel, delayed
     from joblib.externals.loky import get_reusable_executor
 
-    import_librosa()  # before other processes do
     parallel = Parallel(n_jobs=jobs or -1, return_as="generator", backend="loky")
     try:
         yield from parallel(delayed(function)(*arguments) for arguments in calls)
