@@ -87,12 +87,13 @@ class Run(Record):
         return pick(self.config, "model", "init_args", *keys)
 
 
-def read_run(folder: Path) -> Run:
+def read_run(folder: str | Path) -> Run:
     """Read the folder of a run; of what is damaged but for run.json, no more is lost than that.
 
     Raises:
         UserError: If run.json is damaged.
     """
+    folder = Path(folder)
     damaged: list[str] = []
 
     def read(name: str, parse: Callable[[Path], _Content], default: _Content) -> _Content:
