@@ -25,6 +25,9 @@ from musiclab.cli import main
 PRELOADED = ["forked", "faults", "together", "musiclab.cli.training", "musiclab.demo", "sklearn.metrics"]
 PRELOADED += ["matplotlib.pyplot", "tensorboard", "torch._dynamo", "torch.utils.tensorboard"]
 
+STARTED = multiprocessing.get_start_method()
+"""How Python itself starts processes, as those that load data: their watchdog sees a parent that was killed."""
+
 
 class Forked:
     """A process that runs a function.
@@ -91,6 +94,7 @@ def _run(outputs: list[Path], variables: dict[str, str], function: Callable[...,
         os.close(opened)
     script = str(REPOSITORY / "musiclab" / "__main__.py")  # which Lightning starts further processes by
     sys.argv = [script, *(arguments[0] if function is main else [])]
+    multiprocessing.set_start_method(STARTED, force=True)
     rank_zero_only.rank = int(variables.get("SLURM_PROCID", variables.get("LOCAL_RANK", 0)))  # as when it is imported
     try:
         function(*arguments)

@@ -144,6 +144,7 @@ def test_a_class_that_is_not_there_is_named_by_fit(emotion_root, tmp_path, monke
     assert "own_parts.MeanMPL" in error_of(capfd, wrong, code=2)
 
 
+@pytest.mark.slow
 def test_the_installed_script_finds_it_in_all_its_processes(emotion_root, tmp_path):
     """As of a script in a folder of its own, whose path does not hold the current folder."""
     script = tmp_path / "bin" / "musiclab"

@@ -167,7 +167,7 @@ def refused(folder: Path, capfd: pytest.CaptureFixture[str], arguments: list[str
 
 
 def test_submit_without_files_or_with_an_unknown_option_is_one_line(folder, capfd):
-    assert "required: predictions" in error_of(capfd, ["submit"], code=2)
+    assert "PREDICTIONS must be given" in error_of(capfd, ["submit"], code=2)
     assert "--heeder" in error_of(capfd, ["submit", "all.csv", "--heeder=Id,valence"], code=2)
 
 
