@@ -36,6 +36,11 @@ _POSITION = threading.Lock()
 """Held by who moves the position of a file, where reading needs one."""
 
 
+def default_dtype(features: str) -> StoreDtype:
+    """Return the precision that features are stored in: float16 is enough for dB and chroma, not for any values."""
+    return "float32" if features == "all" else "float16"
+
+
 class DamagedStoreError(UserError):
     """A store whose files do not make up one."""
 

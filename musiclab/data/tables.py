@@ -23,12 +23,10 @@ WORKBOOKS = {
 
 UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
-DECIMAL_COMMA = {
-    ";": re.compile(r"[+-]?\d*,\d+"),
-    "\t": re.compile(r"(?![+-]?[1-9]\d?\d?,\d{3}$)[+-]?\d*,\d+"),  # 1,234 may be a thousand
-    ",": re.compile(r"(?!)"),
-}
-"""Numbers with a decimal comma, as may stand in a table with each separator."""
+DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+")
+
+THOUSANDS = re.compile(r"[+-]?[1-9]\d?\d?[,.]\d{3}")
+"""What may be a decimal or a thousand, where the separator does not tell."""
 
 
 class Table(NamedTuple):
@@ -90,13 +88,17 @@ def read_text(path: Path) -> str:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from None
 
 
-def read_rows(path: Path) -> Table:
+def read_rows(path: Path, name_column: Callable[[list[str]], int] = lambda columns: 0) -> Table:
     """Read a table, separated by tabs if its header has any, else by commas; fields may be quoted.
 
     Also as Excel saves it where the decimal comma is used: separated by semicolons, if the header has any and no comma.
-    Numbers may have such a comma where none separates. Rows without anything, and columns without anything at the end,
-    are left out. What is wrong is collected, instead of stopping at the first; nothing is read after a quote that is
-    not closed.
+    Columns of numbers may have decimal commas, which become points. Rows without anything, and columns without anything
+    at the end, are left out. What is wrong is collected, instead of stopping at the first; nothing is read after a
+    quote that is not closed.
+
+    Args:
+        path: The table.
+        name_column: Tells, by the names of all columns, which of them names the rows, and so holds no numbers.
 
     Raises:
         UserError: If the file cannot be read.
@@ -130,14 +132,28 @@ def read_rows(path: Path) -> Table:
                     f"{path}: line {number} has {len(fields)} fields where the header has {len(columns)}{hint}"
                 )
             else:
-                commas = DECIMAL_COMMA[separator]
-                fields[1:] = [field.replace(",", ".") if commas.fullmatch(field) else field for field in fields[1:]]
                 rows.append((number, fields))
     except csv.Error as error:
         problems.append(f"{path}: line {end + 1} cannot be read as csv ({error}); a quote within a field is doubled")
+    for number in set(range(len(columns))) - {name_column(columns) if columns else 0}:
+        problems += _give_points(path, columns[number], number, [fields for _, fields in rows], separator)
     doubled = sorted({column for column in columns if columns.count(column) > 1})
     problems += [f"{path}: column {column} stands twice in the header; keep one of them" for column in doubled]
     return Table(columns, rows, problems)
+
+
+def _give_points(path: Path, column: str, number: int, rows: list[list[str]], separator: str) -> list[str]:
+    """Have the decimal commas of a column be points, where it is one of numbers; return what is wrong with it."""
+    fields = [fields[number] for fields in rows]
+    commas = [field for field in fields if DECIMAL_COMMA.fullmatch(field)]
+    points = [field for field in fields if "." in field and is_number(field)]
+    if commas and any(map(THOUSANDS.fullmatch, [*commas, *points])) and points:
+        return [f"{path}: {column} has {commas[0]} and {points[0]}; write all of its numbers with a decimal point"]
+    if separator == ";" or not all(map(THOUSANDS.fullmatch, commas)):
+        for row in rows:
+            if DECIMAL_COMMA.fullmatch(row[number]):
+                row[number] = row[number].replace(",", ".")
+    return []
 
 
 def _without_empty_end(fields: list[str], least: int) -> list[str]:

@@ -1,8 +1,9 @@
 """A trained model as one asks it in Python: ``musiclab.load("best.ckpt").predict("song.mp3")``."""
 
 import math
+import os
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -55,6 +56,10 @@ def load(
     Raises:
         UserError: If there is no such checkpoint, or the model cannot be made again from it; one line that says why.
     """
+    if not isinstance(path, str | os.PathLike):
+        raise UserError(f"load: {type(path).__name__} given for a checkpoint; give the path of a .ckpt file")
+    if task is not None and not isinstance(task, SpectrogramTask):
+        raise UserError(f"load: {type(task).__name__} given for a task; give one of musiclab.tasks, as was trained")
     import_modules([modules] if isinstance(modules, str) else modules, "load: module")
     trained = TrainedModel(path)
     return Model(trained, trained.task(task), any_scale=any_scale)
@@ -167,7 +172,9 @@ class Model:
         Raises:
             UserError: If the file cannot be used, or no window of it can.
         """
-        if not LEAST_HOP <= hop < math.inf:
+        with suppress(TypeError, ValueError):
+            hop = float(hop)
+        if not (isinstance(hop, float) and LEAST_HOP <= hop < math.inf):
             raise UserError(f"hop is {hop}; it must be at least {LEAST_HOP}, in seconds")
         data = self._questions.song(song)
         (windows,) = data.songs.values()

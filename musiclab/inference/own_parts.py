@@ -11,8 +11,11 @@ import os
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from musiclab.checkpoint import DATA_SETTINGS
 from musiclab.errors import UserError, describe_user_error, one_line
@@ -100,8 +103,23 @@ def _class_paths(value: Any, where: str, depth: int = 0) -> Iterator[tuple[str, 
     elif isinstance(value, list | tuple):
         for item in value:
             yield from _class_paths(item, where, depth + 1)
-    elif isinstance(value, str) and DOTTED.fullmatch(value) and _is_installed(value.split(".")[0]):
-        yield where, value
+    elif isinstance(value, str):
+        if (loaded := _as_parsed(value)) is not None:  # the parser reads texts as YAML, and files that they name
+            yield from _class_paths(loaded, where, depth + 1)
+        elif DOTTED.fullmatch(value) and _is_installed(value.split(".")[0]):
+            yield where, value
+
+
+def _as_parsed(text: str) -> Any:
+    """Return the mapping or list that the parser would make of a text; None if it is no more than text."""
+    with suppress(OSError, ValueError):
+        if Path(text).is_file():
+            text = Path(text).read_text(encoding="utf-8")
+    try:
+        loaded = yaml.safe_load(text)
+    except yaml.YAMLError:
+        return None
+    return loaded if isinstance(loaded, Mapping | list) else None
 
 
 def _is_here(module: str) -> bool:

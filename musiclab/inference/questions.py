@@ -14,15 +14,18 @@ from musiclab.checkpoint import DATA_SETTINGS, output_kind
 from musiclab.data.arrays import ARRAY_SUFFIXES, ArrayHeader, check_array, read_array, require_lab_rows
 from musiclab.data.datamodules import AudioDataModule
 from musiclab.data.dataset import Track, collate
+from musiclab.data.recipe import read_recipe
 from musiclab.data.sampling import evaluation_order
+from musiclab.data.store import default_dtype
 from musiclab.data.targets import unknown_targets
 from musiclab.errors import UserError
 from musiclab.inference.trained import TrainedModel
 from musiclab.spectrogram import FEATURE_ROWS
+from musiclab.tasks.scale import require_recipe
 
 Frames = npt.NDArray[np.floating]
 
-DEFAULTS = {"store_dtype": "float16", "batch_size": 32, "by_length": None}
+DEFAULTS = {"store_dtype": None, "batch_size": 32, "by_length": None}
 """Settings of a datamodule for checkpoints that do not name them."""
 
 
@@ -39,10 +42,11 @@ class Questions:
         settings = {**DEFAULTS, **(trained.checkpoint.get(DATA_SETTINGS) or {})}
         self.path, self.features, beat_synced = trained.path, arguments["features"], arguments["beat_synced"]
         self.columns = FEATURE_ROWS.get(self.features, slice(0, arguments["num_features"]))
-        self.dtype: str = settings["store_dtype"]
+        self.dtype: str = settings["store_dtype"] or default_dtype(self.features)
         self.batch_size: int = settings["batch_size"]
         self.by_length: bool = beat_synced if settings["by_length"] is None else settings["by_length"]
         self.any_scale = any_scale
+        self.recipe = arguments.get("recipe")
         (self.target,) = unknown_targets(output_kind(trained.checkpoint), 1, len(arguments["target_names"]))
 
     def song(self, song: Any) -> AudioDataModule:
@@ -57,6 +61,10 @@ class Questions:
         if path.is_dir() or path.suffix.lower() == ".txt":
             raise UserError(f'{path}: no audio file; give a list of paths, as sorted(Path("songs").glob("*.mp3"))')
         data = AudioDataModule([str(path)], str(self.path), any_scale=self.any_scale)
+        if len(data.files) != 1:
+            raise UserError(
+                f'{path}: {len(data.files)} files; give a list of paths, as sorted(Path("songs").glob("*.mp3"))'
+            )
         data.setup("predict")
         return data
 
@@ -72,12 +80,17 @@ class Questions:
         """
         if isinstance(item, str | os.PathLike):
             name = str(item)
-            array = read_array(Path(item).expanduser())
+            path = Path(item).expanduser()
+            array = read_array(path)
+            made = read_recipe(path.parent) or read_recipe(path.parent.parent)
+            require_recipe(self.recipe, made.plain() if made else None, self.path)
         else:
             try:
-                array = np.asarray(item.cpu() if torch.is_tensor(item) else item)
+                array = np.asarray(item.detach().cpu() if torch.is_tensor(item) else item)
             except ValueError:
                 raise UserError(f"{name}: rows of different lengths; expected (rows, time)") from None
+            except (TypeError, RuntimeError):  # tensors that numpy has no type for, or that hold no values
+                raise UserError(f"{name}: {item.dtype} is no array of floats; give item.float(), dense") from None
             check_array(name, array)
         self._check_rows(name, array)
         with np.errstate(over="ignore"):

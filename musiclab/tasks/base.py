@@ -137,9 +137,10 @@ class SpectrogramTask(LightningModule):
         Raises:
             UserError: If the datamodule does not tell it.
         """
+        data = self.trainer.datamodule  # type: ignore[attr-defined]
+        self._require_described(data)
         if stage != "fit":
             return
-        data = self.trainer.datamodule  # type: ignore[attr-defined]
         if isinstance(data, KnownParts):
             self._parts = data.keep_parts()
         if isinstance(data, TrainingData):
@@ -152,6 +153,21 @@ class SpectrogramTask(LightningModule):
             )
         elif self.pretrained is None:
             rank_zero_info("Nothing is normalised: there are data loaders, but no datamodule that knows the data")
+
+    def _require_described(self, data: object) -> None:
+        """Refuse data of other targets or inputs than the task was made for; the command line has made them alike.
+
+        Raises:
+            UserError: Saying what differs; labels would silently be others otherwise.
+        """
+        for name in ("target_names", "num_features", *INPUT_HPARAMS):
+            theirs, own = getattr(data, name, self.hparams[name]), self.hparams[name]
+            if theirs != own:
+                raise UserError(
+                    f"the task was made with {name} {own}, but the data gives {theirs}; make it by "
+                    f"{type(self).__name__}.for_data(data), or the data with {name}={own!r}"
+                )
+        require_recipe(self.hparams["recipe"], getattr(data, "recipe", None), "the task")
 
     def fit_to(self, data: TrainingData) -> None:
         """Fit the normalisation on the training part, and note the length of its tracks."""

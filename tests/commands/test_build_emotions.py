@@ -9,7 +9,7 @@ from command_line import error_of, read_rows
 from data.audio.sounds import clicks, write
 
 from musiclab.cli import main
-from musiclab.data.audio.ratings import read_ratings
+from musiclab.data.audio.ratings import meaning, read_ratings
 from musiclab.data.datamodules import EmotionDataModule
 from musiclab.errors import UserError
 
@@ -134,3 +134,31 @@ def test_names_of_columns(tmp_path):
     assert (ratings.axes, ratings.others) == (["Joy"], ["Title"])
     with pytest.raises(UserError, match="no column joy"):
         read_ratings(path, ["joy"], (0, 9))
+
+
+@pytest.mark.parametrize(
+    ("song", "meant"),
+    [
+        ("10", True),
+        ("10.0", True),
+        ("10.fused.full.npy", True),
+        ("10.wav", True),
+        ("10.000", True),
+        ("10.5", False),
+        ("10. Blue", False),
+        ("10,000", False),
+    ],
+)
+def test_a_name_means_a_song_as_it_is_or_without_endings(song, meant):
+    assert meaning(song, {"10": {"10"}}) == ({"10"} if meant else set())
+
+
+def test_decimal_commas_are_of_values_and_not_of_names(tmp_path):
+    path = tmp_path / "ratings.csv"
+    path.write_text("valence;song;energy\n0,5;10,000;0,25\n1;11;0,75\n")
+    ratings = read_ratings(path, None, (0.0, 1.0))
+    assert (ratings.axes, [rating.values for rating in ratings.rows]) == (
+        ["valence", "energy"],
+        [[0.5, 0.25], [1, 0.75]],
+    )
+    assert ratings.rows[0].song == "10,000"

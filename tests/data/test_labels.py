@@ -130,8 +130,9 @@ def test_map_of_the_lab_makes_ten_genres_of_twenty():
         b"\xef\xbb\xbfID;valence;energy;\r\n1;0,5;-1;\r\n2;0.25;1,125;\r\n",
         b"Id\tvalence\tenergy\n1\t0,5\t-1\n2\t0,25\t1.125\n",
         "Id\tvalence\tenergy\r\n1\t0,5\t-1\r\n2\t0,25\t1.125\r\n".encode("utf-16"),
+        b'Id,valence,energy\n1,"0,5",-1\n2,"0,25",1.125\n',
     ],
-    ids=["semicolons", "a mark, and an empty column", "tabs", "UTF-16"],
+    ids=["semicolons", "a mark, and an empty column", "tabs", "UTF-16", "quoted"],
 )
 def test_numbers_as_excel_saves_them_where_the_comma_is_the_decimal_one(write, content):
     assert read_emotion_labels(write(content)) == (["1", "2"], ["valence", "energy"], [[0.5, -1], [0.25, 1.125]])
@@ -142,9 +143,11 @@ def test_numbers_as_excel_saves_them_where_the_comma_is_the_decimal_one(write, c
     [
         (b"Id,valence\n1,0,5\n", "line 2 has 3 fields where the header has 2; if these are decimal commas, separate"),
         (b"Id\tvalence\n1\t1,250\n", "valence is '1,250', not a finite number"),
-        (b'Id,valence\n1,"0,5"\n', "valence is '0,5', not a finite number"),
+        (b'Id,valence\n1,"1,250"\n', "valence is '1,250', not a finite number"),
+        (b"Id;valence\n1;1,234\n2;2.5\n", "valence has 1,234 and 2.5; write all of its numbers with a decimal point"),
+        (b"Id;valence\n1;1.234\n2;4,0\n", "valence has 4,0 and 1.234; write all"),
     ],
-    ids=["no other separator", "perhaps thousands", "quoted"],
+    ids=["no other separator", "perhaps thousands", "quoted", "both marks", "the other way round"],
 )
 def test_commas_that_may_mean_something_else_are_named(write, content, said):
     with pytest.raises(UserError) as raised:

@@ -239,6 +239,40 @@ def test_other_bad_requests(genre_path, emotion_path, songs, tmp_path):
         model.predict(tmp_path / "gone.npy")
 
 
+@pytest.mark.parametrize("wanted", ["predict", "embed", "over_time"])
+def test_a_pattern_of_several_songs_is_no_song(wanted, genre_path, songs):
+    """Before, the answer was that of the first one."""
+    with pytest.raises(UserError, match="3 files; give a list of paths"):
+        getattr(musiclab.load(genre_path), wanted)(str(songs / "*.wav"))
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"path": None}, "NoneType given for a checkpoint"),
+        ({"task": 5}, "int given for a task; give one of musiclab.tasks"),
+    ],
+)
+def test_load_of_what_is_neither(given, message, genre_path):
+    with pytest.raises(UserError, match=message):
+        musiclab.load(**{"path": genre_path, **given})
+
+
+@pytest.mark.parametrize("hop", [None, "often", 0, -1, float("nan"), [1]])
+def test_a_hop_is_a_number(hop, emotion_path, songs):
+    with pytest.raises(UserError, match=r"hop is .*; it must be at least"):
+        musiclab.load(emotion_path).over_time(songs / "b.wav", hop=hop)
+
+
+def test_tensors_are_arrays_where_numpy_has_their_type(genre_path):
+    model = musiclab.load(genre_path)
+    track = torch.full((128, 30), -40.0, requires_grad=True)
+    assert model.predict(track) == model.predict(track.detach().numpy())
+    for odd in (track.bfloat16(), track.to_sparse(), track.to("meta")):
+        with pytest.raises(UserError, match="is no array of floats"):
+            model.predict(odd)
+
+
 def test_arrays_of_another_scale_are_taken_where_that_is_allowed(genre_path):
     assert set(musiclab.load(genre_path, any_scale=True).predict(np.full((128, 30), 50.0))) == set(GENRES)
 
@@ -266,6 +300,38 @@ def test_a_model_of_features_of_any_number(genre_root, tmp_path):
         model.predict(np.full((128, 30), -40.0))
     with pytest.raises(UserError, match=r"cannot be asked about audio files: .* no features\.json"):
         model.predict(write(tmp_path / "song.wav"))
+
+
+def test_an_array_made_otherwise_is_refused(tmp_path):
+    root = make_genre_folder(tmp_path / "data", rows=128)
+    (root / "features.json").write_text(json.dumps({"rate": 16000, "hop": 512, "scale": "other"}))
+    main(fit_args("genre_lstm.yaml", root, tmp_path, "--data.features=all"))
+    model = musiclab.load(run_folder(tmp_path) / "checkpoints" / "best.ckpt")
+    track = next((root / "test").iterdir())
+    answer = model.predict(track)
+    (root / "features.json").write_text(json.dumps({"rate": 8000, "hop": 512, "scale": "other"}))
+    with pytest.raises(UserError, match=r"made otherwise .*rate"):
+        model.predict(track)
+    assert model.predict(np.load(track)) == answer
+
+
+def test_features_of_any_range_are_told_apart(tmp_path):
+    """In half precision, which steps by 2 at 3000, they would all be the same."""
+    root = tmp_path / "data"
+    rng = np.random.default_rng(0)
+    for part, count in (("train", 24), ("test", 8)):
+        (root / part).mkdir(parents=True)
+        for number in range(count):
+            np.save(
+                root / part / f"{number}.npy", (3000 + 0.2 * (number % 2) + rng.normal(0, 0.02, (4, 9))).astype("f4")
+            )
+        rows = [f"{number}\t{'ab'[number % 2]}" for number in range(count)]
+        (root / f"{part}_labels.txt").write_text("\n".join(["Id\tGenre", *rows]) + "\n")
+    data = musiclab.GenreDataModule(root=root, features="all", val_fraction=0.2)
+    data.setup("fit")
+    mean, std = data.feature_statistics()
+    np.testing.assert_allclose(mean, 3000.1, atol=0.02)
+    np.testing.assert_allclose(std, 0.1, atol=0.02)
 
 
 def test_a_model_of_double_precision(genre_root, tmp_path):

@@ -143,3 +143,24 @@ def test_the_current_folder_is_added_once_and_last(tmp_path):
     for _ in range(2):
         find_in_current_folder()
     assert sys.path == [*before, str(tmp_path)]
+
+
+@pytest.mark.parametrize("name", ["optimizer", "backbone", "augmentations"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "class_path: antigravity.X",
+        '{"class_path": "antigravity.X"}',
+        'class_path: "anti\\x67ravity.X"',
+        "[antigravity.X]",
+        "own.yaml",
+        "outer.yaml",
+    ],
+)
+def test_a_text_that_the_parser_would_read_as_more_counts_as_that(name, text, tmp_path):
+    """It reads YAML and JSON, and files that a text names: before, they had any installed module imported."""
+    (tmp_path / "own.yaml").write_text("class_path: antigravity.X")
+    (tmp_path / "outer.yaml").write_text("class_path: LSTM\ninit_args: {layers: own.yaml}")
+    with pytest.raises(UserError, match="needs module antigravity"):
+        import_parts(tmp_path / "best.ckpt", {"hyper_parameters": {name: text}}, "model")
+    assert "antigravity" not in sys.modules

@@ -196,3 +196,21 @@ def test_own_checkpoints_are_left_alone(genre_root, tmp_path):
 def test_the_command_line_keeps_what_it_is_told_to(genre_root, tmp_path):
     main(fit_args("genre_lstm.yaml", genre_root, tmp_path, "--checkpoint=null", "--last_checkpoint=null"))
     assert [path.name for path in tmp_path.rglob("*.ckpt")] == ["epoch=0-step=4.ckpt"]
+
+
+@pytest.mark.parametrize("stage", ["fit", "test", "predict"])
+def test_data_of_other_genres_than_the_task_are_refused(stage, run, genre_root, tmp_path):
+    """Before, labels were exchanged in silence: the command line alone compared them."""
+    data = musiclab.GenreDataModule(root=genre_root, target_names=["Rock", "Jazz", "Blues"])
+    trainer = musiclab.Trainer(max_epochs=1, default_root_dir=tmp_path, **QUIET)
+    task = musiclab.load(run / "checkpoints" / "best.ckpt").task
+    with pytest.raises(
+        musiclab.UserError, match=r"made with target_names .*, but the data gives .*Rock.*for_data\(data\)"
+    ):
+        getattr(trainer, stage)(task, data)
+
+
+@pytest.mark.parametrize("wrong", [{"features": "Mel"}, {"store_dtype": "int8"}])
+def test_words_that_mean_nothing_are_named(wrong, genre_root):
+    with pytest.raises(musiclab.UserError, match=f"{next(iter(wrong))} is '{next(iter(wrong.values()))}'; it must be "):
+        musiclab.GenreDataModule(root=genre_root, **wrong)

@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,6 +16,8 @@ SONG_COLUMNS = ("id", "songid", "trackid", "song", "track", "file", "filename", 
 """What the column that names the songs may be called, but for case and what is no letter; the first of these counts."""
 
 ARTIST_COLUMN = "artist"
+
+ENDING = re.compile(r"(\.[a-zA-Z]\w*)+$|^\d+\.0+$")
 
 
 class Rating(NamedTuple):
@@ -53,7 +56,7 @@ def read_ratings(path: Path, axes: Sequence[str] | None, value_range: tuple[floa
     low, high = value_range
     if not low < high:
         raise UserError(f"value_range is {list(value_range)}; give the lowest and the highest value, as in [1,9]")
-    columns, lines, problems = read_rows(path)
+    columns, lines, problems = read_rows(path, partial(_song_column, path))
     _raise(problems)
     if not lines:
         raise UserError(f"{path}: no rows; a table of ratings has a header and a row for each song")
@@ -119,10 +122,16 @@ def match_ratings(path: Path, ratings: Sequence[Rating], known: Mapping[str, set
 
 
 def meaning(song: str, known: Mapping[str, set[str]]) -> set[str]:
-    """Return the ids that the name of a song in a table may mean: as it is, else what stands before its first dot."""
+    """Return the ids that the name of a song in a table may mean: as it is, else without its endings.
+
+    Those are what files are called after their first dot (``10.fused.full.npy``), or the zeros of a number that a
+    spreadsheet has written as ``10.0``.
+    """
     exactly = known.get(one_form(str(Path(song))))
     if exactly is not None:
         return exactly
+    if not ENDING.search(song):
+        return set()
     try:
         return known.get(track_id(song), set())
     except UserError:

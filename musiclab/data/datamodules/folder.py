@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ from musiclab.data.loading import Loading
 from musiclab.data.parts import Draw, Part, Parts
 from musiclab.data.provenance import DONE, folder_checksum, keep_parts, tracks_of_other_parts
 from musiclab.data.recipe import find_recipe
-from musiclab.data.store import StoreDtype
+from musiclab.data.store import StoreDtype, default_dtype
 from musiclab.data.targets import Targets
 from musiclab.errors import UserError
 from musiclab.files import stands_there
@@ -49,7 +49,7 @@ class FolderDataModule(SpectrogramDataModule, TrainingData, KnownParts, ScaledDa
         seed: Seed of the split and of ``limit``; the order of training comes from ``seed_everything``.
         shuffle: Train in a new order each epoch; else in the same one, drawn once.
         by_length: Put tracks of similar length into a batch; null: for beat-synced tracks.
-        store_dtype: Precision of the packed store.
+        store_dtype: Precision of the packed store; null: float16, and float32 for ``all``, whose values may be any.
         cache: Folder of the packed store; null: ``$MUSICLAB_CACHE``, else the user's cache folder.
         num_workers: Loading processes; null: none on a CPU, up to 4 beside a GPU.
         pin_memory: Load into pinned memory; null: beside a GPU.
@@ -80,7 +80,7 @@ class FolderDataModule(SpectrogramDataModule, TrainingData, KnownParts, ScaledDa
         seed: int = 0,
         shuffle: bool = True,
         by_length: bool | None = None,
-        store_dtype: StoreDtype = "float16",
+        store_dtype: StoreDtype | None = None,
         cache: str | Path | None = None,
         num_workers: int | None = None,
         pin_memory: bool | None = None,
@@ -99,6 +99,13 @@ class FolderDataModule(SpectrogramDataModule, TrainingData, KnownParts, ScaledDa
         for name, value, least in (("batch_size", batch_size, 1), ("seed", seed, 0), ("num_workers", num_workers, 0)):
             if value is not None and value < least:
                 raise UserError(f"{name} is {value}; it must be at least {least}")
+        words = {
+            "features": (features, get_args(Features)),
+            "store_dtype": (store_dtype, (*get_args(StoreDtype), None)),
+        }
+        for name, (word, known) in words.items():
+            if word not in known:
+                raise UserError(f"{name} is {word!r}; it must be {', '.join(filter(None, known))}")
         self.draw = Draw(val_fraction, folds, fold, limit, seed)
         self.loading = Loading(
             self.root,
@@ -106,7 +113,7 @@ class FolderDataModule(SpectrogramDataModule, TrainingData, KnownParts, ScaledDa
             batch_size=batch_size,
             shuffle=shuffle,
             by_length=beat_synced if by_length is None else by_length,
-            store_dtype=store_dtype,
+            store_dtype=store_dtype or default_dtype(features),
             cache=cache,
             num_workers=num_workers,
             pin_memory=pin_memory,
