@@ -24,8 +24,8 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
-demo: setup ## make music, train on genres, then on emotions from there, ask both about songs: DEMO
-	@set -e; run() { printf '\n$$ musiclab %s\n' "$$*"; $(BIN)/musiclab "$$@"; }; \
+demo: setup ## make music, train on genres, then on emotions from there, ask both about songs: 3 minutes on two cores
+	@set -e; export LC_NUMERIC=C; run() { printf '\n$$ musiclab %s\n' "$$*"; $(BIN)/musiclab "$$@"; }; \
 	latest() { ls -td lightning_logs/version_* | head -n 1; }; \
 	score() { sed -n "s/.*\"$$1\": \([0-9.]*\).*/\1/p" $$2/test_metrics.json; }; \
 	run demo-data demo --beats false; \
@@ -35,9 +35,9 @@ demo: setup ## make music, train on genres, then on emotions from there, ask bot
 		--model.pretrained $$genre/checkpoints/best.ckpt; emotion=$$(latest); \
 	run predict --ckpt_path $$emotion/checkpoints/best.ckpt --data AudioDataModule --data.paths demo/songs; \
 	run report $$genre $$emotion --out demo/report; \
-	printf '\nGenre model: test accuracy %s; the largest of its 8 genres is 0.148 of the tracks (%s)\n' \
+	printf '\nGenre model: test accuracy %.3f; the largest of its 8 genres is 0.148 of the tracks (%s)\n' \
 		"$$(score test_accuracy $$genre)" "$$genre"; \
-	printf 'Emotion model: mean Spearman %s, valence %s, energy %s, danceability %s (%s)\n' \
+	printf 'Emotion model: mean Spearman %.3f, valence %.3f, energy %.3f, danceability %.3f (%s)\n' \
 		"$$(score test_spearman $$emotion)" "$$(score test_spearman_valence $$emotion)" \
 		"$$(score test_spearman_energy $$emotion)" "$$(score test_spearman_danceability $$emotion)" "$$emotion"; \
 	printf 'Songs to listen to, of which both have told: demo/songs\nReport to open in a browser: demo/report/report.html\n'
@@ -48,7 +48,7 @@ reproduce: setup ## train all models of the lab on ROOT=DIR and report (without 
 pictures: setup ## make the pictures of the docs anew (ARGS="--genre CKPT --emotion CKPT" trains no models)
 	$(BIN)/python docs/pictures.py $(ARGS)
 
-test: setup ## run the tests, but for the slow ones
+test: setup ## run the tests, but for the slow ones: 5 minutes on two cores
 	$(BIN)/pytest $(SIDE_BY_SIDE)
 
 test-all: setup ## run all tests
@@ -60,7 +60,7 @@ test-lowest: ## run the tests with the lowest versions allowed, in .venv-lowest 
 		$(shell grep '^torch==' constraints.txt) --editable '.[test]'
 	$(LOWEST)/pytest $(SIDE_BY_SIDE)
 
-lint: setup ## check style and types, on all three systems at once: about DURATION the first time, then seconds
+lint: setup ## check style and types, for all three systems at once: a minute, then seconds
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	@$(MAKE) --no-print-directory --jobs=3 $(addprefix types-,linux win32 darwin)
