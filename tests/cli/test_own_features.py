@@ -172,7 +172,7 @@ def test_features_of_any_scale_are_normalised(tmp_path):
 
 
 def test_the_labs_rows_all_of_them(genre_root):
-    data = GenreDataModule(root=genre_root, features="all")
+    data = GenreDataModule(root=genre_root, features="all", store_dtype="float16")  # as that of the lab's features
     assert data.num_features == 140
     data.setup("fit")
     fused = GenreDataModule(root=genre_root, features="fused")

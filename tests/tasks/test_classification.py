@@ -170,6 +170,7 @@ def fit_genres(root, folder, data=None, **arguments):
     """Fit for one epoch on the genre fixture."""
     datamodule = GenreDataModule(root=root, val_fraction=0.25, batch_size=8, **data or {})
     task = make_task(datamodule.num_features, datamodule.target_names, sharpness=1, **arguments)
+    task.hparams["features"] = datamodule.features
     make_trainer(folder, max_epochs=1, use_distributed_sampler=False).fit(task, datamodule=datamodule)
     return task, datamodule
 
