@@ -24,7 +24,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
-demo: setup ## make music, train on genres, then on emotions from there, ask both about songs: 3 minutes on two cores
+demo: setup ## make music, train on genres, then on emotions from there, ask both about songs: 4 minutes on two cores
 	@set -e; export LC_NUMERIC=C; run() { printf '\n$$ musiclab %s\n' "$$*"; $(BIN)/musiclab "$$@"; }; \
 	latest() { ls -td lightning_logs/version_* | head -n 1; }; \
 	score() { sed -n "s/.*\"$$1\": \([0-9.]*\).*/\1/p" $$2/test_metrics.json; }; \
