@@ -41,7 +41,10 @@ def __getattr__(name: str) -> Any:
     """Import what is slow to import when it is asked for."""
     if name not in _LATER:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    globals()[name] = value = getattr(importlib.import_module(_LATER[name]), name)
+    from musiclab.files import importing
+
+    with importing():
+        globals()[name] = value = getattr(importlib.import_module(_LATER[name]), name)
     return value
 
 

@@ -39,11 +39,10 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     return f"; did you mean {near[0]}?" if near else ""
 
 
-def raise_first(problems: Sequence[str]) -> None:
-    """Raise the first of ``problems``, if any, as a UserError that says how many more there are."""
+def raise_first(problems: Sequence[str], listed: str = ": `musiclab check` lists them all") -> None:
+    """Raise the first of ``problems``, if any, as a UserError that says how many more there are and where."""
     if problems:
-        more = f" (and {len(problems) - 1} more: `musiclab check` lists them all)" if len(problems) > 1 else ""
-        raise UserError(problems[0] + more)
+        raise UserError(problems[0] + (f" (and {len(problems) - 1} more{listed})" if len(problems) > 1 else ""))
 
 
 def describe_user_error(error: BaseException) -> str | None:

@@ -3,6 +3,7 @@
 import csv
 import errno
 import functools
+import gc
 import importlib
 import importlib.util
 import multiprocessing
@@ -195,6 +196,22 @@ def _can_be_made(folder: Path) -> bool:
     return os.access(next(there), os.W_OK)
 
 
+@contextmanager
+def importing() -> Iterator[None]:
+    """Let the garbage collector leave alone what modules consist of, while they are imported and later.
+
+    There is next to no garbage among it, and to look for some takes two of the eight seconds until a first answer.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        if enabled:
+            gc.enable()
+
+
 @functools.cache
 def import_librosa() -> ModuleType:
     """Import librosa and return it, a minute's work where it is not compiled yet; all of musiclab imports it by this.
@@ -211,6 +228,7 @@ def import_librosa() -> ModuleType:
         if not any(folder.rglob("*.nbi")) and multiprocessing.parent_process() is None:
             stack.enter_context(_ticking("Compiling librosa, which is done once: "))
         stack.enter_context(_interrupted_after())  # but not while another process is waited for
+        stack.enter_context(importing())
         importlib.import_module("librosa.beat")  # which imports all of librosa's modules with such loops
     return importlib.import_module("librosa")
 

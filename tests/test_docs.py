@@ -21,6 +21,8 @@ from musiclab.cli import main
 from musiclab.cli.dispatch import COMMANDS, TRAINING
 from musiclab.cli.training import TrainingCLI
 
+EXAMPLES = REPOSITORY / "examples"
+
 PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
 
 BLOCK = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)  # in lists, it is indented
@@ -80,7 +82,7 @@ def place(tmp_path: Path, checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> 
     shutil.copy(checkpoint, tmp_path / "best.ckpt")
     sound = np.random.default_rng(0).normal(scale=0.1, size=2 * 22050)
     soundfile.write(tmp_path / "song.mp3", sound, 22050)
-    for example in (REPOSITORY / "examples").glob("own_*"):
+    for example in EXAMPLES.glob("own_*"):
         shutil.copy(example, tmp_path)
     return tmp_path
 
@@ -150,6 +152,14 @@ def test_python_of_a_page_runs(page: Path, place: Path, capsys: pytest.CaptureFi
 def test_each_command_is_shown() -> None:
     shown = "\n".join(block for page in PAGES for block in blocks(page, "sh"))
     assert [name for name in (*TRAINING, *COMMANDS) if f"musiclab {name} " not in shown] == []
+
+
+def test_the_backbone_of_the_docs_is_that_of_the_example() -> None:
+    shown, example = (
+        [line for line in text.splitlines() if line and '"""' not in line]
+        for text in (blocks(REPOSITORY / "docs" / "extend.md", "python")[0], (EXAMPLES / "own_backbone.py").read_text())
+    )
+    assert [line for line in shown if line not in example] == []
 
 
 def links() -> Iterator[tuple[Path, str]]:

@@ -1,13 +1,14 @@
 """Files written whole or not at all."""
 
 import errno
+import gc
 import os
 from pathlib import Path
 
 import pytest
 
 from musiclab import files
-from musiclab.files import copy_files, is_writable, replacing, write_csv, write_text
+from musiclab.files import copy_files, importing, is_writable, replacing, write_csv, write_text
 
 
 def test_a_file_appears_when_it_is_complete_in_a_folder_made_for_it(tmp_path):
@@ -127,3 +128,21 @@ def test_the_first_import_of_librosa_says_that_it_compiles(tmp_path, monkeypatch
     (tmp_path / "beat" / "compiled.nbi").touch()
     files.import_librosa.__wrapped__()
     assert capsys.readouterr().err == ""
+
+
+def test_imports_are_left_alone_by_the_garbage_collector():
+    before = gc.get_freeze_count()
+    with importing():
+        assert not gc.isenabled()
+        with importing():
+            made = [[number] for number in range(1000)]
+        assert not gc.isenabled()
+    assert gc.isenabled()
+    assert gc.get_freeze_count() >= before + len(made)
+    gc.disable()
+    try:
+        with importing():
+            pass
+        assert not gc.isenabled()
+    finally:
+        gc.enable()

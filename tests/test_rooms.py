@@ -30,7 +30,7 @@ MAY_IMPORT = {
     "commands": BELOW_COMMANDS,
     "cli": BELOW_COMMANDS | {"commands"},
     "__main__": {"cli"},
-    "__init__": {"errors", "runs", "inference", "tasks", "data"},  # but for errors, looked up when asked for
+    "__init__": {"errors", "files", "runs", "inference", "tasks", "data"},  # but for errors, looked up when asked for
 }
 """The rooms, and those that each may import from besides itself."""
 

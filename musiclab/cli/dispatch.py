@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, get_args, get_origin, get_type_hints
 
 from musiclab import __version__
 from musiclab.errors import UserError, describe_user_error, did_you_mean
-from musiclab.files import SURROGATES, make_home, shown
+from musiclab.files import SURROGATES, importing, make_home, shown
 
 if TYPE_CHECKING:
     from musiclab.cli.training import TrainingCLI
@@ -155,7 +155,8 @@ def run_command(command_name: str, arguments: list[str]) -> None:
 
         arguments = import_named(arguments)
     module, function = COMMANDS[command_name][0].split(":")
-    command = getattr(importlib.import_module(module), function)
+    with importing():
+        command = getattr(importlib.import_module(module), function)
     lists = {
         name: get_args(kind)[0]
         for name, hint in get_type_hints(command).items()
@@ -185,10 +186,11 @@ def run_training(arguments: list[str]) -> "TrainingCLI":
     if asks_for_all(arguments):
         arguments = [arguments[0], "--help"]
 
-    from lightning_fabric.utilities.exceptions import MisconfigurationException
-    from pytorch_lightning.utilities.exceptions import SIGTERMException
+    with importing():
+        from lightning_fabric.utilities.exceptions import MisconfigurationException
+        from pytorch_lightning.utilities.exceptions import SIGTERMException
 
-    from musiclab.cli.training import TrainingCLI
+        from musiclab.cli.training import TrainingCLI
 
     for argument in arguments:
         if re.search(f"[{SURROGATES}]", argument):

@@ -12,7 +12,7 @@ from musiclab.data.audio.label_files import GENRE_HEADER, genre_row, track_name
 from musiclab.data.audio.output import Output, fit_command, output_folders
 from musiclab.data.ids import id_order
 from musiclab.data.tables import one_form, read_lines
-from musiclab.errors import UserError
+from musiclab.errors import UserError, raise_first
 
 
 def build_genres(
@@ -131,7 +131,5 @@ def _read_list(path: Path, known: Mapping[str, set[str]]) -> set[str]:
             problems.append(f"{path}: {line} may be any of {', '.join(sorted(meant))}; give its path in the tree")
         else:
             problems.append(f"{path}: {line} is not in the tree; give paths in the tree, names of files or ids")
-    if problems:
-        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-        raise UserError(problems[0] + more)
+    raise_first(problems, listed="")
     return found

@@ -22,5 +22,5 @@ def demo_data(out: str, **kwargs: Any) -> None:
         print(f"the same tracks beat-synchronised in the folders that end in {BEAT_SUFFIX},")
     print(
         f"songs to ask a model about in {SONG_FOLDER}. To train on it:\n"
-        f"musiclab fit -c configs/genre_cnn.yaml --data.root {folder / GENRE_FOLDER}"
+        f"musiclab fit -c genre_cnn.yaml --data.root {folder / GENRE_FOLDER}"
     )

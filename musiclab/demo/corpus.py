@@ -75,7 +75,8 @@ def make_corpus(
     Args:
         out: folder to make.
         seed: seed of all that is random.
-        genre_train: number of training tracks with a genre; at least one of each of the 14 raw genres.
+        genre_train: number of training tracks with a genre; at least one of each of the 14 raw genres, and about 100
+            for a training to validate on a tenth of them.
         genre_test: number of test tracks with a genre.
         emotion_train: number of tracks with valence, energy and danceability.
         emotion_test: number of such tracks without labels.

@@ -124,6 +124,8 @@ def read_run(folder: str | Path) -> Run:
                 name: evaluation(record[name]) for name in ("validate", "test", "predict") if name in record
             },
         }
+    except FileNotFoundError:
+        raise UserError(f"run.json: not there, so that {folder} is the folder of no run") from None
     except (ValueError, OSError, TypeError, KeyError, AttributeError) as error:
         raise UserError(f"run.json: {error}") from None
     return Run(

@@ -158,6 +158,7 @@ def test_no_beat_in_any_window(emotion_run, tmp_path, capfd):
         ("predict", ["--data.paths=SONGS", "--data.window=0.5"], "window is 0.5; it must be at least 1"),
         ("predict", ["--data.paths=SONGS", "--data.jobs=0"], "jobs is 0; it must be at least 1"),
         ("predict", ["--data.paths=[SONGS/one.wav,SONGS/folder/one.wav]"], "would both be track one"),
+        ("predict", ["--data.paths=ROOT/test/1.npy.gz"], "1.npy.gz: an array and no audio file; ask about arrays by"),
         ("test", ["--data.paths=SONGS"], "musiclab predict --ckpt_path"),
     ],
 )

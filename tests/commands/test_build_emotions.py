@@ -58,7 +58,7 @@ def test_songs_and_ratings_make_a_set(songs, built, capsys):
         ("song without a row", str(songs / "4.wav")),
         ("row without a song", "9.ogg"),
     ]
-    fit = f"musiclab fit -c configs/emotion_multitask.yaml --data.root {root} --data.features all"
+    fit = f"musiclab fit -c emotion_multitask.yaml --data.root {root} --data.features all"
     assert output.splitlines()[-1].endswith(fit)
     main(["check", str(root)])
     assert "nothing is wrong" in capsys.readouterr().out

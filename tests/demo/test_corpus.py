@@ -221,4 +221,4 @@ def test_the_corpus_that_stands_for_a_null_root_is_in_the_cache(tmp_path, monkey
 def test_the_command_says_what_to_do_next(tmp_path, capsys):
     demo_data(str(tmp_path / "corpus"), **SIZES, jobs=1)
     root = tmp_path / "corpus" / "fma_genre_spectrograms"
-    assert f"musiclab fit -c configs/genre_cnn.yaml --data.root {root}" in capsys.readouterr().out
+    assert f"musiclab fit -c genre_cnn.yaml --data.root {root}" in capsys.readouterr().out

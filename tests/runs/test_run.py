@@ -117,3 +117,8 @@ def test_torch_is_not_imported(tmp_path):
         f"assert read_run(Path({str(folder)!r})).curves; assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_folder_of_no_run_is_an_error(tmp_path):
+    with pytest.raises(UserError, match=r"run\.json: not there, so that .* is the folder of no run"):
+        read_run(str(tmp_path))

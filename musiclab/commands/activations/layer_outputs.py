@@ -53,7 +53,7 @@ def observe(task: SpectrogramTask, batch: Batch) -> Observation:
     if isinstance(backbone, LSTM) and backbone.pooling != "attention":
         raise UserError(
             f"the model is an LSTM with pooling: {backbone.pooling}, which has no attention to show; train one with "
-            "--model.backbone.init_args.pooling attention, as configs/genre_lstm.yaml does"
+            "--model.backbone.init_args.pooling attention, as genre_lstm.yaml does"
         )
     if not isinstance(backbone, CNN | LSTM):
         raise UserError(

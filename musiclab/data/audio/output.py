@@ -136,9 +136,7 @@ def fit_command(config: str, form: Form, output: Output, *options: str) -> str:
     """Return the command line that trains on the folder of a form of a data set."""
     features = [] if output.recipe == LAB else ["--data.features all"]
     beats = ["--data.beat_synced true"] if form == "beat" else []
-    return " ".join(
-        [f"musiclab fit -c configs/{config} --data.root {output.folders[form]}", *options, *features, *beats]
-    )
+    return " ".join([f"musiclab fit -c {config} --data.root {output.folders[form]}", *options, *features, *beats])
 
 
 @contextmanager

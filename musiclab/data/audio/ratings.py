@@ -10,7 +10,7 @@ from typing import NamedTuple
 from musiclab.data.ids import track_id
 from musiclab.data.labels import parse_number
 from musiclab.data.tables import is_number, one_form, read_rows
-from musiclab.errors import UserError
+from musiclab.errors import UserError, raise_first
 
 SONG_COLUMNS = ("id", "songid", "trackid", "song", "track", "file", "filename", "path", "name", "title")
 """What the column that names the songs may be called, but for case and what is no letter; the first of these counts."""
@@ -18,6 +18,7 @@ SONG_COLUMNS = ("id", "songid", "trackid", "song", "track", "file", "filename", 
 ARTIST_COLUMN = "artist"
 
 ENDING = re.compile(r"(\.[a-zA-Z]\w*)+$|^\d+\.0+$")
+"""What the name of a song may end in, for what stands before its first dot to be meant."""
 
 
 class Rating(NamedTuple):
@@ -57,7 +58,7 @@ def read_ratings(path: Path, axes: Sequence[str] | None, value_range: tuple[floa
     if not low < high:
         raise UserError(f"value_range is {list(value_range)}; give the lowest and the highest value, as in [1,9]")
     columns, lines, problems = read_rows(path, partial(_song_column, path))
-    _raise(problems)
+    raise_first(problems, listed="")
     if not lines:
         raise UserError(f"{path}: no rows; a table of ratings has a header and a row for each song")
     song = _song_column(path, columns)
@@ -82,7 +83,7 @@ def read_ratings(path: Path, axes: Sequence[str] | None, value_range: tuple[floa
                     "correct it, declare another range, as in --value_range [1,9], or name other columns with --axes"
                 )
         rows.append(Rating(row[song], values, "" if artist is None else row[artist]))
-    _raise(problems)
+    raise_first(problems, listed="")
     others = [name for number, name in enumerate(columns) if name not in chosen and number not in (song, artist)]
     return Ratings(chosen, rows, others)
 
@@ -174,8 +175,3 @@ def _song_column(path: Path, columns: list[str]) -> int:
 
 def _plain(name: str) -> str:
     return re.sub(r"[\W_]+", "", name.casefold())
-
-
-def _raise(problems: Sequence[str]) -> None:
-    if problems:
-        raise UserError(problems[0] + (f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""))

@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader, IterableDataset
 
 from musiclab.batch import Batch
 from musiclab.checkpoint import output_kind, read_checkpoint
+from musiclab.data.arrays import ARRAY_SUFFIXES
 from musiclab.data.audio.decoding import MIN_SECONDS, AudioError
 from musiclab.data.audio.extraction import Form
 from musiclab.data.audio.files import Ids, exists, find_audio, name_tracks
@@ -80,6 +81,12 @@ class AudioDataModule(SpectrogramDataModule):
         self.seconds = trained["seconds"]
         self.target_names = trained["target_names"]
         self.recipe = trained.get("recipe")
+        paths = as_list(paths, exists)
+        if array := next((path for path in paths if str(path).lower().endswith(ARRAY_SUFFIXES)), None):
+            raise UserError(
+                f"{array}: an array and no audio file; ask about arrays by --data.root ROOT, in ROOT/test/, or "
+                "in Python by predict"
+            )
         self.making = audio_recipe(checkpoint, ckpt_path)
         self.any_scale = any_scale
         means = checkpoint["state_dict"]["feature_mean"].numpy()
@@ -93,7 +100,7 @@ class AudioDataModule(SpectrogramDataModule):
         self.window = window or training_window(checkpoint)
         self.batch_size = batch_size
         self.jobs = jobs
-        self.files = name_tracks(find_audio(as_list(paths, exists)), ids)
+        self.files = name_tracks(find_audio(paths), ids)
         self.failures: list[str] = []
 
     def setup(self, stage: str) -> None:

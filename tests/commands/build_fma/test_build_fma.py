@@ -167,7 +167,7 @@ def test_a_second_run_tries_again_what_failed_alone_and_says_what_there_is(tree,
     assert f"{EMOTION}_beat: 12 train, 5 validation, 6 test\n" in output
     assert "  left out: 2 tracks without a value of valence, energy, danceability\n" in output
     assert f"musiclab check {built / GENRE}\n" in output
-    command = f"musiclab fit -c configs/genre_cnn.yaml --data.root {built / GENRE}_beat --data.class_map null"
+    command = f"musiclab fit -c genre_cnn.yaml --data.root {built / GENRE}_beat --data.class_map null"
     assert f"{command} --data.beat_synced true\n" in output
 
 

@@ -69,7 +69,7 @@ def test_the_labs_genres(tree, tmp_path, capsys):
     output = capsys.readouterr().out
     assert "  left out: 1 track with several equally deep ones\n" in output
     assert "  left out: 1 track with a genre that no track to train on has\n" in output
-    assert f"musiclab fit -c configs/genre_cnn.yaml --data.root {tmp_path / GENRE}\n" in output
+    assert f"musiclab fit -c genre_cnn.yaml --data.root {tmp_path / GENRE}\n" in output
 
 
 def test_genres_by_name(tree, tmp_path, capsys):
