@@ -1,13 +1,13 @@
 """``predictions.csv``: what a model says of each track, written and read.
 
 Of genres, a row holds id, truth, prediction and a probability for each genre; of emotional axes, id, then truth and
-prediction on each axis. A truth that is not known is empty.
+prediction on each axis. A truth that is not known is empty. Where artists are known, a track's stands after its id.
 """
 
 import csv
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,15 +22,29 @@ from musiclab.files import is_special, write_csv
 TRUTH, PREDICTION = "truth_", "prediction_"
 """How columns of axes begin; the axis follows."""
 
+TRUE_GENRE, ANSWER = "truth", "prediction"
+"""Columns of genres; those of the probabilities follow."""
+
+ARTIST = "artist"
+"""Column after the id, where artists are known."""
+
 ADVICE = "write the file anew with `musiclab predict`"
 
 
 class Rows(NamedTuple):
-    """Targets and predictions of all tracks, in the order of their ids, numbers first."""
+    """Targets and predictions of all tracks, in the order of their ids, numbers first.
+
+    Attributes:
+        ids: Track ids.
+        targets: Classes ``(tracks,)``, -1 where they are not known, or values ``(tracks, axes)``, NaN there.
+        predictions: Probabilities ``(tracks, genres)``, or values ``(tracks, axes)``.
+        artists: Of each track, empty where it is not known; none at all where no track's is.
+    """
 
     ids: list[str]
     targets: npt.NDArray[Any]
     predictions: npt.NDArray[np.float64]
+    artists: Sequence[str] = ()
 
 
 class Predictions(NamedTuple):
@@ -40,50 +54,69 @@ class Predictions(NamedTuple):
         path: The file.
         ids: Track ids.
         axes: Emotional axes; none where the file is of genres.
-        truth: ``(tracks, axes)``, NaN where it is not known.
-        predicted: ``(tracks, axes)``; of a run that has diverged, values that are not finite.
+        truth: ``(tracks, axes)``, NaN where it is not known; of genres ``(tracks,)``, -1 where it is not known.
+        predicted: ``(tracks, axes)``, or probabilities ``(tracks, genres)``; of a run that has diverged, values that
+            are not finite.
+        genres: Genres; none where the file is of axes.
+        answers: The genre that is predicted, ``(tracks,)``.
+        artists: Of each track, empty where it is not known.
     """
 
     path: Path
     ids: list[str]
     axes: list[str]
-    truth: npt.NDArray[np.float64]
+    truth: npt.NDArray[Any]
     predicted: npt.NDArray[np.float64]
+    genres: list[str]
+    answers: npt.NDArray[np.int64]
+    artists: list[str]
+
+    @property
+    def known(self) -> npt.NDArray[np.bool_]:
+        """Of which tracks the whole truth is known, ``(tracks,)``."""
+        mask: npt.NDArray[np.bool_] = self.truth >= 0 if self.genres else ~np.isnan(self.truth).any(axis=1)
+        return mask
+
+
+def as_predictions(path: Path, names: Sequence[str], rows: Rows) -> Predictions:
+    """Return rows as they are read back from a file, but that their numbers are not rounded.
+
+    Args:
+        path: The file that they are written to.
+        names: Of genres or axes, in the order of the outputs.
+        rows: The rows; they are of genres if each has a single target.
+    """
+    genres = list(names) if rows.targets.ndim == 1 else []
+    axes = [] if genres else list(names)
+    answers = rows.predictions.argmax(axis=1) if genres else np.empty(0, np.int64)
+    artists = list(rows.artists or [""] * len(rows.ids))
+    return Predictions(path, rows.ids, axes, rows.targets, rows.predictions, genres, answers, artists)
 
 
 def write_class_predictions(path: Path, genres: Sequence[str], rows: Rows) -> None:
-    """Write id, truth, prediction and one probability per genre for each track.
-
-    Args:
-        path: File to write.
-        genres: Names of the classes.
-        rows: Classes ``(tracks,)``, -1 where it is not known, and probabilities ``(tracks, genres)``.
-    """
-    write_csv(
-        path,
-        ["id", "truth", "prediction", *genres],
-        (
-            [identifier, genres[target] if target >= 0 else "", genres[row.argmax()], *(f"{p:.6f}" for p in row)]
-            for identifier, target, row in zip(*rows, strict=True)
-        ),
+    """Write id, artist if any is known, truth, prediction and one probability per genre for each track."""
+    texts = (
+        [genres[target] if target >= 0 else "", genres[row.argmax()], *(f"{p:.6f}" for p in row)]
+        for target, row in zip(rows.targets, rows.predictions, strict=True)
     )
+    _write(path, ["truth", "prediction", *genres], rows, texts)
 
 
 def write_value_predictions(path: Path, axes: Sequence[str], rows: Rows) -> None:
-    """Write id, and truth and prediction on each axis, for each track.
+    """Write id, artist if any is known, and truth and prediction on each axis, for each track."""
+    texts = (
+        [text for pair in zip(truths, values, strict=True) for text in map(_text, pair)]
+        for truths, values in zip(rows.targets, rows.predictions, strict=True)
+    )
+    _write(path, [f"{kind}{axis}" for axis in axes for kind in (TRUTH, PREDICTION)], rows, texts)
 
-    Args:
-        path: File to write.
-        axes: Names of the axes.
-        rows: Values and predictions ``(tracks, axes)``.
-    """
+
+def _write(path: Path, columns: Sequence[str], rows: Rows, texts: Iterable[Sequence[str]]) -> None:
+    artists = [[artist] for artist in rows.artists] or [[]] * len(rows.ids)
     write_csv(
         path,
-        ["id", *(f"{kind}{axis}" for axis in axes for kind in (TRUTH, PREDICTION))],
-        (
-            [identifier, *(text for pair in zip(truths, values, strict=True) for text in map(_text, pair))]
-            for identifier, truths, values in zip(*rows, strict=True)
-        ),
+        ["id", *([ARTIST] if rows.artists else []), *columns],
+        ([identifier, *artist, *text] for identifier, artist, text in zip(rows.ids, artists, texts, strict=True)),
     )
 
 
@@ -97,13 +130,14 @@ def read_predictions(path: Path) -> Predictions:
     _, columns = next(lines, (0, []))
     if not columns:
         raise UserError(f"{path}: the file is empty; {ADVICE}")
-    axes = [column.removeprefix(PREDICTION) for column in columns if column.startswith(PREDICTION)]
-    if "id" not in columns or not (axes or "prediction" in columns):
+    genres = columns[columns.index(ANSWER) + 1 :] if ANSWER in columns else []
+    axes = [] if genres else [name.removeprefix(PREDICTION) for name in columns if name.startswith(PREDICTION)]
+    if "id" not in columns or not (genres or axes):
         raise UserError(f"{path}: not a model's predictions: the header is {','.join(columns)!r}; {ADVICE}")
     doubled = first_doubled(columns)
     if doubled is not None:
         raise UserError(f"{path}: column {doubled} stands twice in the header; keep one of them")
-    values: dict[str, list[float]] = {}
+    values: dict[str, tuple[str, list[float]]] = {}
     for number, fields in lines:
         where = f"{path}: line {number}"
         if len(fields) != len(columns):
@@ -115,13 +149,26 @@ def read_predictions(path: Path) -> Predictions:
             raise UserError(f"{where}: {error}") from None
         if identifier in values:
             raise UserError(f"{where}: track {identifier} stands there twice; keep one row per track")
-        names = [f"{kind}{axis}" for kind in (TRUTH, PREDICTION) for axis in axes]
-        values[identifier] = [_number(row.get(name, ""), f"{where}: track {identifier}: {name}") for name in names]
+        where = f"{where}: track {identifier}"
+        names = genres or [f"{kind}{axis}" for kind in (TRUTH, PREDICTION) for axis in axes]
+        numbers = [_number(row.get(name, ""), f"{where}: {name}") for name in names]
+        if genres:
+            classes = [_class_of(row.get(name, ""), genres, f"{where}: {name}") for name in (TRUE_GENRE, ANSWER)]
+            numbers = [*map(float, classes), *numbers]
+        artist = "" if ARTIST in genres else row.get(ARTIST, "").strip()
+        values[identifier] = artist, numbers
     if not values:
         raise UserError(f"{path}: the file has a header but no tracks; {ADVICE}")
     ids = sorted(values, key=id_order)
-    truth, predicted = np.array([values[i] for i in ids]).reshape(len(ids), 2, len(axes)).transpose(1, 0, 2)
-    return Predictions(path, ids, axes, truth, predicted)
+    artists = [values[identifier][0] for identifier in ids]
+    table = np.array([values[identifier][1] for identifier in ids])
+    if genres:
+        truth, answers = table[:, :2].T.astype(np.int64)
+        if (answers < 0).any():
+            raise UserError(f"{path}: track {ids[int(answers.argmin())]}: {ANSWER} is empty; {ADVICE}")
+        return Predictions(path, ids, [], truth, table[:, 2:], genres, answers, artists)
+    truth, predicted = table.reshape(len(ids), 2, len(axes)).transpose(1, 0, 2)
+    return Predictions(path, ids, axes, truth, predicted, [], np.empty(0, np.int64), artists)
 
 
 def first_doubled(items: Sequence[Any]) -> Any:
@@ -156,3 +203,10 @@ def _number(text: str, where: str) -> float:
     if text and not is_number(text):
         raise UserError(f"{where} is {text!r}, not a number; {ADVICE}")
     return float(text or "nan")
+
+
+def _class_of(text: str, genres: Sequence[str], where: str) -> int:
+    """Return the number of a genre, -1 of none."""
+    if text and text not in genres:
+        raise UserError(f"{where} is {text!r}, which has no column of its own; {ADVICE}")
+    return genres.index(text) if text else -1
