@@ -64,6 +64,19 @@ def scores(predictions: Predictions) -> dict[str, float]:
     }
 
 
+def intervals(predictions: Predictions) -> dict[str, Interval]:
+    """Return the interval of each of the scores; none where they are of a single track or artist."""
+    groups, _ = _groups([predictions], _known_tracks([predictions]))
+    if not groups.any():
+        return {}
+    chosen = np.flatnonzero(predictions.known)
+    names = [name for name in metric_names(predictions) if name != "spearman"]
+    drawn = {name: bootstrap(_statistic(predictions, name, chosen), groups) for name in names}
+    if predictions.axes:
+        drawn = {"spearman": np.mean(list(drawn.values()), axis=0), **drawn}
+    return {name: percentiles(values) for name, values in drawn.items()}
+
+
 def mean_interval(runs: Sequence[Predictions], metric: str) -> Interval:
     """Return the 95 % interval of the mean of several runs' scores, by a bootstrap over the tracks of all.
 
@@ -195,10 +208,8 @@ def _check_alike(runs: Sequence[Predictions]) -> None:
             truth = (run.genres[run.truth[index]],) if run.genres else tuple(run.truth[index, order].tolist())
             other, told = truths.setdefault(run.ids[index], (run, truth))
             if told != truth:
-                raise UserError(
-                    f"{run.path}: track {run.ids[index]}: the truth is {_said(truth)}, but in {other.path} {_said(told)}"
-                    "; compare predictions of one data set"
-                )
+                what = f"the truth of track {run.ids[index]} is {_said(truth)}, but in {other.path} {_said(told)}"
+                raise UserError(f"{run.path}: {what}; take predictions of one data set")
 
 
 def _said(truth: Sequence[str | float]) -> str:

@@ -1,39 +1,64 @@
-"""What the files of a kind of results are, and what all kinds print alike."""
+"""What the files of a kind of results are, and what all kinds say alike. No trainer, no torch."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import numpy.typing as npt
-from pytorch_lightning import Trainer
 
 from musiclab.files import shown
-from musiclab.runs.predictions import Rows
+from musiclab.runs.comparison import count_artists
+from musiclab.runs.intervals import Interval
+from musiclab.runs.predictions import Predictions, Rows
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 SHOWN = 50
 """Up to so many predictions are printed as well as written."""
 
 
 class ResultFiles(Protocol):
-    """Writes and shows the results of one kind of outputs.
+    """Writes the results of one kind of outputs, and draws them.
 
     Attributes:
         quantities: Of training and validation, whose curves are shown together.
         test_summary: Metrics of a test that runs are compared by.
+        picture: Name of what is drawn.
     """
 
     quantities: Sequence[str]
     test_summary: Sequence[str]
+    picture: str
 
-    def show_validation(self, rows: Rows, step: int, trainer: Trainer) -> None:
-        """Show what the validation after ``step`` steps gave, that of the best epoch."""
+    def draw(self, rows: Rows) -> "Figure":
+        """Draw how well predictions agree with the truth."""
 
-    def write_test(self, folder: Path, rows: Rows, metrics: dict[str, float], trainer: Trainer) -> None:
-        """Write all files of a test and print its report."""
+    def scores(self, rows: Rows) -> dict[str, float]:
+        """Return what a task logs of such a test, but for its losses."""
 
-    def write_predictions(self, folder: Path, rows: Rows, trainer: Trainer) -> None:
+    def write_test(self, folder: Path, rows: Rows, metrics: Mapping[str, float]) -> "Figure":
+        """Write all files of a test, print its report and return its picture."""
+
+    def write_predictions(self, folder: Path, rows: Rows) -> None:
         """Write the predictions, and print them if the tracks are few."""
+
+
+def with_intervals(
+    metrics: Mapping[str, float], intervals: Mapping[str, Interval], predictions: Predictions
+) -> dict[str, float]:
+    """Return the metrics of a test with the ends of intervals, and how many artists those were drawn of, if any."""
+    ends = {f"test_{name}_{end}": value for name, both in intervals.items() for end, value in both._asdict().items()}
+    artists = count_artists([predictions]) if intervals else 0
+    return {**metrics, **ends, **({"test_artists": artists} if artists else {})}
+
+
+def drawn_of(predictions: Predictions) -> str:
+    """Return what intervals were drawn of, in words."""
+    if artists := count_artists([predictions]):
+        return f"bootstrap over {artists} artists"
+    return f"bootstrap over {int(predictions.known.sum())} tracks"
 
 
 def print_predictions(path: Path, rows: Rows, describe: Callable[[npt.NDArray[np.float64]], Sequence[str]]) -> None:

@@ -1,7 +1,8 @@
 """What tests and predictions give: the rows of all batches and processes, and having them written."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, cast
 
 import numpy as np
@@ -14,7 +15,7 @@ from musiclab.runs.class_results import ClassResults
 from musiclab.runs.gathering import gather
 from musiclab.runs.predictions import Rows
 from musiclab.runs.result_files import ResultFiles
-from musiclab.runs.tensorboard import compare_run, overlay_curves
+from musiclab.runs.tensorboard import compare_run, overlay_curves, show_figure
 from musiclab.runs.value_results import ValueResults
 from musiclab.tasks import SpectrogramTask
 
@@ -51,7 +52,7 @@ class ResultWriter(Callback):
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Have the results of a test written."""
-        rows = gather_rows(self._outputs)
+        rows = gather_rows(self._outputs, artists_of(trainer))
         folder = trainer.log_dir  # all processes have to ask for it
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith("test_")}
         if trainer.is_global_zero and folder:
@@ -59,7 +60,7 @@ class ResultWriter(Callback):
 
     def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Have the predictions written, if there are any."""
-        rows = gather_rows(self._outputs)
+        rows = gather_rows(self._outputs, artists_of(trainer))
         folder = trainer.log_dir  # all processes have to ask for it
         if trainer.is_global_zero and folder and rows.ids:
             self.write_predictions(Path(folder), rows, trainer)
@@ -97,7 +98,8 @@ class TaskResults(ResultWriter):
         if not trainer.is_global_zero or self._files is None:
             return
         if self._best is not None and self._files is not None:  # a resumed run may have found no better epoch
-            self._files.show_validation(*self._best, trainer)
+            rows, step = self._best
+            show_figure(trainer, f"val_{self._files.picture}", self._files.draw(rows), step)
         checkpoints = trainer.checkpoint_callback
         monitor, score = getattr(checkpoints, "monitor", None), getattr(checkpoints, "best_model_score", None)
         best = {f"best_{monitor}": float(score)} if monitor and score is not None else {}
@@ -106,12 +108,13 @@ class TaskResults(ResultWriter):
     def write_test(self, folder: Path, rows: Rows, metrics: dict[str, float], trainer: Trainer) -> None:
         """Write all files of a test and print its report."""
         if self._files is not None:
-            self._files.write_test(folder, rows, metrics, trainer)
+            figure = self._files.write_test(folder, rows, metrics)
+            show_figure(trainer, f"test_{self._files.picture}", figure, trainer.global_step)
 
     def write_predictions(self, folder: Path, rows: Rows, trainer: Trainer) -> None:
         """Write the predictions, and print them if the tracks are few."""
         if self._files is not None:
-            self._files.write_predictions(folder, rows, trainer)
+            self._files.write_predictions(folder, rows)
 
 
 def is_best(trainer: Trainer) -> bool:
@@ -124,10 +127,19 @@ def is_best(trainer: Trainer) -> bool:
     return bool(value > best if getattr(checkpoints, "mode", "min") == "max" else value < best)
 
 
-def gather_rows(outputs: Sequence[StepOutput]) -> Rows:
+def artists_of(trainer: Trainer) -> dict[str, str]:
+    """Return the artist of each track that the data know one of."""
+    return getattr(getattr(trainer, "datamodule", None), "groups", None) or {}
+
+
+def gather_rows(outputs: Sequence[StepOutput], artists: Mapping[str, str] = MappingProxyType({})) -> Rows:
     """Put the outputs of all batches and all processes together; every process gets all rows.
 
     A track that has several rows, one for each window of a song, gets their mean.
+
+    Args:
+        outputs: What the steps of this process have returned.
+        artists: The artist of each track that one is known of.
     """
     own = []
     if outputs:  # a process may have had nothing but songs that cannot be used
@@ -139,4 +151,6 @@ def gather_rows(outputs: Sequence[StepOutput]) -> Rows:
         return Rows([], np.empty(0), np.empty((0, 0)))
     ids = [identifier for part in parts for identifier in part[0]]
     targets, predictions = (np.concatenate([part[field] for part in parts]) for field in (1, 2))
-    return Rows(*mean_over_windows(ids, targets, predictions))
+    rows = Rows(*mean_over_windows(ids, targets, predictions))
+    known = any(identifier in artists for identifier in rows.ids)
+    return rows._replace(artists=[artists.get(identifier, "") for identifier in rows.ids] if known else ())

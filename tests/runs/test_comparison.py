@@ -6,7 +6,7 @@ import torch
 from torchmetrics.classification import MulticlassF1Score
 
 from musiclab.errors import UserError
-from musiclab.runs.comparison import Difference, count_artists, difference, mean_interval, scores
+from musiclab.runs.comparison import Difference, count_artists, difference, intervals, mean_interval, scores
 from musiclab.runs.intervals import Interval
 from musiclab.runs.predictions import Rows, as_predictions
 from musiclab.tasks.metrics import regression_scores
@@ -80,12 +80,17 @@ def test_tracks_whose_truth_is_not_known_do_not_count():
     assert scores(genres._replace(truth=np.full(120, -1))) == {}
 
 
+@pytest.mark.parametrize("artists", [0, 40])
 @pytest.mark.parametrize("make", [make_genres, make_values])
-def test_an_interval_surrounds_its_score(make):
-    for metric, score in scores(make()).items():
-        low, high = mean_interval([make()], metric)
+def test_an_interval_surrounds_its_score(make, artists):
+    made = make(artists=artists)
+    found = intervals(made)
+    assert list(found) == list(scores(made))
+    for metric, score in scores(made).items():
+        low, high = found[metric]
         assert low < score < high
-        assert mean_interval([make(), make()], metric) == (low, high)
+        assert mean_interval([made], metric) == pytest.approx((low, high), abs=1e-12)
+        assert mean_interval([made, made], metric) == pytest.approx((low, high), abs=1e-12)
 
 
 def test_intervals_over_artists_are_wider_where_tracks_of_one_artist_are_alike():
@@ -216,6 +221,7 @@ def test_of_a_single_track_or_artist_there_is_no_interval():
     made = make_genres(artists=1)
     for runs in ([made], [some(made, [0])]):
         assert str(mean_interval(runs, "accuracy")) == str(Interval(np.nan, np.nan))
+        assert intervals(runs[0]) == {}
     assert not difference([make_genres(1.0, artists=1)], [made], "accuracy").low > 0
 
 
@@ -229,7 +235,12 @@ def test_what_cannot_be_compared_is_named():
         ([genres], [make_genres(ids=range(500, 620), name="b")], "accuracy", "no track is in both"),
         ([genres], [unknown], "accuracy", r"u\.csv: the truth of no track is known"),
         ([genres], [genres], "spearman", "no spearman can be had of it, but accuracy, f1_macro"),
-        ([genres], [genres._replace(path="b", truth=other)], "accuracy", r"b: track 7: the truth is .* but in g\.csv"),
+        (
+            [genres],
+            [genres._replace(path="b", truth=other)],
+            "accuracy",
+            r"b: the truth of track 7 is .* in g\.csv",
+        ),
     ]
     for a, b, metric, said in cases:
         with pytest.raises(UserError, match=said):

@@ -1,12 +1,17 @@
 """Result files of emotional axes, of rows given by hand."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from matplotlib.image import imread
 
+from musiclab.runs.comparison import mean_interval
+from musiclab.runs.predictions import Rows, as_predictions, read_predictions
+from musiclab.runs.value_results import ValueResults
+from musiclab.tasks.metrics import regression_scores
 from runs.made_runs import make_results, run_stage
 
 AXES = ["valence", "danceability"]
@@ -18,10 +23,11 @@ METRICS = {
     "test_mse_danceability": 0.1, "test_spearman": 0.275, "test_mse": 0.06735, "test_loss": 1.5,
 }  # fmt: skip
 TABLE = """\
-              Spearman     MSE
-valence         0.8000  0.0347
-danceability   -0.2500  0.1000
-all             0.2750  0.0673
+              Spearman  95 % interval       MSE
+valence         0.8000  1.000 to 1.000   0.0347
+danceability   -0.2500  1.000 to 1.000   0.1000
+all             0.2750  1.000 to 1.000   0.0673
+Intervals: bootstrap over 4 tracks
 """
 
 
@@ -64,7 +70,14 @@ def test_a_truth_that_is_not_known_is_empty(tmp_path, capsys):
 def test_a_test_writes_flat_metrics_and_prints_a_table(tmp_path, capsys):
     run("test", tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {"test_metrics.json", "predictions.csv", "scatter.png"}
-    assert json.loads((tmp_path / "test_metrics.json").read_text()) == METRICS
+    metrics = json.loads((tmp_path / "test_metrics.json").read_text())
+    rows = as_predictions(tmp_path, AXES, Rows(IDS, TRUTHS.numpy(), PREDICTIONS.double().numpy()))
+    ends = {
+        f"test_{name}_{end}": pytest.approx(getattr(mean_interval([rows], name), end))
+        for name in ("spearman", "spearman_valence", "spearman_danceability")
+        for end in ("low", "high")
+    }
+    assert metrics == {**METRICS, **ends}
     assert capsys.readouterr().out == f"{TABLE}Test results of 4 tracks: {tmp_path}\n"
 
 
@@ -80,3 +93,18 @@ def test_the_scatter_plot_shows_the_rows(tmp_path, axes):
     assert (
         abs(pictures[0].shape[1] / pictures[0].shape[0] - (3.6 * count + 0.4) / 4.2) < 0.01
     )  # a panel for each axis, the count of tracks above
+
+
+def test_scores_of_rows_are_what_the_task_logs():
+    rows = Rows(IDS, TRUTHS.double().numpy(), PREDICTIONS.double().numpy())
+    assert ValueResults(AXES).scores(rows) == pytest.approx(regression_scores(PREDICTIONS, TRUTHS, AXES, "test"))
+
+
+def test_artists_are_drawn_where_they_are_known(tmp_path, capsys):
+    data = SimpleNamespace(groups={"30": "Ada", "9": "Ada", "b7": "Bob, the"})
+    metrics = {name: torch.tensor(value) for name, value in METRICS.items()}
+    rows = (IDS, TRUTHS, PREDICTIONS)
+    run_stage(make_results("values", AXES), "test", tmp_path, rows, callback_metrics=metrics, datamodule=data)
+    assert "Intervals: bootstrap over 3 artists\n" in capsys.readouterr().out
+    assert json.loads((tmp_path / "test_metrics.json").read_text())["test_artists"] == 3
+    assert read_predictions(tmp_path / "predictions.csv").artists == ["Ada", "Ada", "", "Bob, the"]
