@@ -58,9 +58,15 @@ COMMANDS = {
         "Show what a network sees of a track: feature maps of a CNN, attention of an LSTM.",
     ),
     "report": ("musiclab.commands.report.report:report", "Write a report of runs, beside the published figures."),
-    "submit": ("musiclab.commands.submit:submit", "Join emotion predictions into the solution file of a competition."),
+    "combine": (
+        "musiclab.commands.combine.combine:combine",
+        "Average the predictions of several models, and compare them; write a competition's solution file.",
+    ),
 }
 """Commands that need no trainer: name, function, line of help."""
+
+REPLACED = {"submit": "musiclab combine A/predictions.csv B/predictions.csv --solution solution.txt"}
+"""Commands that there were, with what does the same now."""
 
 OF_CHECKPOINTS = ("latents", "activations")
 """Those of them that make models again, perhaps of parts of the user's own."""
@@ -93,6 +99,9 @@ def main(args: Sequence[str] | None = None) -> None:
         elif arguments[0] in TRAINING or arguments[0].startswith("-"):
             run_training(arguments)
         else:
+            if now := REPLACED.get(arguments[0]):
+                print(f"musiclab: error: {arguments[0]} is gone; use `{now}`", file=sys.stderr)
+                raise SystemExit(2)
             known = [*TRAINING, *COMMANDS]
             near = did_you_mean(arguments[0], known) or f"; there are {', '.join(known)}"
             print(f"musiclab: error: no command {shown(arguments[0])!r}{near}", file=sys.stderr)

@@ -108,7 +108,7 @@ def difference(a: Sequence[Predictions], b: Sequence[Predictions], metric: str) 
         UserError: If a run has no such metric, the two have no track of known truth in common, they are of other
             genres or axes, or their truths of a track contradict each other.
     """
-    _check_alike([*a, *b])
+    _check_alike([*a, *b], metric)
     tracks_of_b = set(_known_tracks(b))
     tracks = [track for track in _known_tracks(a) if track in tracks_of_b]
     if not tracks:
@@ -192,18 +192,21 @@ def _groups(runs: Sequence[Predictions], tracks: Sequence[str]) -> tuple[Integer
     return groups, len(numbers) if any(known for known, _ in names) else 0
 
 
-def _check_alike(runs: Sequence[Predictions]) -> None:
+def _check_alike(runs: Sequence[Predictions], metric: str) -> None:
     """Refuse predictions of other genres or axes than the first, and truths that contradict each other."""
     first = runs[0]
+    single = metric.removeprefix("spearman_")
+    axes = [single] if single in first.axes and metric != single else first.axes
     for run in runs:
-        own, others = run.genres or run.axes, first.genres or first.axes
-        if bool(run.genres) != bool(first.genres) or set(own) != set(others):
+        own, others = run.genres or run.axes, first.genres or axes
+        fits = set(own) == set(others) or (axes == [single] and single in own)
+        if bool(run.genres) != bool(first.genres) or not fits:
             raise UserError(
                 f"{run.path}: of {', '.join(own)}, but {first.path} of {', '.join(others)}; compare models of one task"
             )
     truths: dict[str, tuple[Predictions, tuple[str, ...] | tuple[float, ...]]] = {}
     for run in runs:
-        order = [run.axes.index(axis) for axis in first.axes]
+        order = [run.axes.index(axis) for axis in axes]
         for index in np.flatnonzero(run.known):
             truth = (run.genres[run.truth[index]],) if run.genres else tuple(run.truth[index, order].tolist())
             other, told = truths.setdefault(run.ids[index], (run, truth))

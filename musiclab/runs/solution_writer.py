@@ -41,7 +41,7 @@ class SolutionWriter(ResultWriter):
         tracks = len(data.predict_part().ids)
         if missing:
             print(
-                f"No solution.txt: the model does not predict {', '.join(missing)}; `musiclab submit` joins the "
+                f"No solution.txt: the model does not predict {', '.join(missing)}; `musiclab combine` joins the "
                 "predictions.csv of several models"
             )
         elif len(rows.ids) < tracks:

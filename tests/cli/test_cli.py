@@ -360,7 +360,7 @@ def test_help_lists_all_commands(capsys):
         main(["--help"])
     assert exit_info.value.code == 0
     text = capsys.readouterr().out
-    for command in ("fit", "validate", "test", "predict", "demo-data", "check", "latents", "activations", "submit"):
+    for command in ("fit", "validate", "test", "predict", "demo-data", "check", "latents", "activations", "combine"):
         assert f"  {command} " in text
 
 

@@ -53,6 +53,7 @@ def test_fit_trains_tests_and_leaves_its_results(config, emotion_root, tmp_path)
     }
     expected = {f"test_{score}" for score in ("loss", "mse", "spearman")}
     expected |= {f"{name}_{axis}" for name in expected for axis in AXES}
+    expected |= {f"{name}_{end}" for name in expected if "spearman" in name for end in ("low", "high")}
     assert set(metrics_of(run)) == expected
 
 
@@ -122,7 +123,7 @@ def test_an_incomplete_solution_is_not_written(option, trained, tmp_path, capfd)
     assert not (run_folder(tmp_path) / "solution.txt").exists()
 
 
-def test_single_axis_predictions_are_joined_by_submit(emotion_root, tmp_path, capfd):
+def test_single_axis_predictions_are_joined_by_combine(emotion_root, tmp_path, capfd):
     files = []
     for axis in AXES:
         folder = tmp_path / axis
@@ -130,9 +131,9 @@ def test_single_axis_predictions_are_joined_by_submit(emotion_root, tmp_path, ca
         main(evaluate_args("predict", run_folder(folder) / "checkpoints" / "best.ckpt", folder))
         assert not (run_folder(folder, 1) / "solution.txt").exists()
         files.append(run_folder(folder, 1) / "predictions.csv")
-    assert "musiclab submit" in capfd.readouterr().out
+    assert "musiclab combine" in capfd.readouterr().out
     solution = tmp_path / "solution.txt"
-    main(["submit", *map(str, files), f"--out={solution}"])
+    main(["combine", *map(str, files), f"--solution={solution}"])
     columns = np.array([line.split(",") for line in solution.read_text().splitlines()[1:]]).T
     for axis, file, column in zip(AXES, files, columns[1:], strict=True):
         assert [row[f"prediction_{axis}"] for row in read_rows(file)] == column.tolist()

@@ -25,7 +25,7 @@ WRITING = [
     "extract",
     "build-genres",
     "demo-data",
-    "submit",
+    "combine",
 ]
 """The commands that write files, some in two ways."""
 
@@ -68,7 +68,7 @@ class World:
                 "--emotion_train=3",
                 "--emotion_test=3",
             ],
-            "submit": ["submit", str(self.predictions), f"--out={out / 'solution.txt'}"],
+            "combine": ["combine", str(self.predictions), f"--out={out}", f"--solution={out / 'solution.txt'}"],
         }[name]
 
 

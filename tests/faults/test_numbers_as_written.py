@@ -57,7 +57,7 @@ def test_no_numbers_in_predictions(text, tmp_path, capfd):
     """Before, `1_0` was 10."""
     path = tmp_path / "predictions.csv"
     path.write_text(f"id,prediction_valence\n1,0.5\n2,{text}\n", encoding="utf-8")
-    args = ["submit", str(path), f"--out={tmp_path / 'out.txt'}", "--header=Id,valence"]
+    args = ["combine", str(path), f"--solution={tmp_path / 'out.txt'}", "--header=Id,valence"]
     assert f"musiclab: error: {path}: " in error_of(capfd, args)
     assert not (tmp_path / "out.txt").exists()
 
@@ -90,4 +90,4 @@ def test_a_name_in_two_forms_is_one(tmp_path, capfd):
     assert "id \xe9 stands there 2 times" in error_of(capfd, fit_args("genre_lstm.yaml", root, tmp_path))
     predictions = tmp_path / "predictions.csv"
     predictions.write_text("id,prediction_valence\n\xe9,0.1\ne\u0301.npy,0.2\n", encoding="utf-8")
-    assert "track \xe9 stands there twice" in error_of(capfd, ["submit", str(predictions)])
+    assert "track \xe9 stands there twice" in error_of(capfd, ["combine", str(predictions)])

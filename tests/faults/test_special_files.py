@@ -77,9 +77,9 @@ def test_configs(put, tmp_path, capfd):
 
 
 def test_predictions(put, tmp_path, capfd):
-    """Before, `submit` waited, or filled the memory."""
+    """Before, `submit`, now `combine`, waited, or filled the memory."""
     path = put(tmp_path / "predictions.csv")
-    assert f"{path}: not a regular file" in error_of(capfd, ["submit", str(path), f"--out={tmp_path / 'out.txt'}"])
+    assert f"{path}: not a regular file" in error_of(capfd, ["combine", str(path), f"--out={tmp_path / 'out'}"])
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,7 @@ def test_header_and_suffix_can_be_others(tmp_path):
 def test_a_model_that_lacks_an_axis_writes_none_and_says_so(tmp_path, capsys, axes, said):
     assert predict(tmp_path, axes, VALUES[:, : len(axes)]) == {}
     assert capsys.readouterr().out == (
-        f"No solution.txt: the model does not predict {said}; `musiclab submit` joins the predictions.csv of several "
+        f"No solution.txt: the model does not predict {said}; `musiclab combine` joins the predictions.csv of several "
         "models\n"
     )
 

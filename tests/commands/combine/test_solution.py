@@ -1,4 +1,4 @@
-"""Solution files of competitions, made of the predictions of emotion models."""
+"""Solution files of competitions, made of the predictions of emotion models, as `submit` made them before."""
 
 import subprocess
 import sys
@@ -8,9 +8,12 @@ import numpy as np
 import pytest
 from command_line import error_of
 
+from commands.combine.making import refused
 from musiclab.cli import main
 from musiclab.errors import UserError
 from musiclab.runs.solution import HEADER, solution_axes, write_solution
+
+SOLUTION = "--solution=solution.txt"
 
 TRACKS = {"100": 0.25, "9": 0.5, "10": 0.125}
 
@@ -47,12 +50,12 @@ ALL = (
 @pytest.mark.parametrize("files", [["all.csv"], ["danceability.csv", "valence.csv", "energy.csv"]])
 @pytest.mark.parametrize("options_first", [True, False])
 def test_a_solution_of_one_file_or_of_one_for_each_axis(files, options_first, folder, capsys):
-    options = ["--out", "kaggle/solution.txt"]
-    main(["submit", *options, *files] if options_first else ["submit", *files, *options])
+    options = ["--solution", "kaggle/solution.txt"]
+    main(["combine", *options, *files] if options_first else ["combine", *files, *options])
     assert (folder / "kaggle" / "solution.txt").read_bytes() == ALL
     printed = capsys.readouterr()
     assert "3 tracks: kaggle/solution.txt" in printed.out
-    assert printed.out.count(": 1 file") == 3
+    assert printed.out.count(": 1 model") == 3
     assert printed.err == ""
     assert [path.name for path in (folder / "kaggle").iterdir()] == ["solution.txt"]
 
@@ -60,17 +63,17 @@ def test_a_solution_of_one_file_or_of_one_for_each_axis(files, options_first, fo
 def test_files_of_one_axis_are_averaged(folder, capsys):
     write_predictions(folder / "second.csv", "valence", tracks={"9": 1.0, "10": 0.0, "100": 0.0})
     write_predictions(folder / "third.csv", "valence", tracks={"9": 0.0, "10": 0.0, "100": 0.0})
-    main(["submit", "all.csv", "second.csv", "third.csv"])
+    main(["combine", "all.csv", "second.csv", "third.csv", SOLUTION])
     rows = [line.split(",") for line in (folder / "solution.txt").read_text().splitlines()[1:]]
     assert [row[1] for row in rows] == ["0.500000", "0.041667", "0.083333"]
     assert [row[2:] for row in rows] == [line.decode().split(",")[2:] for line in ALL.splitlines()[1:]]
     printed = capsys.readouterr().out
-    assert "valence: mean of 3 files" in printed
-    assert "energy: 1 file\n" in printed
+    assert "valence: mean of 3 models" in printed
+    assert "energy: 1 model\n" in printed
 
 
 def test_another_header_and_suffix(folder, capsys):
-    main(["submit", "all.csv", "--header", "Id,energy,valence", "--suffix", ""])
+    main(["combine", "all.csv", "--header", "Id,energy,valence", "--suffix", "", SOLUTION])
     expected = "Id,energy,valence\n9,1.500000,0.500000\n10,1.125000,0.125000\n100,1.250000,0.250000\n"
     assert (folder / "solution.txt").read_text() == expected
     assert "left out, not being in the header: danceability" in capsys.readouterr().out
@@ -80,15 +83,15 @@ def test_names_of_tracks_are_ids_and_may_be_words(folder):
     write_predictions(folder / "words.csv", "x", tracks={"song, live": 0.0, "7.fused.full.npy.gz": 1.0})
     text = (folder / "words.csv").read_text()
     (folder / "words.csv").write_text(text.replace("song, live", '"song, live"'))
-    main(["submit", "words.csv", "--header=Id,x", "--suffix=.npy"])
+    main(["combine", "words.csv", "--header=Id,x", "--suffix=.npy", SOLUTION])
     assert (folder / "solution.txt").read_text() == 'Id,x\n7.npy,1.000000\n"song, live.npy",0.000000\n'
 
 
 def test_known_truths_are_warned_of(folder, capsys):
     write_predictions(folder / "all.csv", "valence", "energy", "danceability", truth="0.5")
-    main(["submit", "all.csv"])
+    main(["combine", "all.csv", SOLUTION])
     assert (folder / "solution.txt").read_bytes() == ALL
-    assert "warning: all.csv: the truth is known for 3 of 3 tracks" in capsys.readouterr().err
+    assert "warning: the truth is known for 3 of 3 tracks" in capsys.readouterr().err
 
 
 GENRE = "id,truth,prediction,Blues,Jazz\n9,Blues,Jazz,0.4,0.6\n"
@@ -102,7 +105,7 @@ VALENCE = "id,truth_valence,prediction_valence\n"
         ("", "empty"),
         (b"\x93NUMPY\x01\x00\xff\xfe", "not a csv file"),
         (VALENCE, "no tracks"),
-        (GENRE, "not the predictions of an emotion model"),
+        (GENRE, "of genres, but all.csv of valence, energy, danceability"),
         (VALENCE.replace("id", "Id"), "'Id,truth_valence,prediction_valence'"),
         ("id,prediction_valence,prediction_valence\n9,1,1\n", "prediction_valence stands twice"),
         (f"{VALENCE}9,,1\n9,,1\n", "line 3: track 9 stands there twice"),
@@ -118,7 +121,7 @@ VALENCE = "id,truth_valence,prediction_valence\n"
 def test_bad_predictions_are_one_line_that_names_the_file(content, said, folder, capfd):
     if content is not None:
         (folder / "bad.csv").write_bytes(content if isinstance(content, bytes) else content.encode())
-    error = refused(folder, capfd, ["all.csv", "bad.csv"])
+    error = refused_solution(folder, capfd, ["all.csv", "bad.csv"])
     assert "error: bad.csv: " in error
     assert said in error
 
@@ -130,11 +133,11 @@ def test_bad_predictions_are_one_line_that_names_the_file(content, said, folder,
         (["all.csv", "more.csv"], "all.csv: lacks track 11, 12, 13 and 2 more, which more.csv has"),
         (["all.csv", "./all.csv"], "all.csv: given twice"),
         (["all.csv", "link.csv"], "all.csv: given twice"),
-        (["run"], "run: a folder; give the predictions.csv"),
-        (["all.csv", "--out=./all.csv"], "all.csv: this is one of the predictions files"),
-        (["all.csv", "--out=run"], "run: this is a folder"),
-        (["all.csv", "--out="], "this is a folder"),
-        (["all.csv", "--out=valence.csv/solution.txt"], "valence.csv"),
+        (["run"], "run: no predictions.csv"),
+        (["all.csv", "--solution=./all.csv"], "all.csv: this is one of the predictions files"),
+        (["all.csv", "--solution=run"], "run: this is a folder"),
+        (["all.csv", "--solution="], "this is a folder"),
+        (["all.csv", "--solution=valence.csv/solution.txt"], "valence.csv"),
         (["all.csv", "--header=Id"], "header 'Id': expected"),
         (["all.csv", "--header="], "header '': expected"),
         (["all.csv", "--header=Id,valence,,energy"], "header 'Id,valence,,energy': expected"),
@@ -150,34 +153,32 @@ def test_arguments_that_do_not_fit_are_one_line(arguments, said, folder, capfd):
     write_predictions(folder / "more.csv", "valence", tracks={**TRACKS, **{str(n): 0.0 for n in range(11, 16)}})
     (folder / "run").mkdir()
     (folder / "link.csv").symlink_to("all.csv")
-    assert said in refused(folder, capfd, arguments)
+    assert said in refused_solution(folder, capfd, arguments)
 
 
-def refused(folder: Path, capfd: pytest.CaptureFixture[str], arguments: list[str]) -> str:
-    """Return the error of a `submit` that must leave the folder as it was, with an earlier solution in it."""
-
-    def contents() -> dict[Path, bytes | None]:
-        return {path: path.read_bytes() if path.is_file() else None for path in folder.rglob("*")}
-
+def refused_solution(folder: Path, capfd: pytest.CaptureFixture[str], arguments: list[str]) -> str:
+    """Return the error of a `combine` that must leave an earlier solution as it was."""
     (folder / "solution.txt").write_text("earlier")
-    before = contents()
-    error = error_of(capfd, ["submit", *arguments])
-    assert contents() == before
-    return error
+    given = any(argument.startswith("--solution") for argument in arguments)
+    return refused(folder, capfd, arguments if given else [*arguments, SOLUTION])
 
 
-def test_submit_without_files_or_with_an_unknown_option_is_one_line(folder, capfd):
-    assert "PREDICTIONS must be given" in error_of(capfd, ["submit"], code=2)
-    assert "--heeder" in error_of(capfd, ["submit", "all.csv", "--heeder=Id,valence"], code=2)
+def test_combine_without_files_or_with_an_unknown_option_is_one_line(folder, capfd):
+    assert "RUNS must be given" in error_of(capfd, ["combine"], code=2)
+    assert "--heeder" in error_of(capfd, ["combine", "all.csv", "--heeder=Id,valence"], code=2)
+
+
+def test_submit_names_what_does_the_same_now(folder, capfd):
+    assert "use `musiclab combine A/predictions.csv" in error_of(capfd, ["submit", "all.csv"], code=2)
 
 
 def test_help_of_submit_shows_several_files(capsys):
     with pytest.raises(SystemExit) as exit_info:
-        main(["submit", "--help"])
+        main(["combine", "--help", SOLUTION])
     assert exit_info.value.code == 0
     text = capsys.readouterr().out
-    assert "predictions [predictions ...]" in text
-    assert "Files predictions.csv" in text
+    assert "runs [runs ...]" in text
+    assert "Folders of runs" in text
 
 
 def test_file_names_are_taken_as_they_are(folder):
@@ -185,12 +186,14 @@ def test_file_names_are_taken_as_they_are(folder):
     names = ["1", "null", "[a,b]"]
     for name in names:
         write_predictions(folder / name, "x")
-    main(["submit", *names, "--header=Id,x"])
+    main(["combine", *names, "--header=Id,x", SOLUTION])
     assert (folder / "solution.txt").exists()
 
 
-def test_submit_needs_no_torch(folder):
-    code = "import sys; from musiclab.cli import main; main(['submit', 'all.csv']); print('torch' in sys.modules)"
+def test_combine_needs_no_torch(folder):
+    write_predictions(folder / "all.csv", "valence", "energy", "danceability", truth="0.5")  # so that it is a test
+    command = "main(['combine', 'all.csv', '--solution=solution.txt', '--out=both'])"
+    code = f"import sys; from musiclab.cli import main; {command}; print('torch' in sys.modules)"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.splitlines()[-1] == "False"
 
