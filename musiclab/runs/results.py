@@ -127,7 +127,7 @@ def is_best(trainer: Trainer) -> bool:
     return bool(value > best if getattr(checkpoints, "mode", "min") == "max" else value < best)
 
 
-def artists_of(trainer: Trainer) -> dict[str, str]:
+def artists_of(trainer: Trainer) -> Mapping[str, str]:
     """Return the artist of each track that the data know one of."""
     return getattr(getattr(trainer, "datamodule", None), "groups", None) or {}
 

@@ -107,7 +107,7 @@ def compare(members: Sequence[Predictions], combined: Predictions) -> list[str]:
         values = [scores(member)[metric] for member in having]
         best = having[int(np.argmax(values))]
         title = WORDS.get(metric) or f"Spearman, {metric.removeprefix('spearman_')}"
-        rows = [(str(member.path), member) for member in having]
+        rows = [(_name(member.path), member) for member in having]
         if len(having) > 1:
             rows.append((f"mean of these {len(having)}", combined))
         width = max(len(name) for name, _ in rows)
@@ -118,6 +118,11 @@ def compare(members: Sequence[Predictions], combined: Predictions) -> list[str]:
             line = f"  {name:{width}}  {scores(predictions)[metric]:.3f}  {low:.3f} to {high:.3f}"
             lines.append(f"{line}  {than}" if len(having) > 1 else line)
     return lines
+
+
+def _name(path: Path) -> str:
+    """Return what to call a run: its folder, as far as it is named."""
+    return str(path.parent if path.name == FILE and path.parent.name else path)
 
 
 def _write(folder: Path, combined: Predictions) -> None:
