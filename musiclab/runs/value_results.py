@@ -40,7 +40,7 @@ class ValueResults(ResultFiles):
         from musiclab.figures import scatter_figure  # matplotlib is slow to import
 
         found = scores(as_predictions(Path(), self.axes, rows))
-        correlations = [found[f"spearman_{axis}"] for axis in self.axes]
+        correlations = [found.get(f"spearman_{axis}", 0.0) for axis in self.axes]  # none where no truth is known
         return scatter_figure(rows.targets, rows.predictions, self.axes, correlations)
 
     def write_predictions(self, folder: Path, rows: Rows) -> None:
