@@ -165,7 +165,8 @@ def is_finite(weights: Mapping[str, Any]) -> bool:
 def data_settings(checkpoint: Mapping[str, Any]) -> tuple[str, dict[str, Any]] | None:
     """Return class and arguments of the datamodule that a checkpoint was trained with; None if it names none.
 
-    What belongs to the machine, and what was allowed once, is left out.
+    What belongs to the machine, and what was allowed once, is left out. Parts of earlier versions, which knew no
+    ``groups``, were drawn without regard to artists.
     """
     settings = dict(checkpoint.get(DATA_SETTINGS, {}))
     class_path = settings.pop("_class_path", None)
@@ -173,6 +174,8 @@ def data_settings(checkpoint: Mapping[str, Any]) -> tuple[str, dict[str, Any]] |
         return None
     for name in ("_instantiator", "any_scale", *MACHINE_SETTINGS):
         settings.pop(name, None)
+    if "root" in settings and class_path.startswith("musiclab."):
+        settings.setdefault("groups", None)
     return class_path, settings
 
 

@@ -13,8 +13,8 @@ from musiclab.batch import Batch
 from musiclab.data.arrays import find_arrays, read_header, require_lab_rows
 from musiclab.data.dataset import SpectrogramDataset
 from musiclab.data.device import DeviceDataset, Placement
+from musiclab.data.drawing import Part
 from musiclab.data.packing import open_store
-from musiclab.data.parts import Part
 from musiclab.data.sampling import TrainingBatches, evaluation_order
 from musiclab.data.store import SpectrogramStore, StoreDtype
 from musiclab.errors import UserError

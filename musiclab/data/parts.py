@@ -1,91 +1,16 @@
 """Which tracks of a data set folder are trained, validated and tested on, and which are predicted."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple
 
 import numpy as np
 from lightning_utilities.core.rank_zero import rank_zero_info
-from torch import Tensor, cat
 
-from musiclab.data.splitting import Indices, choose_subset, split_tracks
+from musiclab.data.drawing import Draw, Part
+from musiclab.data.leaving_out import read_left_out
 from musiclab.data.targets import Targets, unknown_targets
 from musiclab.errors import UserError
 from musiclab.files import stands_there
-
-
-class Part(NamedTuple):
-    """Tracks of one folder: ids, a target for each, and a class for each to stratify by, if any."""
-
-    folder: Literal["train", "test"]
-    ids: list[str]
-    targets: Tensor
-    classes: list[str] | None
-
-    def select(self, indices: Indices) -> "Part":
-        """Return the tracks that ``indices`` name, in that order."""
-        classes = None if self.classes is None else [self.classes[index] for index in indices]
-        return Part(self.folder, [self.ids[index] for index in indices], self.targets[indices], classes)
-
-    def join(self, other: "Part") -> "Part":
-        """Return the tracks of two parts of the same folder."""
-        classes = None if self.classes is None or other.classes is None else self.classes + other.classes
-        return Part(self.folder, self.ids + other.ids, cat([self.targets, other.targets]), classes)
-
-    def by_id(self) -> "Part":
-        """Return the tracks in the order of their ids, whatever that of rows and files: what is drawn goes by it."""
-        return self.select(np.array(sorted(range(len(self.ids)), key=self.ids.__getitem__), np.int64))
-
-    def limit(self, limit: int | None, seed: int) -> "Part":
-        """Return at most ``limit`` tracks, drawn by ``seed``, an equal number per class as far as there are.
-
-        Raises:
-            UserError: If ``limit`` leaves no track.
-        """
-        return self.select(choose_subset(len(self.ids), self.classes, limit, seed))
-
-
-class Draw(NamedTuple):
-    """How tracks are drawn where no label file names them.
-
-    Attributes:
-        val_fraction: Share of the training tracks held out for validation.
-        folds: Number of folds, of which ``fold`` is held out: for the test if that is drawn, else for validation.
-        fold: See ``folds``.
-        limit: At most so many tracks of each folder.
-        seed: Of all that is drawn.
-    """
-
-    val_fraction: float
-    folds: int | None
-    fold: int
-    limit: int | None
-    seed: int
-
-    def limited_both(self, train: Part, validation: Part) -> tuple[Part, Part]:
-        """Return at most ``limit`` tracks of two parts together, in the proportion of their sizes, and some of each.
-
-        Raises:
-            UserError: If ``limit`` leaves no track to one of them.
-        """
-        if self.limit is None:
-            return train, validation
-        if self.limit < 2:
-            raise UserError(f"limit is {self.limit}; it must be 2 or more, for a track to train and one to validate on")
-        share = len(validation.ids) / (len(train.ids) + len(validation.ids))
-        for_validation = min(max(1, round(self.limit * share)), self.limit - 1)
-        return train.limit(self.limit - for_validation, self.seed), validation.limit(for_validation, self.seed)
-
-    def hold_out(self, part: Part, fraction: float, folds: int | None, purpose: str) -> tuple[Part, Part]:
-        """Return the tracks of a part that stay and those that are held out."""
-        option = f"--data.{purpose}_fraction"
-        ids, classes, fold, seed = part.ids, part.classes, self.fold, self.seed
-        try:
-            split = split_tracks(len(ids), classes, fraction=fraction, folds=folds, fold=fold, seed=seed, option=option)
-        except UserError as error:
-            if self.limit is None:
-                raise
-            raise UserError(f"{error} (with --data.limit {self.limit}; raise it)") from None
-        return part.select(split.train), part.select(split.held_out)
 
 
 class Parts:
@@ -97,19 +22,29 @@ class Parts:
         draw: How tracks are drawn. Those of ``validation_labels.txt`` are validated on instead, unless ``folds``
             share out the tracks of both files.
         test_fraction: Share of the training tracks held out for the test, unless ``test_labels.txt`` names others and
-            there are no ``folds``; 0 to test nothing; None: the test is always on the tracks of that file.
+            there are no ``folds``; 0 to test nothing; None: the test is always on the tracks of that file, or on
+            nothing if there is none.
+        leave_out: File of tracks, and of artists, to be neither trained nor validated on; None to leave out none.
     """
 
-    def __init__(self, root: Path, targets: Targets, draw: Draw, test_fraction: float | None = None) -> None:
+    def __init__(
+        self,
+        root: Path,
+        targets: Targets,
+        draw: Draw,
+        test_fraction: float | None = None,
+        leave_out: Path | None = None,
+    ) -> None:
         self.root = root
         self.targets = targets
         self.draw = draw
         self.test_fraction = test_fraction
+        self.leave_out = leave_out
 
     @property
     def has_test(self) -> bool:
         """Whether there are labelled tracks to test on."""
-        return self.test_fraction != 0
+        return stands_there(self.labels_path("test")) if self.test_fraction is None else self.test_fraction != 0
 
     def labels_path(self, name: str) -> Path:
         """Return where the label file of a part is, if it has one."""
@@ -148,21 +83,57 @@ class Parts:
         return self._hold_out_test(part)[0] if self._draws_test() else part
 
     def train_and_validation(self) -> tuple[Part, Part]:
-        """Return the tracks to train on and those to validate on, at most ``limit`` of them."""
-        part = self.train()
+        """Return the tracks to train on and those to validate on, at most ``limit`` of them.
+
+        Of artists, it is said how many each part has that is drawn.
+
+        Raises:
+            UserError: If a label file is wrong, or there are too few tracks, or artists, for the split.
+        """
+        part = pool = self._pool()
+        if self._draws_test():
+            part, test = self._hold_out_test(pool)
+            self._tell("Test", test, pool, self.draw.folds)
         if self.is_given("validation"):
-            path, given = self.labels_path("validation"), self.labelled("validation")
+            path = self.labels_path("validation")
+            part, given = self._left_in(part, self.labelled("validation"))
             rank_zero_info(f"Validation: the {len(given.ids)} tracks of {path}, instead of val_fraction")
             return self.draw.limited_both(part, given)
         folds = None if self._draws_test() else self.draw.folds
+        (part,) = self._left_in(part)
         limited = part.limit(self.draw.limit, self.draw.seed)
-        return self.draw.hold_out(limited, self.draw.val_fraction, folds, "val")
+        train, validation = self.draw.hold_out(limited, self.draw.val_fraction, folds, "val")
+        self._tell("Validation", validation, limited, folds)
+        return train, validation
 
     def test(self) -> Part:
         """Return the labelled tracks to test on, all of them: those given, else those held out."""
-        if not self.has_test:
+        if self.test_fraction == 0:
             raise UserError("there is nothing to test on: test_fraction is 0; give a share, as in 0.2")
+        if not self.has_test:
+            raise UserError(
+                f"{self.labels_path('test')}: no such label file, so there is nothing to test on; name tracks of test/ "
+                "in it, or train with a share held out, as by --data.test_fraction 0.2"
+            )
         return self._hold_out_test(self._pool())[1] if self._draws_test() else self.labelled("test")
+
+    def tell_test(self, ids: Mapping[str, Sequence[str]]) -> None:
+        """Say that there is nothing to test on, or that given parts have artists of the training part.
+
+        Args:
+            ids: Tracks of each part of a training.
+        """
+        if not self.has_test and self.test_fraction is None:
+            path = self.labels_path("test")
+            rank_zero_info(f"Test: none, as there is no {path}; --data.test_fraction 0.2 would hold out a share")
+        artists = self.draw.artists
+        for name in ("validation", "test") if artists else ():
+            shared = artists.shared(ids.get(name, ()), ids["train"]) if artists else []
+            if shared:
+                rank_zero_info(
+                    f"{self.root}: of {len(ids[name])} {name} tracks, {len(shared)} are by artists of the training "
+                    f"part ({shared[0]} first); figures on them flatter"
+                )
 
     def predict(self, ids: list[str]) -> Part:
         """Return tracks of ``test/``, with targets as far as ``test_labels.txt`` gives them."""
@@ -173,8 +144,45 @@ class Parts:
                 targets[row] = known[identifier]
         return Part("test", ids, targets, None)
 
+    def _tell(self, name: str, part: Part, pool: Part, folds: int | None) -> None:
+        """Say by how many artists the tracks of a part are that was drawn from some tracks, and those of each genre."""
+        artists = self.draw.artists
+        if artists is None:
+            return
+        said = f"{name}: {artists.describe_part(part.ids, pool.ids)}"
+        if part.classes is not None and pool.classes is not None:
+            said += "; " + artists.describe_classes(part.ids, part.classes, pool.ids, pool.classes, folds)
+        rank_zero_info(said)
+
+    def _left_in(self, *parts: Part) -> list[Part]:
+        """Return the tracks of parts without those that ``leave_out`` names, and say how many these are.
+
+        Raises:
+            UserError: If its file is wrong, or leaves nothing of a part.
+        """
+        if self.leave_out is None:
+            return list(parts)
+        named, artists = read_left_out(self.leave_out), self.draw.artists
+        if not named.ids and artists is None:
+            raise UserError(f"{self.leave_out}: names artists alone, but those of {self.root} are not known; name ids")
+        out = named.of([one for part in parts for one in part.ids], artists)
+        kept = [part.select(np.array([n for n, i in enumerate(part.ids) if i not in out], np.int64)) for part in parts]
+        if not all(part.ids for part in kept):
+            raise UserError(f"{self.leave_out}: leaves no track of {self.root} to train or to validate on; name fewer")
+        many = f"{len(out)} of {sum(len(part.ids) for part in parts)} tracks"
+        unknown = "; by id alone, as artists are not known here" if named.artists and artists is None else ""
+        rank_zero_info(f"Left out of training and validation: {many}, by {self.leave_out}{unknown}")
+        return kept
+
     def _pool(self) -> Part:
         """Return the labelled tracks of ``train/``, but for those that are given to validate on."""
+        part = self._labelled_in_train()
+        if self.draw.artists is not None and self.is_drawn("train"):
+            self.draw.artists.require_any(part.ids)
+        return part
+
+    def _labelled_in_train(self) -> Part:
+        """Return the tracks of ``train_labels.txt``, with those of ``validation_labels.txt`` for folds."""
         part = self.labelled("train")
         if not stands_there(self.labels_path("validation")):
             return part

@@ -48,16 +48,13 @@ def split_tracks(
     # scikit-learn is slow to import, and not all commands split.
     from sklearn.model_selection import KFold, ShuffleSplit, StratifiedKFold, StratifiedShuffleSplit
 
-    name = re.split(r"[.-]", option)[-1]
+    name = option_name(option)
+    check_share(name, fraction, folds, fold)
     if folds is None:
-        if not 0 < fraction < 1:
-            raise UserError(f"{name} is {fraction}; it must lie between 0 and 1, as in 0.1")
         kind = ShuffleSplit if classes is None else StratifiedShuffleSplit
         splitter = kind(n_splits=1, test_size=fraction, random_state=seed)
         fold = 0
     else:
-        if folds < 2 or not 0 <= fold < folds:
-            raise UserError(f"fold {fold} of {folds} folds; folds must be 2 or more, and fold from 0 to folds - 1")
         kind = KFold if classes is None else StratifiedKFold
         splitter = kind(n_splits=folds, shuffle=True, random_state=seed)
     try:
@@ -69,6 +66,24 @@ def split_tracks(
         raise UserError(f"{tracks} labelled tracks cannot be split ({how}): {advice}") from None
     train, held_out = parts[fold]
     return Split(np.sort(train), np.sort(held_out))
+
+
+def option_name(option: str) -> str:
+    """Return what an option of the command line is called in Python."""
+    return re.split(r"[.-]", option)[-1]
+
+
+def check_share(name: str, fraction: float, folds: int | None, fold: int) -> None:
+    """Refuse a share or a fold that cannot be.
+
+    Raises:
+        UserError: Saying what can.
+    """
+    if folds is None:
+        if not 0 < fraction < 1:
+            raise UserError(f"{name} is {fraction}; it must lie between 0 and 1, as in 0.1")
+    elif folds < 2 or not 0 <= fold < folds:
+        raise UserError(f"fold {fold} of {folds} folds; folds must be 2 or more, and fold from 0 to folds - 1")
 
 
 def _advice(tracks: int, counts: Mapping[str, int] | None, fraction: float, option: str) -> str:

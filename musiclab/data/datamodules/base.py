@@ -1,7 +1,8 @@
 """What every datamodule says of its tracks."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar, Literal
 
 from pytorch_lightning import LightningDataModule
@@ -22,6 +23,7 @@ class SpectrogramDataModule(LightningDataModule):
             nothing says it.
         target_names: Genres or axes, in the order of the model's outputs.
         root: Data set folder; None for tracks of anywhere else.
+        groups: Artist of each track whose artist is known, by track id.
         has_test: Whether there are labelled tracks to test on.
         any_scale: Whether values may be on another scale than those that a model was trained on.
         failures: Tracks of which nothing could be used, with the reason, as far as they are known by now.
@@ -35,6 +37,7 @@ class SpectrogramDataModule(LightningDataModule):
     recipe: dict[str, Any] | None = None
     target_names: list[str]
     root: Path | None = None
+    groups: Mapping[str, str] = MappingProxyType({})
     has_test: bool = True
     any_scale: bool = False
     failures: Sequence[str] = ()

@@ -1,6 +1,5 @@
 """From a data set folder to the batches of each stage."""
 
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_args
@@ -12,16 +11,17 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from musiclab.batch import Batch, KnownParts, ScaledData, TrainingData
+from musiclab.data.artists import Artists, read_artists
 from musiclab.data.datamodules.base import Features, SpectrogramDataModule
+from musiclab.data.drawing import Draw, Part
 from musiclab.data.loading import Loading
-from musiclab.data.parts import Draw, Part, Parts
+from musiclab.data.parts import Parts
 from musiclab.data.provenance import DONE, folder_checksum, keep_parts, tracks_of_other_parts
-from musiclab.data.recipe import find_recipe
+from musiclab.data.recipe import settle_recipe
 from musiclab.data.store import StoreDtype, default_dtype
 from musiclab.data.targets import Targets
 from musiclab.errors import UserError
 from musiclab.files import stands_there
-from musiclab.spectrogram import FEATURE_ROWS, FRAME_SECONDS, LAB
 
 JUDGED = {"fit": tuple(DONE), "validate": ("validation",), "test": ("test",), "pretrained": ("validation", "test")}
 """Parts whose tracks matter to a command that goes on from a checkpoint."""
@@ -32,6 +32,10 @@ class FolderDataModule(SpectrogramDataModule, TrainingData, KnownParts, ScaledDa
 
     A root may hold ``validation_labels.txt``, as ``train_labels.txt`` and of other tracks of ``train/``: then these
     are the validation part and nothing is held out. With ``folds``, the tracks of both files are pooled.
+
+    It may hold ``artists.txt``, with the columns ``Id`` and ``Artist``: then all that is drawn keeps the tracks of an
+    artist in one part. A part that is drawn by ``val_fraction`` is then chosen from folds, see
+    :func:`musiclab.data.grouping.split_groups`.
 
     Args:
         root: Data set folder; null for the demo corpus, which the command line makes on first use.
@@ -44,6 +48,10 @@ class FolderDataModule(SpectrogramDataModule, TrainingData, KnownParts, ScaledDa
         val_fraction: Share of the training tracks held out for validation.
         folds: Number of folds of a cross-validation; null for a single split by ``val_fraction``.
         fold: Which of the folds, from 0, is held out.
+        groups: File of the data set folder that says which tracks belong together, as ``artists.txt`` does; null to
+            draw each track by itself.
+        leave_out: File of tracks to be neither trained nor validated on, as those that another model is tested on: an
+            id a line, or a table with a column ``Id`` or ``Artist``, which stands for all tracks by these artists.
         limit: At most so many tracks of ``train/`` and of ``test/``, for quick runs; parts that are given keep their
             proportion.
         seed: Seed of the split and of ``limit``; the order of training comes from ``seed_everything``.
@@ -58,6 +66,7 @@ class FolderDataModule(SpectrogramDataModule, TrainingData, KnownParts, ScaledDa
         any_scale: Take arrays of another scale than those that a model was trained on, which are refused otherwise.
 
     Attributes:
+        groups: Artist of each track that ``groups`` names, by track id; empty if there is no such file.
         draw: How tracks are drawn.
         parts: Which tracks; see :meth:`use_targets`.
         loading: How they are loaded.
@@ -76,6 +85,8 @@ class FolderDataModule(SpectrogramDataModule, TrainingData, KnownParts, ScaledDa
         val_fraction: float = 0.1,
         folds: int | None = None,
         fold: int = 0,
+        groups: str | None = "artists.txt",
+        leave_out: str | Path | None = None,
         limit: int | None = None,
         seed: int = 0,
         shuffle: bool = True,
@@ -106,7 +117,11 @@ class FolderDataModule(SpectrogramDataModule, TrainingData, KnownParts, ScaledDa
         for name, (word, known) in words.items():
             if word not in known:
                 raise UserError(f"{name} is {word!r}; it must be {', '.join(filter(None, known))}")
-        self.draw = Draw(val_fraction, folds, fold, limit, seed)
+        self._groups_file = groups
+        self.groups = {} if groups is None else read_artists(self.root, groups)
+        artists = Artists(self.root / groups, self.groups) if groups and self.groups else None
+        self.draw = Draw(val_fraction, folds, fold, limit, seed, artists)
+        self._leave_out = None if leave_out is None else Path(leave_out).expanduser().absolute()
         self.loading = Loading(
             self.root,
             features,
@@ -122,41 +137,11 @@ class FolderDataModule(SpectrogramDataModule, TrainingData, KnownParts, ScaledDa
         self.features = features
         self.num_features = self.loading.columns.stop - self.loading.columns.start
         self.beat_synced = beat_synced
-        self._use_recipe(seconds)
+        self.seconds, recipe = settle_recipe(self.root, features, self.num_features, seconds)
+        self.recipe = None if recipe is None else recipe.plain()
         self.any_scale = any_scale
         self._resumed_epoch = 0
         self._checksums: dict[str, str] = {}
-
-    def _use_recipe(self, seconds: float | None) -> None:
-        """Take from ``features.json``, if there is one, how the arrays were made.
-
-        Args:
-            seconds: Duration of a frame that the user gives; None if it is not said.
-
-        Raises:
-            UserError: If it contradicts the file, or the file the features that are asked for.
-        """
-        if seconds is not None and not 0 < seconds < math.inf:
-            raise UserError(f"seconds is {seconds}; it must be the duration of a frame in s, as in 0.234")
-        path, recipe = find_recipe(self.root) or (None, None)
-        self.seconds = seconds or (recipe and recipe.seconds) or FRAME_SECONDS
-        if recipe is None:
-            return
-        if recipe.seconds and not math.isclose(self.seconds, recipe.seconds, rel_tol=1e-3):
-            raise UserError(
-                f"{path}: a frame lasts {recipe.seconds:.4g} s, but --data.seconds is {self.seconds:g}; leave it out, "
-                "or correct the file"
-            )
-        if self.features in FEATURE_ROWS:
-            ours = [one for one in LAB.differences(recipe) if not one.startswith(("seconds", "chroma"))]
-            if ours:
-                raise UserError(
-                    f"{path}: other arrays than the lab's, which features {self.features} is of ({', '.join(ours)}); "
-                    "use --data.features all"
-                )
-        elif recipe.rows not in (None, self.num_features):
-            raise UserError(f"{path}: {recipe.rows} rows, but the arrays have {self.num_features}; correct the file")
-        self.recipe = recipe.plain()
 
     def use_targets(self, targets: Targets, test_fraction: float | None = None) -> None:
         """Make the parts; constructors end with it, after the hyperparameters were saved.
@@ -165,9 +150,10 @@ class FolderDataModule(SpectrogramDataModule, TrainingData, KnownParts, ScaledDa
             targets: Reads the label files.
             test_fraction: See :class:`musiclab.data.parts.Parts`.
         """
-        self.parts = Parts(self.root, targets, self.draw, test_fraction)
+        self.parts = Parts(self.root, targets, self.draw, test_fraction, self._leave_out)
         self.target_names, self.has_test = targets.names, self.parts.has_test
-        for name in ("root", "cache"):  # absolute, and plain, as a safely loaded checkpoint can hold them
+        self.hparams["groups"] = self._groups_file  # also where it is not given: earlier checkpoints had no groups
+        for name in ("root", "cache", "leave_out"):  # absolute, and plain, as a safely loaded checkpoint can hold them
             if self.hparams.get(name) is not None:
                 self.hparams[name] = str(Path(self.hparams[name]).expanduser().absolute())
 
@@ -189,6 +175,8 @@ class FolderDataModule(SpectrogramDataModule, TrainingData, KnownParts, ScaledDa
         if wanted in ("test", "predict") and wanted not in self.loading.datasets:
             part = self.parts.test() if wanted == "test" else self.predict_part()
             self.loading.open(wanted, part.limit(self.draw.limit, self.draw.seed))
+        if stage == "fit":
+            self.parts.tell_test({name: dataset.ids for name, dataset in self.loading.datasets.items()})
 
     def predict_part(self) -> Part:
         """Return all tracks of ``test/``, with targets as far as they are known."""
@@ -241,8 +229,8 @@ class FolderDataModule(SpectrogramDataModule, TrainingData, KnownParts, ScaledDa
             if shared.part in drawn:
                 raise UserError(
                     f"{self.root}: {shared}; draw the parts as then (data.seed, folds, fold, val_fraction, "
-                    "test_fraction, limit, class_map), with the rows of then, or name tracks that it has not had in "
-                    f"{self.parts.labels_path(shared.part).name}"
+                    "test_fraction, groups, leave_out, limit, class_map), with the rows of then, or name tracks that "
+                    f"it has not had in {self.parts.labels_path(shared.part).name}"
                 )
             flatter = "may flatter, as the backbone comes from there" if command == "pretrained" else "flatter"
             rank_zero_info(f"{self.root}: {shared}; figures on them {flatter}")

@@ -25,8 +25,12 @@ from musiclab.files import stands_there
 class GenreDataModule(FolderDataModule):
     """Tracks with one genre each.
 
-    The root holds ``train/``, ``test/``, ``train_labels.txt`` and ``test_labels.txt``; validation parts that are
-    drawn and ``limit`` are stratified by genre. With ``validation_labels.txt``, nothing is drawn.
+    The root holds ``train/``, ``test/``, ``train_labels.txt`` and ``test_labels.txt``; parts that are drawn and
+    ``limit`` are stratified by genre. With ``validation_labels.txt``, nothing is drawn. Without ``test_labels.txt``,
+    nothing is tested, unless ``test_fraction`` is given.
+
+    With ``folds`` and a ``test_fraction``, the tracks of number ``fold`` are the test part, and ``val_fraction`` of the
+    others the validation part; without one, they are the validation part.
 
     Args:
         class_map: New name of each genre, null to drop its tracks; genres that are not named stay as they are.
@@ -34,6 +38,8 @@ class GenreDataModule(FolderDataModule):
             are among these 20, and for none elsewhere; null for none.
         target_names: Genres in the order of the model's outputs, as ``Blues,Jazz`` or a list; null: those of
             ``train_labels.txt``, sorted. The command line fills in those of a checkpoint that is tested or predicts.
+        test_fraction: Share of the tracks of ``train/`` held out for the test, where there is no ``test_labels.txt``;
+            null: the test is on the tracks of that file alone. 0 to test nothing.
         kwargs: See :class:`FolderDataModule`.
     """
 
@@ -44,6 +50,7 @@ class GenreDataModule(FolderDataModule):
         *,
         class_map: Literal["auto", "lab"] | dict[str, str | None] | None = "auto",
         target_names: str | list[str] | None = None,
+        test_fraction: float | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -56,7 +63,8 @@ class GenreDataModule(FolderDataModule):
             self.hparams["class_map"] = "lab" if self.class_map else None
         else:
             self.class_map = LAB_CLASS_MAP if class_map == "lab" else class_map
-        self.use_targets(GenreTargets(self.root / "train_labels.txt", self.class_map, target_names))
+        targets = GenreTargets(self.root / "train_labels.txt", self.class_map, target_names)
+        self.use_targets(targets, test_fraction)
         if isinstance(target_names, str):
             self.hparams["target_names"] = self.target_names
 

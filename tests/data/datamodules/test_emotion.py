@@ -315,6 +315,7 @@ def test_a_missing_label_file_is_named(root, axes, stage):
 def test_real_data_has_991_tracks_with_labels_and_300_without():
     module = prepared(REAL, "fit", "test", "predict")
     assert module.target_names == AXES
-    assert list(map(len, parts(module))) == [712, 80, 199]
+    assert list(map(len, parts(module))) == [716, 80, 195]
+    assert list(map(len, parts(prepared(REAL, "fit", "test", groups=None)))) == [712, 80, 199]
     assert len(set().union(*parts(module))) == 991
     assert len(set(ids(module.predict_dataloader()))) == 300
