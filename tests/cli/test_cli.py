@@ -268,10 +268,6 @@ def break_labels_missing(root: Path) -> None:
     (root / "train_labels.txt").unlink()
 
 
-def break_test_labels_missing(root: Path) -> None:
-    (root / "test_labels.txt").unlink()
-
-
 def break_labels_empty(root: Path) -> None:
     (root / "train_labels.txt").write_text("")
 
@@ -320,7 +316,6 @@ def break_frames(root: Path) -> None:
     [
         (break_root, "", "no such folder"),
         (break_labels_missing, "train_labels.txt", "no such label file"),
-        (break_test_labels_missing, "test_labels.txt", "no such label file"),
         (break_labels_empty, "train_labels.txt", "empty"),
         (break_labels_encoding, "train_labels.txt", "UTF-8"),
         (break_duplicate, "train_labels.txt", "100"),

@@ -1,6 +1,7 @@
 """`musiclab check`: a sound folder is summed up, a bad one lists everything that is wrong with it."""
 
 import re
+import shutil
 import subprocess
 import sys
 
@@ -212,12 +213,21 @@ def test_label_file_that_cannot_be_read_is_one_problem(root, part, content, text
     assert re.search(text, problems["Label files"][0])
 
 
-def test_a_genre_folder_without_test_labels_is_one_problem(root):
-    path = root / "test_labels.txt"
-    path.unlink()
-    assert inspect_dataset(root).problems == {
-        "Missing files": [f"{path}: no such label file; genre data sets have one"]
-    }
+def test_a_genre_folder_without_test_labels_is_sound_and_has_nothing_to_test_on(root):
+    (root / "test_labels.txt").unlink()
+    assert inspect_dataset(root).summary[-2:] == [
+        "  without labels",
+        "no test_labels.txt: `fit` has nothing to test on (--data.test_fraction 0.2 holds out a share)",
+    ]
+    shutil.rmtree(root / "test")
+    problems, _, summary = inspect_dataset(root)
+    assert problems == {}
+    assert not [line for line in summary if line.startswith("test")]
+
+
+def test_labels_of_a_test_folder_that_is_not_there_are_a_problem(root):
+    shutil.rmtree(root / "test")
+    assert "no such folder" in inspect_dataset(root).problems["Folders and file names"][0]
 
 
 def test_bad_values_of_an_emotion_folder_are_listed(emotion_root):

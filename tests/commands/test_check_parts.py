@@ -83,3 +83,49 @@ def test_other_kinds_of_labels_are_problems(emotions):
         "Label files": [f"{emotions / 'validation_labels.txt'}: not the kind of labels that train_labels.txt has"],
         "Axes": [f"{emotions / 'test_labels.txt'}: no column energy, which train_labels.txt has"],
     }
+
+
+def write_artists(root, artists):
+    rows = [f"{identifier}\t{artist}" for identifier, artist in artists.items()]
+    (root / "artists.txt").write_text("\n".join(["Id\tArtist", *rows]) + "\n")
+
+
+def test_artists_that_stand_in_two_parts_are_counted_and_no_fault(genres, capsys):
+    write_artists(genres, {100: "Can", 109: "Can", 110: "Can", 112: "Can", 113: "Neu!", 101: "Faust", 102: "Faust"})
+    report = inspect_dataset(genres)
+    assert report.problems == {}
+    assert report.summary[-4:] == [
+        "artists.txt: 3 artists of 7 of 18 tracks",
+        "  of 3 validation tracks, 2 are by artists of train",
+        "  of 6 test tracks, 1 are by artists of train",
+        "  of 6 test tracks, 1 are by artists of validation",
+    ]
+    assert report.notes["Artists in two parts"] == [
+        "Can: 1 in train, 2 in validation",
+        "Can: 1 in train, 1 in test",
+        "Can: 2 in validation, 1 in test",
+    ]
+    check(str(genres))
+    assert "Artists in two parts: 3\n  Can: 1 in train, 2 in validation\n" in capsys.readouterr().out
+
+
+def test_artists_of_tracks_to_predict_are_compared_too(emotions):
+    (emotions / "test_labels.txt").unlink()
+    write_artists(emotions, {100: "Can", 110: "Can", 111: "Can"})
+    assert inspect_dataset(emotions).notes == {"Artists in two parts": ["Can: 1 in train, 2 in test"]}
+
+
+def test_what_is_wrong_with_artists_is_listed(genres):
+    path = genres / "artists.txt"
+    path.write_text("Id\tArtist\n100\tCan\n100.npy\tNeu!\n101\t\n102\t\n900\tCan\n")
+    problems, notes, _ = inspect_dataset(genres)
+    assert problems == {
+        "Label files": [
+            f"{path}: id 100 stands there 2 times; keep one row per track",
+            f"{path}: track 101 has no artist; fill it in or remove the row",
+            f"{path}: track 102 has no artist; fill it in or remove the row",
+        ]
+    }
+    assert notes == {"Artists of tracks that are not here": [f"{path}: 900 is no track of this folder"]}
+    path.write_text("Track\tArtist\n100\tCan\n")
+    assert "expected 'Id<TAB>Artist'" in inspect_dataset(genres).problems["Label files"][0]

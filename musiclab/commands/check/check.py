@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from musiclab.commands.check.artists import find_artists
 from musiclab.commands.check.copies import find_copies
 from musiclab.commands.check.values import Range, Values, scale_problems
 from musiclab.data.arrays import ROW_COUNTS
@@ -39,11 +40,12 @@ def check(root: str, most: int = 10, store: bool = False, *, value_range: list[s
 
     Exits with code 1 if anything is wrong: also if mel or chroma rows are on another scale, and if identical tracks
     stand in two parts or under two labels. Other identical tracks, and those that are likely the same recording at
-    another gain or encoding, are listed for you to look at, and are no fault.
+    another gain or encoding, are listed for you to look at, and are no fault; so are artists (of artists.txt) whose
+    tracks stand in two parts.
 
     Args:
-        root: Data set folder with train/, train_labels.txt and, for genres, test/ and test_labels.txt; there may be
-            validation_labels.txt, a features.json and, for emotions, test/ and test_labels.txt too.
+        root: Data set folder with train/ and train_labels.txt; there may be test/ and test_labels.txt,
+            validation_labels.txt, artists.txt and a features.json too.
         most: List at most so many problems of a kind; the counts are of all.
         value_range: Lowest and highest value that a label on an emotional axis can have, as in 1 9; null for 0 1.
         store: Compare the packed stores of the folder, as far as there are any in the cache folder, with its arrays.
@@ -86,6 +88,8 @@ def inspect_dataset(root: Path, limits: Range = (0.0, 1.0)) -> Report:
             survey.problems["Values out of range"] += _range_problems(root / f"{part}_labels.txt", found, limits)
     copies = find_copies(survey, values.music, values.paths)
     survey.problems["Identical tracks in two parts or with two labels"] += copies.faults
+    artists = find_artists(survey)
+    survey.problems["Label files"] += artists.faults
     summary = [_describe_features(survey)]
     for folder, arrays in survey.arrays.items():
         if not arrays and not (root / folder).exists():
@@ -95,12 +99,20 @@ def inspect_dataset(root: Path, limits: Range = (0.0, 1.0)) -> Report:
         summary += [line for part, found in labels.items() for line in _describe_labels(part, found)]
         if not labels:
             summary.append("  without labels")
+    if survey.axes is None and not survey.labels["test"]:
+        summary.append("no test_labels.txt: `fit` has nothing to test on (--data.test_fraction 0.2 holds out a share)")
+    summary += artists.summary
     if survey.problems["Scale"] and (survey.recipe is None or survey.recipe.scale is None):
         summary.append(
             'if the rows are no mel bands in dB: say so in features.json, as {"scale": "embedding"}, and train with '
             "--data.features all"
         )
-    notes = {"Identical tracks of one part and label": copies.identical, "Likely the same recording": copies.likely}
+    notes = {
+        "Identical tracks of one part and label": copies.identical,
+        "Likely the same recording": copies.likely,
+        "Artists in two parts": artists.shared,
+        "Artists of tracks that are not here": artists.unknown,
+    }
     return Report(_found(survey.problems), _found(notes), summary)
 
 
