@@ -5,20 +5,17 @@ from pathlib import Path
 
 from musiclab.data.audio.copies import Duplicates
 from musiclab.data.audio.data_set import draw_parts, make_data_set, names_of
-from musiclab.data.audio.extraction import Clip, Kind, writing
+from musiclab.data.audio.extraction import Clip, Kind
 from musiclab.data.audio.features import own_recipe
 from musiclab.data.audio.files import Ids, find_audio, name_tracks
 from musiclab.data.audio.label_files import emotion_row, track_name
 from musiclab.data.audio.output import Output, fit_command, output_folders
 from musiclab.data.audio.ratings import Rating, match_ratings, meaning, read_ratings
+from musiclab.data.audio.unmatched import Unmatched, tell_unmatched
 from musiclab.data.ids import id_order
 from musiclab.data.tables import as_list
 from musiclab.errors import UserError
-from musiclab.files import shown, write_csv
-
-UNMATCHED = "unmatched.csv"
-SHOWN = 5
-"""So many songs without a row, and rows without a song, are named on screen."""
+from musiclab.files import shown
 
 
 def build_emotions(
@@ -102,7 +99,11 @@ def build_emotions(
     print(shown(f"Axes: {', '.join(ratings.axes)}" + _not_taken(ratings.others)))
     without_row = [str(files[identifier].path) for identifier in files if identifier not in matched]
     without_song = [rating.song for rating in ratings.rows if not meaning(rating.song, known)]
-    _tell_unmatched(first / UNMATCHED, table, without_row, without_song)
+    kinds = [
+        Unmatched("song without a row", without_row, f"songs have no row in {table}"),
+        Unmatched("row without a song", without_song, f"rows of {table} have no song"),
+    ]
+    tell_unmatched(first, kinds)
     options = [] if value_range == (0.0, 1.0) else [f"--data.value_range [{value_range[0]:g},{value_range[1]:g}]"]
     config = "emotion_multitask.yaml" if len(ratings.axes) > 1 else "emotion_cnn.yaml"
     for form in folders:
@@ -127,20 +128,3 @@ def draw(matched: Mapping[str, Rating], test_fraction: float, seed: int) -> dict
 
 def _not_taken(columns: Sequence[str]) -> str:
     return f"; not taken for axes: {', '.join(columns)}" if columns else ""
-
-
-def _tell_unmatched(listing: Path, table: Path, songs: Sequence[str], rows: Sequence[str]) -> None:
-    """List songs without a row and rows without a song, and say how many there are."""
-    with writing(listing):
-        if not songs and not rows:
-            listing.unlink(missing_ok=True)
-            return
-        found = [["song without a row", song] for song in songs] + [["row without a song", row] for row in rows]
-        write_csv(listing, ("what", "name"), found)
-    for count, names, what in (
-        (len(songs), [Path(song).name for song in songs], f"songs have no row in {table}"),
-        (len(rows), rows, f"rows of {table} have no song"),
-    ):
-        if count:
-            more = ", ..." if count > SHOWN else ""
-            print(shown(f"Left out: {count} {what}: {', '.join(names[:SHOWN])}{more}; all in {listing}"))

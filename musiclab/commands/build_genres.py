@@ -1,18 +1,23 @@
 """``musiclab build-genres``: audio files in a folder per genre to a genre data set."""
 
 from collections.abc import Mapping
+from itertools import combinations
 from pathlib import Path
 
+from musiclab.data.artists import FILE, Artists
 from musiclab.data.audio.copies import Duplicates
 from musiclab.data.audio.data_set import PARTS, draw_parts, make_data_set, names_of
 from musiclab.data.audio.extraction import Clip, Kind
 from musiclab.data.audio.features import own_recipe
-from musiclab.data.audio.files import AudioFile, Ids, find_audio, name_tracks, plain_name
+from musiclab.data.audio.files import AudioFile, Ids, audio_suffixes, find_audio, name_tracks, plain_name
 from musiclab.data.audio.label_files import GENRE_HEADER, genre_row, track_name
 from musiclab.data.audio.output import Output, fit_command, output_folders
+from musiclab.data.audio.unmatched import Unmatched, tell_unmatched
 from musiclab.data.ids import id_order
 from musiclab.data.tables import one_form, read_lines
 from musiclab.errors import UserError, raise_first
+
+LISTED = (*PARTS, "validation")
 
 
 def build_genres(
@@ -24,6 +29,8 @@ def build_genres(
     seed: int = 0,
     train_list: str | None = None,
     test_list: str | None = None,
+    validation_list: str | None = None,
+    artist_level: int | None = None,
     offset: float = 0.0,
     seconds: float | None = 30.0,
     mels: int | None = None,
@@ -45,11 +52,16 @@ def build_genres(
             OUT_beat.
         kind: Which arrays to make; null for both, which are computed in one pass, in little more time than the
             beat-synchronised ones alone. Of other mel bands than the lab's there are full ones.
-        test_fraction: Share of the tracks to test on, genres in proportion.
+        test_fraction: Share of the tracks to test on, genres in proportion, tracks of one artist together.
         seed: Seed of the split. It is drawn before tracks fail.
-        train_list: Text file with a track to train on a line: its path in the tree, its file's name or its id. With
-            it, or with test_list, nothing is drawn: all other tracks go to the other part.
+        train_list: Text file with a track to train on a line: its path in the tree (blues/blues.00029.wav, with
+            whatever ending), its file's name or its id. With it, or with test_list, nothing is drawn: all other tracks
+            go to the other part. What it names and is not there is listed in unmatched.csv.
         test_list: The same for testing. With both lists, tracks in neither are left out.
+        validation_list: The same for validation, beside one of these lists or both.
+        artist_level: Where folders are called after artists: 1 for GENRE/ARTIST/song.mp3, also with albums below, 2 for
+            the folders below those. It gives artists.txt, by which trainings keep the tracks of an artist in one part.
+            Null if there are none. A track that lies less deep has no artist.
         offset: Where to begin in each file, in s.
         seconds: How much of each file to take at most, in s; null for all of it.
         mels: Number of mel bands; with any of mels, hop, rate and window, the rows are mel bands in dB alone, without
@@ -72,15 +84,20 @@ def build_genres(
         raise UserError(f"{tree}: no such folder; give one that has a folder of audio files for each genre")
     files = name_tracks(find_audio([tree]), ids)
     genres = {identifier: genre_of(file, tree) for identifier, file in files.items()}
-    if train_list is None and test_list is None:
-        parts = draw_parts(list(genres), list(genres.values()), test_fraction, seed)
+    artists = None if artist_level is None else artists_of(files, artist_level)
+    unmatched: list[Unmatched] = []
+    if train_list is None and test_list is None and validation_list is None:
+        parts = draw_parts(list(genres), list(genres.values()), test_fraction, seed, artists)
     else:
-        parts = listed_parts(files, train_list, test_list)
+        parts, unmatched = listed_parts(files, train_list, test_list, validation_list)
     settings = {"made by": "musiclab build-genres", "offset": clip.offset, "seconds": clip.seconds}
     sources = {track_name(part, identifier): files[identifier].path for identifier, part in parts.items()}
-    rows = {part: {i: genre_row(i, genres[i]) for i, own in parts.items() if own == part} for part in PARTS}
+    rows = {part: {i: genre_row(i, genres[i]) for i, own in parts.items() if own == part} for part in LISTED}
     output = Output(folders, settings, sources, recipe)
-    outcome = make_data_set(output, clip, GENRE_HEADER, rows, duplicates, jobs)
+    outcome = make_data_set(output, clip, GENRE_HEADER, rows, duplicates, jobs, artists and artists.of)
+    if artists:
+        print(f"Artists: {len(artists.known(list(parts)))}, of {sum(i in artists.of for i in parts)} tracks")
+    tell_unmatched(next(iter(folders.values())), unmatched)
     for form in folders:
         print(fit_command("genre_cnn.yaml", form, output, "--data.class_map null"))
     if outcome.failures:
@@ -98,38 +115,78 @@ def genre_of(file: AudioFile, tree: str) -> str:
     return plain_name(" ".join(file.name.parts[0].split()))
 
 
-def listed_parts(files: Mapping[str, AudioFile], train_list: str | None, test_list: str | None) -> dict[str, str]:
-    """Return the part of each id that lists give; one list alone leaves all other tracks to the other part.
+def artists_of(files: Mapping[str, AudioFile], level: int) -> Artists:
+    """Return the artist of each track: the folder on the way to it, so many below its genre's.
 
     Raises:
-        UserError: If a list cannot be read, or names a track that is not there, several at once, or one of the other
-            list.
+        UserError: If no track lies so deep.
+    """
+    if level < 1:
+        raise UserError(f"artist_level is {level}; it must be 1 or more, or null where no folder is an artist's")
+    deep = {identifier: file.name.parts for identifier, file in files.items() if len(file.name.parts) > level + 1}
+    if not deep:
+        example = next(iter(files.values())).path
+        raise UserError(f"{example}: no track lies in a folder {level} below its genre's; give --artist_level null")
+    of = {identifier: plain_name(" ".join(parts[level].split())) for identifier, parts in deep.items()}
+    return Artists(Path(FILE), of)
+
+
+def listed_parts(
+    files: Mapping[str, AudioFile], train_list: str | None, test_list: str | None, validation_list: str | None = None
+) -> tuple[dict[str, str], list[Unmatched]]:
+    """Return the part of each id that lists give, and what the lists name that is not there, and do not name.
+
+    Without a list to train on, or to test on, all tracks that are in no other list are that part.
+
+    Raises:
+        UserError: If a list cannot be read, or names no track that is there, several at once, or one of another list.
     """
     known = names_of(files)
-    lists = {part: path for part, path in zip(PARTS, (train_list, test_list), strict=True) if path is not None}
-    listed = {part: _read_list(Path(path).expanduser(), known) for part, path in lists.items()}
-    train = listed.get("train", files.keys() - listed.get("test", set()))
-    test = listed.get("test", files.keys() - train)
-    both = sorted(train & test)
-    if both:
-        raise UserError(f"track {both[0]} is both in {train_list} and in {test_list}; remove it from one of them")
-    for part, chosen in (("train", train), ("test", test)):
-        if not chosen:
-            raise UserError(f"{' and '.join(lists.values())}: leave no track for {part}/; list fewer or other tracks")
-    parts = dict.fromkeys(train, "train") | dict.fromkeys(test, "test")
-    return {identifier: parts[identifier] for identifier in sorted(parts, key=id_order)}
+    lists = {"train": train_list, "test": test_list, "validation": validation_list}
+    paths = {part: Path(path).expanduser() for part, path in lists.items() if path is not None}
+    if paths.keys() == {"validation"}:
+        raise UserError(f"{validation_list}: what is to be tested on is not said; give --test_list or --train_list too")
+    read = {part: _read_list(path, known) for part, path in paths.items()}
+    listed = {part: found for part, (found, _) in read.items()}
+    for one, other in combinations(listed, 2):
+        if both := sorted(listed[one] & listed[other]):
+            raise UserError(
+                f"track {both[0]} is both in {lists[one]} and in {lists[other]}; remove it from one of them"
+            )
+    rest = files.keys() - set().union(*listed.values())
+    for part in PARTS:
+        if part not in listed:
+            listed[part], rest = set(rest), set()
+        if not listed[part]:
+            raise UserError(f"{' and '.join(map(str, paths.values()))}: leave no track for {part}/; list others")
+    unmatched = [
+        Unmatched(f"line of {path} without a file", read[part][1], f"tracks of {path} are not in the tree")
+        for part, path in paths.items()
+    ]
+    unlisted = [str(files[identifier].path) for identifier in sorted(rest, key=id_order)]
+    unmatched.append(Unmatched("file in no list", unlisted, "files are in no list"))
+    parts = {identifier: part for part, found in listed.items() for identifier in found}
+    return {identifier: parts[identifier] for identifier in sorted(parts, key=id_order)}, unmatched
 
 
-def _read_list(path: Path, known: Mapping[str, set[str]]) -> set[str]:
+def _read_list(path: Path, known: Mapping[str, set[str]]) -> tuple[set[str], list[str]]:
+    """Return the ids that a list names, and the lines that name no file."""
     found: set[str] = set()
-    problems = []
+    missing, problems = [], []
     for line in read_lines(path):
-        meant = known.get(one_form(str(Path(line))), set())
-        if len(meant) == 1:
-            found |= meant
-        elif meant:
+        name = Path(line)
+        meant = known.get(one_form(str(name)))
+        if meant is None and name.suffix.lower() in audio_suffixes():  # the tree's files may have another ending
+            meant = known.get(one_form(str(name.with_suffix(""))))
+        if meant is None:
+            missing.append(line)
+        elif len(meant) > 1:
             problems.append(f"{path}: {line} may be any of {', '.join(sorted(meant))}; give its path in the tree")
         else:
-            problems.append(f"{path}: {line} is not in the tree; give paths in the tree, names of files or ids")
+            found |= meant
     raise_first(problems, listed="")
-    return found
+    if missing and not found:
+        raise UserError(
+            f"{path}: {missing[0]} is not in the tree, nor is any other; give paths in it, as GENRE/NAME.wav"
+        )
+    return found, missing

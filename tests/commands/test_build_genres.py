@@ -1,13 +1,16 @@
 """``musiclab build-genres``: from a folder per genre to a data set that trains."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
-from command_line import error_of, fit_args, run_folder
+from command_line import error_of, fit_args, read_rows, run_folder
 from data.audio.sounds import clicks, swell, write
 
 from musiclab.cli import main
-from musiclab.commands.build_genres import draw_parts, listed_parts
-from musiclab.data.audio.files import find_audio, name_tracks
+from musiclab.commands.build_genres import artists_of, draw_parts, listed_parts
+from musiclab.data.artists import Artists, read_artists
+from musiclab.data.audio.files import AudioFile, find_audio, name_tracks
 from musiclab.errors import UserError
 
 GENRES = {"blues": 110.0, "Hip-Hop": 220.0, "old time": 440.0}
@@ -78,6 +81,77 @@ def test_the_split_is_stratified_and_goes_with_the_seed():
     assert first == draw_parts(list(genres)[::-1], list(genres.values())[::-1], 0.2, 0)
 
 
+def test_a_split_by_artists_has_each_on_one_side():
+    genres = {f"{genre}{number:02}": genre for genre in "ab" for number in range(20)}
+    artists = Artists(Path("artists.txt"), {track: track[:2] for track in genres})  # ten tracks each
+    first, other = (
+        draw_parts(list(keys), [genres[key] for key in keys], 0.5, 0, artists) for keys in (genres, [*genres][::-1])
+    )
+    assert first == other
+    sides = [{track[:2] for track, part in first.items() if part == name} for name in ("train", "test")]
+    assert not sides[0] & sides[1]
+    assert {artist[0] for artist in sides[0]} == {artist[0] for artist in sides[1]} == {"a", "b"}
+    with pytest.raises(UserError, match=r"are by one artist, .*; draw without regard to them: --artist_level null"):
+        draw_parts(list(genres), None, 0.2, 0, Artists(Path("artists.txt"), dict.fromkeys(genres, "c")))
+
+
+@pytest.mark.parametrize(
+    ("level", "found"),
+    [(1, {"0": "Can", "1": 'The "X"', "2": "Can"}), (2, {"1": "Live"}), (3, None), (0, None), (-1, None)],
+)
+def test_artists_are_folders_below_genres(level, found):
+    names = ["rock/Can/0.wav", 'rock/The  "X"/Live/1.wav', "jazz/Can/2.wav", "jazz/3.wav"]
+    files = name_tracks([AudioFile(Path("/tree", name), Path(name)) for name in names])
+    if found is not None:
+        assert artists_of(files, level).of == found
+        return
+    with pytest.raises(UserError, match="artist_level" if level < 1 else "/tree/rock/Can/0.wav: no track lies in a"):
+        artists_of(files, level)
+
+
+def test_a_tree_with_artists_gives_their_file(tmp_path, capsys):
+    tree, out = tmp_path / "tree", tmp_path / "out"
+    for genre in ("rock", "jazz"):
+        for number in range(6):
+            write(tree / genre / f'"{number // 2}"' / f"{genre}{number}.wav", clicks(1, seed=number))
+    write(tree / "rock" / "alone.wav", clicks(1, seed=9))
+    write(tree / "rock" / "silent" / "silent.wav", np.zeros(22050))
+    args = ["build-genres", str(tree), f"--out={out}", "--jobs=1", "--kind=full", "--artist_level=1"]
+    with pytest.raises(SystemExit):
+        main(args)
+    expected = {f"{genre}{number}": f'"{number // 2}"' for genre in ("rock", "jazz") for number in range(6)}
+    assert read_artists(out) == expected
+    assert "Artists: 4, of 13 tracks" in capsys.readouterr().out
+    tested = {name.split(".")[0] for name in labels(out, "test")}
+    assert not {expected.get(name) for name in tested} & {
+        expected.get(name.split(".")[0]) for name in labels(out, "train")
+    }
+
+
+def test_published_lists_are_taken_by_genre_and_name(tmp_path, capsys):
+    tree, out = tmp_path / "tree", tmp_path / "out"
+    for genre in ("blues", "jazz"):
+        for number in range(4):
+            write(tree / genre / f"{genre}.{number:05}.ogg", clicks(1, seed=number), format="OGG")
+    for part, numbers in (("train", (0, 54)), ("validation", (1,)), ("test", (2,))):
+        lines = [f"{genre}/{genre}.{number:05}.wav" for genre in ("blues", "jazz") for number in numbers]
+        (tmp_path / f"{part}.txt").write_text("\n".join(lines))
+    lists = [f"--{part}_list={tmp_path / part}.txt" for part in ("train", "validation", "test")]
+    main(["build-genres", str(tree), f"--out={out}", "--jobs=1", "--kind=full", *lists])
+    for part, number in (("train", 0), ("validation", 1), ("test", 2)):
+        assert labels(out, part) == {f"{genre}_0000{number}.fused.full.npy": genre for genre in ("blues", "jazz")}
+    printed = capsys.readouterr().out
+    said = (
+        f"Left out: 2 tracks of {tmp_path / 'train.txt'} are not in the tree: blues.00054.wav, jazz.00054.wav; all in"
+    )
+    assert said in printed
+    assert "Left out: 2 files are in no list: blues.00003.ogg, jazz.00003.ogg; all in" in printed
+    assert [(row["what"], row["name"]) for row in read_rows(out / "unmatched.csv")] == [
+        *((f"line of {tmp_path / 'train.txt'} without a file", f"{g}/{g}.00054.wav") for g in ("blues", "jazz")),
+        *(("file in no list", str(tree / g / f"{g}.00003.ogg")) for g in ("blues", "jazz")),
+    ]
+
+
 def test_failed_tracks_are_in_no_label_file(tmp_path):
     tree, out = tmp_path / "tree", tmp_path / "out"
     for genre in ("a", "b"):
@@ -121,13 +195,13 @@ class TestLists:
             (tmp_path / "tree" / name).touch()
         return name_tracks(find_audio([tmp_path / "tree"]))
 
-    def parts(self, files, folder, train=None, test=None):
+    def parts(self, files, folder, train=None, test=None, validation=None):
         paths = []
-        for part, lines in (("train", train), ("test", test)):
+        for part, lines in (("train", train), ("test", test), ("validation", validation)):
             paths.append(None if lines is None else str(folder / f"{part}.txt"))
             if lines is not None:
                 (folder / f"{part}.txt").write_text(lines)
-        return listed_parts(files, *paths)
+        return listed_parts(files, *paths)[0]
 
     def test_tracks_are_named_by_path_name_or_id(self, files, tmp_path):
         found = self.parts(files, tmp_path, "rock/1.a.wav\n\njazz/1\n", "2.wav\n3\n")
@@ -140,10 +214,20 @@ class TestLists:
         assert self.parts(files, tmp_path, test="2\n") == {"1": "train", "2": "test", "3": "train", "1_a": "train"}
         assert self.parts(files, tmp_path, train="2\n") == {"1": "test", "2": "train", "3": "test", "1_a": "test"}
 
+    def test_tracks_to_validate_on_are_taken_from_those_to_train_on(self, files, tmp_path):
+        found = self.parts(files, tmp_path, test="2\n", validation="3\n")
+        assert found == {"1": "train", "2": "test", "3": "validation", "1_a": "train"}
+        found = self.parts(files, tmp_path, train="2\n", validation="3.wav\n")
+        assert found == {"1": "test", "2": "train", "3": "validation", "1_a": "test"}
+        with pytest.raises(UserError, match=r"is both in .*test\.txt and in .*validation\.txt"):
+            self.parts(files, tmp_path, test="2\n", validation="2\n")
+        with pytest.raises(UserError, match=r"validation\.txt: what is to be tested on is not said; give --test_list"):
+            self.parts(files, tmp_path, validation="2\n")
+
     @pytest.mark.parametrize(
         ("train", "test", "message"),
         [
-            ("4\n5\n", None, r"train\.txt: 4 is not in the tree; .*\(and 1 more\)"),
+            ("4\n5\n", None, r"train\.txt: 4 is not in the tree, nor is any other; give paths"),
             ("1\n", "1.wav\n", r"track 1 is both in .*train\.txt and in .*test\.txt"),
             ("1\n", "\n", r"leave no track for test/"),
             ("1\n2\n3\n1_a\n", None, r"leave no track for test/"),

@@ -26,6 +26,7 @@ from musiclab.data.audio.label_files import (
     emotion_row,
     genre_row,
     track_name,
+    write_artists,
     write_labels,
 )
 from musiclab.data.audio.output import Output, claimed, fit_command, output_folders, planned_tracks, report
@@ -40,6 +41,7 @@ class DataSet(NamedTuple):
         output: Its folders, settings and tracks.
         header: First line of its label files.
         rows: Rows of the label file of each part, by track id.
+        artists: Artist of each track, by id as text.
         left_out: How many tracks are left out for which reason.
         fit: A config that trains on it, and options.
     """
@@ -47,6 +49,7 @@ class DataSet(NamedTuple):
     output: Output
     header: str
     rows: Mapping[str, Mapping[str, str]]
+    artists: Mapping[str, str]
     left_out: Counter[str]
     fit: tuple[str, ...]
 
@@ -97,15 +100,16 @@ def build_fma(
     labelled = top_genres(tracks) if names is None else named_genres(tracks, read_genres(tables / "genres.csv"), names)
     emotions, incomplete = _emotions(tables / "echonest.csv", tracks)
 
+    artists = {str(identifier): track.artist for identifier, track in tracks.items()}
     settings = {"made by": "musiclab build-fma", "subset": subset, "offset": clip.offset, "seconds": clip.seconds}
     rows = _divide({i: genre_row(i, genre) for i, genre in labelled.genres.items()}, tracks, GENRE_FOLDER)
     chosen = sorted(set(genres)) if genres else None
     output = _output(root / GENRE_FOLDER, kind, {**settings, "genres": chosen}, rows, clips)
     fit = ("genre_cnn.yaml", *([] if genres == ["lab"] else ["--data.class_map null"]))  # which merges the lab's
-    genre_set = DataSet(output, GENRE_HEADER, rows, labelled.left_out, fit)
+    genre_set = DataSet(output, GENRE_HEADER, rows, artists, labelled.left_out, fit)
     rows = _divide({i: emotion_row(i, values) for i, values in emotions.items()}, tracks, EMOTION_FOLDER)
     output = _output(root / EMOTION_FOLDER, kind, settings, rows, clips)
-    emotion_set = DataSet(output, EMOTION_HEADER, rows, incomplete, ("emotion_multitask.yaml",))
+    emotion_set = DataSet(output, EMOTION_HEADER, rows, artists, incomplete, ("emotion_multitask.yaml",))
     make_data_sets([genre_set, emotion_set], clips, clip, jobs, duplicates)
 
 
@@ -197,9 +201,10 @@ def _output(
 
 
 def _write_labels(data_set: DataSet) -> None:
-    """Write the label files of all forms, and say what they hold."""
+    """Write the label files of all forms and who made the tracks, and say what they hold."""
     for folder in data_set.output.folders.values():
         listed = {part: write_labels(folder, part, data_set.header, rows) for part, rows in data_set.rows.items()}
+        write_artists(folder, {one: data_set.artists[one] for ids in listed.values() for one in ids})
         print(f"{folder.name}: " + ", ".join(f"{len(ids)} {part}" for part, ids in listed.items()))
         if data_set.header == GENRE_HEADER:
             genres = Counter(data_set.rows[part][i].split("\t")[1] for part, ids in listed.items() for i in ids)

@@ -31,11 +31,13 @@ class FmaTrack(NamedTuple):
         part: ``train``, ``validation`` or ``test``.
         top_genre: One of FMA's 16 top genres; empty if it has none or several.
         genres: Ids of all its genres, as text: ``[26, 12]``.
+        artist: Id of its artist, as text; empty if it is not known.
     """
 
     part: str
     top_genre: str
     genres: str
+    artist: str = ""
 
 
 class FmaGenre(NamedTuple):
@@ -51,9 +53,9 @@ def read_tracks(path: Path, subset: Subset) -> dict[int, FmaTrack]:
     Raises:
         UserError: If ``tracks.csv`` cannot be read, is another table, or has none of the subset's tracks.
     """
-    columns = [("set", "subset"), ("set", "split"), ("track", "genre_top"), ("track", "genres")]
+    columns = [("set", "subset"), ("set", "split"), ("track", "genre_top"), ("track", "genres"), ("artist", "id")]
     tracks = {}
-    for identifier, (smallest, split, top_genre, genres) in sorted(read_columns(path, columns).items()):
+    for identifier, (smallest, split, top_genre, genres, artist) in sorted(read_columns(path, columns).items()):
         if (smallest or "full") not in SUBSETS:
             expected = ", ".join(SUBSETS)
             raise UserError(f"{path}: track {identifier}: subset is {smallest!r}; expected one of {expected}")
@@ -61,7 +63,7 @@ def read_tracks(path: Path, subset: Subset) -> dict[int, FmaTrack]:
             continue
         if split not in PARTS:
             raise UserError(f"{path}: track {identifier}: split is {split!r}; expected one of {', '.join(PARTS)}")
-        tracks[identifier] = FmaTrack(PARTS[split], " ".join(top_genre.split()), genres)
+        tracks[identifier] = FmaTrack(PARTS[split], " ".join(top_genre.split()), genres, artist)
     if not tracks:
         raise UserError(f"{path}: has no track of the subset {subset}; check that it is FMA's own table")
     return tracks

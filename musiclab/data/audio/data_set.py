@@ -4,11 +4,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from musiclab.data.artists import Artists
 from musiclab.data.audio.copies import Duplicates, settle_copies
 from musiclab.data.audio.extraction import Clip, Outcome, extract_tracks
 from musiclab.data.audio.files import AudioFile, make_id
 from musiclab.data.audio.label_files import track_name, write_artists, write_labels
 from musiclab.data.audio.output import Output, claimed, planned_tracks, report
+from musiclab.data.grouping import split_groups
 from musiclab.data.ids import id_order
 from musiclab.data.splitting import split_tracks
 from musiclab.data.tables import one_form
@@ -49,15 +51,20 @@ def make_data_set(
         }
         settle_copies(output, labels, duplicates)
         for folder in output.folders.values():
-            for part, own in rows.items():
-                write_labels(folder, part, header, own)
+            listed = {one for part, own in rows.items() for one in write_labels(folder, part, header, own)}
             if artists:
-                write_artists(folder, artists)
+                write_artists(folder, {one: artist for one, artist in artists.items() if one in listed})
         report(outcome, output)
     return outcome
 
 
-def draw_parts(identifiers: Sequence[str], classes: Sequence[str] | None, fraction: float, seed: int) -> dict[str, str]:
+def draw_parts(
+    identifiers: Sequence[str],
+    classes: Sequence[str] | None,
+    fraction: float,
+    seed: int,
+    artists: Artists | None = None,
+) -> dict[str, str]:
     """Draw which tracks to train and test on; return the part of each id.
 
     Args:
@@ -65,13 +72,20 @@ def draw_parts(identifiers: Sequence[str], classes: Sequence[str] | None, fracti
         classes: Class of each, to be there in both parts in proportion; None to draw at random.
         fraction: Share of the tracks to test on.
         seed: Of the draw.
+        artists: Who made which track, to have tracks of one artist in one part; None to draw each by itself.
 
     Raises:
-        UserError: If there are too few tracks for that.
+        UserError: If there are too few tracks, or artists, for that.
     """
     order = sorted(range(len(identifiers)), key=lambda index: id_order(identifiers[index]))
     ordered = None if classes is None else [classes[index] for index in order]
-    split = split_tracks(len(order), ordered, fraction=fraction, seed=seed, option="--test_fraction")
+    option = "--test_fraction"
+    if artists is None:
+        split = split_tracks(len(order), ordered, fraction=fraction, seed=seed, option=option)
+    else:
+        numbers = artists.numbers([identifiers[index] for index in order])
+        otherwise = "draw without regard to them: --artist_level null"
+        split = split_groups(numbers, ordered, fraction=fraction, seed=seed, option=option, otherwise=otherwise)
     held_out = set(split.held_out.tolist())
     return {identifiers[index]: PARTS[place in held_out] for place, index in enumerate(order)}
 

@@ -1,5 +1,7 @@
 """Label files of data sets that are made of audio."""
 
+import csv
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -42,6 +44,11 @@ def write_labels(folder: Path, part: str, header: str, rows: Mapping[str, str]) 
 
 
 def write_artists(folder: Path, artists: Mapping[str, str]) -> None:
-    """Write who made which track, by id, as far as it is known."""
-    rows = [f"{identifier}\t{artist}" for identifier, artist in artists.items() if artist]
-    write_text(folder / ARTISTS, "\n".join(["Id\tArtist", *rows]) + "\n")
+    """Write who made which track, by id, as far as it is known of any."""
+    if not any(artists.values()):
+        return
+    rows = io.StringIO()
+    writer = csv.writer(rows, delimiter="\t", lineterminator="\n")  # quotes in names are doubled
+    writer.writerow(("Id", "Artist"))
+    writer.writerows(pair for pair in artists.items() if pair[1])
+    write_text(folder / ARTISTS, rows.getvalue())

@@ -48,16 +48,16 @@ class Row(NamedTuple):
 
 
 def write_metadata(folder: Path, tracks: Mapping[int, Row]) -> Path:
-    """Write the three tables with headers as the real ones have them."""
+    """Write the three tables with headers as the real ones have them; an artist has two tracks."""
     folder.mkdir(parents=True, exist_ok=True)
     write_table(
         folder / "tracks.csv",
         [
-            ["", "album", "artist", "set", "set", "track", "track", "track"],
-            ["", "comments", "bio", "split", "subset", "genre_top", "genres", "title"],
-            ["track_id", *[""] * 7],
+            ["", "album", "artist", "artist", "set", "set", "track", "track", "track"],
+            ["", "comments", "bio", "id", "split", "subset", "genre_top", "genres", "title"],
+            ["track_id", *[""] * 8],
             *(
-                [key, 0, 'Born,\nraised and so on: "é"', row.split, row.subset, row.top, row.genres, "NA"]
+                [key, 0, 'Born,\nraised and so on: "é"', key // 2, row.split, row.subset, row.top, row.genres, "NA"]
                 for key, row in tracks.items()
             ),
         ],

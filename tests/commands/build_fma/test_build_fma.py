@@ -11,6 +11,7 @@ from data.audio.sounds import truncate
 from commands.build_fma.fma_tree import Row, mp3_path, write_clip, write_metadata
 from musiclab.cli import main
 from musiclab.commands.check.check import inspect_dataset
+from musiclab.data.artists import read_artists
 from musiclab.data.audio import extraction
 
 GENRE, EMOTION = "fma_genre_spectrograms", "multitask_dataset"
@@ -142,6 +143,14 @@ def test_a_track_of_both_data_sets_is_decoded_once(built, decoded):
         for form in FORMS:
             arrays = [built / (name + form) / part / f"{key}.fused.full.npy" for name in (GENRE, EMOTION)]
             assert arrays[0].read_bytes() == arrays[1].read_bytes()
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("name", [GENRE, EMOTION])
+def test_artists_are_those_of_fma(name, form, built):
+    folder = built / (name + form)
+    listed = set().union(*(ids(folder, part) for part in ("train", "validation", "test")))
+    assert read_artists(folder) == {str(key): str(key // 2) for key in listed}
 
 
 def test_failures_are_listed_in_the_data_sets_of_their_tracks(built):

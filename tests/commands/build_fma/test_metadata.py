@@ -28,9 +28,9 @@ def folder(tmp_path):
 def test_tracks_in_the_order_of_their_ids(folder):
     tracks = read_tracks(folder / "tracks.csv", "full")
     assert list(tracks) == [3, 10, 20, 155320]
-    assert tracks[20] == FmaTrack("validation", "Old-Time / Historic", "[8]")
-    assert tracks[10] == FmaTrack("test", "", "")
-    assert tracks[155320] == FmaTrack("train", "Hip-Hop", "[26, 12]")
+    assert tracks[20] == FmaTrack("validation", "Old-Time / Historic", "[8]", "10")
+    assert tracks[10] == FmaTrack("test", "", "", "5")
+    assert tracks[155320] == FmaTrack("train", "Hip-Hop", "[26, 12]", "77660")
     assert list(read_tracks(folder / "tracks.csv", "large")) == [3, 20, 155320]
     assert list(read_tracks(folder / "tracks.csv", "small")) == [155320]
 
