@@ -71,9 +71,11 @@ TRAINED_ON = """\
 TRAINED = """\
   --data.val_fraction F     share of the training tracks held out for validation [0.1; emotion_*.yaml: 0.2]
   --data.folds K            cross-validation; --data.fold N says which fold, from 0, is held out
+  --data.groups FILE        who made which track: an artist stays in one part; null ignores it [artists.txt]
+  --data.leave_out FILE     tracks, and artists, to be neither trained nor validated on
   --data.class_map MAP      of genres: which become which; auto, lab or null (see --data.help) [auto]
   --data.axes A B           of emotions: columns of train_labels.txt [all]
-  --data.test_fraction F    of emotions: share of the labelled tracks held out for the test [0.2]
+  --data.test_fraction F    share of the labelled tracks held out for the test [0.2; of genres: null, see --data.help]
   --data.value_range 1 9    of emotions: lowest and highest value of a label [0 1]
 """
 

@@ -67,7 +67,8 @@ def activations(
     source = model.data(**changes)
     if track is None and not source.has_test:
         raise UserError(
-            f"{path}: trained with data.test_fraction 0, so that there is no first test track; give --track"
+            f"{path}: trained with data.test_fraction 0 or on data without test_labels.txt, so that there is no "
+            "first test track; give --track"
         )
     batch = load_track(source, track or source.parts.test().ids[0])
     (identifier,) = batch.ids

@@ -109,8 +109,8 @@ def _open_data(models: Sequence[TrainedModel], tracks: TrackChoice) -> list[Fold
         data = first.data(root=root, **inputs, **common)
         if not data.has_test:
             raise UserError(
-                f"{model.path}: trained with data.test_fraction 0, which leaves no test tracks of its data; use a "
-                "model that was trained with some held out"
+                f"{model.path}: trained with data.test_fraction 0 or on data without test_labels.txt, which leaves no "
+                "test tracks; use a model that was trained with some held out"
             )
         if opened and data.root == opened[0].root and data.beat_synced != opened[0].beat_synced:
             raise UserError(
