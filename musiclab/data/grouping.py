@@ -15,8 +15,8 @@ Floats = npt.NDArray[np.float64]
 MOST_FOLDS = 100
 """No more folds are drawn to choose a held-out part from, so that it is a hundredth of the tracks at least."""
 
-ENOUGH = 20_000
-"""Folds are drawn anew, 20 times at most, until so many groups times folds were looked at: a second of work."""
+ENOUGH = 10_000
+"""Folds are drawn anew, 20 times at most, until so many groups times folds were looked at: half a second."""
 
 
 def split_groups(

@@ -73,15 +73,6 @@ class Parts:
         names = ("test",) if folder == "test" else ("train", "validation")
         return [path for path in map(self.labels_path, names) if stands_there(path)]
 
-    def train(self) -> Part:
-        """Return the tracks that are not tested on; validation tracks are among them unless they are given.
-
-        Raises:
-            UserError: If a label file is wrong, or a track stands in two of them.
-        """
-        part = self._pool()
-        return self._hold_out_test(part)[0] if self._draws_test() else part
-
     def train_and_validation(self) -> tuple[Part, Part]:
         """Return the tracks to train on and those to validate on, at most ``limit`` of them.
 

@@ -150,7 +150,7 @@ def load_preloaded(root: Path, cache: Path) -> Result:
 
     # As many tracks are held out as by the other way, which reads them when it prepares too.
     part = GenreDataModule(root=root, cache=cache)
-    held_out = math.ceil(part.draw.val_fraction * len(part.parts.train().ids))
+    held_out = math.ceil(part.draw.val_fraction * len(part.parts.labelled("train").ids))
     sampler = MemorySampler()
     sampler.start()
     start = time.process_time()

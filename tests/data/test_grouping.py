@@ -35,7 +35,7 @@ def tracks(draw):
     return numbered(groups), genres
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=20)
 @given(tracks(), st.booleans(), st.sampled_from([0.01, 0.1, 0.25, 0.3, 0.5, 0.9]), st.integers(0, 3))
 def test_a_share_of_any_artists_has_each_on_one_side(drawn, with_genres, fraction, seed):
     groups, genres = drawn

@@ -72,7 +72,7 @@ def test_without_artists_parts_are_those_of_earlier_versions(kind, options, vali
     assert parts(kind(root=roots[kind], **options))[1] != validation.split()
 
 
-@settings(deadline=None, max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     artists=st.dictionaries(st.integers(100, 135), st.integers(0, 9), min_size=12),
     options=st.sampled_from([{}, {"val_fraction": 0.3}, {"limit": 20}, {"folds": 2, "fold": 1}, {"seed": 5}]),
