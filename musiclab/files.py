@@ -146,27 +146,36 @@ def cache_folder(argument: str | Path | None = None) -> Path:
     return Path(folder).expanduser().absolute()
 
 
-def own_configs() -> dict[str, Path]:
-    """Return the configs that come along, by name: those in the installed package, or, in a clone, beside it."""
+def own_configs(kind: str = "configs") -> dict[str, Path]:
+    """Return the configs that come along, by name: those in the installed package, or, in a clone, beside it.
+
+    Args:
+        kind: ``configs``, or ``studies`` for the files of studies.
+    """
     package = Path(__file__).parent
-    folder = package / "configs"
-    found = (folder if folder.is_dir() else package.parent / "configs").glob("*.yaml")
+    folder = package / kind
+    found = (folder if folder.is_dir() else package.parent / kind).glob("*.yaml")
     return {path.name: path for path in sorted(found)}
 
 
-def find_config(name: str) -> Path:
+def find_config(name: str, kind: str = "configs") -> Path:
     """Return a config: the file of that path, or else the one of that name that comes along, as in ``configs/``.
+
+    Args:
+        name: Its name, or the path of a file.
+        kind: As of :func:`own_configs`.
 
     Raises:
         UserError: If there is neither.
     """
-    path, own = Path(name).expanduser(), own_configs()
+    path, own = Path(name).expanduser(), own_configs(kind)
     if stands_there(path):
         return path
-    if path.parent in (Path(), Path("configs")) and path.name in own:
+    if path.parent in (Path(), Path(kind)) and path.name in own:
         return own[path.name]
     near = did_you_mean(path.name, own)
-    raise UserError(f"{name}: no such config, neither here nor among those that come along{near or HOW_TO_LIST}")
+    what = "config" if kind == "configs" else "study"
+    raise UserError(f"{name}: no such {what}, neither here nor among those that come along{near or HOW_TO_LIST}")
 
 
 def make_home() -> None:

@@ -48,7 +48,10 @@ COMMANDS = {
         "musiclab.commands.build_fma.build_fma:build_fma",
         "Make a genre and an emotion data set of the Free Music Archive.",
     ),
-    "reproduce": ("musiclab.commands.reproduce:reproduce", "Train all models of the lab and write the report on them."),
+    "study": (
+        "musiclab.commands.study.study:study",
+        "Train many models as a file says: seeds, folds, variations, searches.",
+    ),
     "latents": (
         "musiclab.commands.latents.latents:latents",
         "Show how models arrange test tracks before their output layer: PCA, t-SNE, numbers.",

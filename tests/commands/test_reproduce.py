@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from command_line import REPOSITORY, error_of
 from conftest import make_emotion_folder, make_genre_folder
+from musiclab.commands.reproduce import BASE, RUNS, folder_of, next_arguments
 
 from musiclab.cli import main
 from musiclab.commands import reproduce as module
-from musiclab.commands.reproduce import BASE, RUNS, folder_of, next_arguments
 
 
 @pytest.fixture

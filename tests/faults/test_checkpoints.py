@@ -7,9 +7,9 @@ import torch
 from command_line import error_of, fit_args, run_folder
 from filelock import FileLock
 from forked import forked
+from musiclab.commands.reproduce import RUNS, next_arguments
 
 from musiclab.cli import main
-from musiclab.commands.reproduce import RUNS, next_arguments
 
 STEADY = "--model.lr_scheduler=null"  # does not depend on the number of epochs
 

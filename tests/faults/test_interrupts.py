@@ -11,11 +11,11 @@ import time
 import pytest
 import torch
 from command_line import REPOSITORY, TIMEOUT, TRAINER, environment, fit_args, run_folder
+from musiclab.commands.reproduce import GENRES, RUNS
 
 from faults.conftest import WRITING
 from musiclab import files
 from musiclab.cli import main
-from musiclab.commands.reproduce import GENRES, RUNS
 
 INTERRUPTED = (128 + signal.SIGINT, -signal.SIGINT)
 """As we end, and as Python ends if it was compiling something at that moment; a shell shows both as the former."""

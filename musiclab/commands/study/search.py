@@ -1,0 +1,284 @@
+"""A search: trials that Optuna chooses, each a training of its own, and the config of the best one.
+
+The journal in the folder of the search is all that is kept: any process goes on from there, and several share it.
+"""
+
+from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+from filelock import FileLock
+
+from musiclab.commands.study.planning import BEST_CONFIG, Fit, Plan
+from musiclab.commands.study.progress import changes, done_version, next_arguments, record_of
+from musiclab.commands.study.ranges import Range, Search
+from musiclab.commands.study.reading import Entry
+from musiclab.commands.study.running import take
+from musiclab.errors import UserError, did_you_mean
+from musiclab.files import write_text
+from musiclab.runs.files import read_yaml
+
+if TYPE_CHECKING:
+    from optuna import Study
+    from optuna.distributions import BaseDistribution
+    from optuna.trial import FrozenTrial
+
+JOURNAL = "journal.log"
+SIGNALLED = (130, 143)
+"""Exit codes after Ctrl+C and SIGTERM; those of signals that nobody handles are negative."""
+
+WRONG = 2
+"""Exit code of a command line that is wrong."""
+
+SEEDS = 10_000
+"""So far apart are the seeds of what two searches draw: each trial has one of its own."""
+
+
+def require_optuna() -> None:
+    """Say how to install Optuna where it is missing.
+
+    Raises:
+        UserError: If it is.
+    """
+    if find_spec("optuna") is None:
+        raise UserError("a search needs Optuna: pip install musiclab[search]")
+
+
+class Trials:
+    """The trials of a search.
+
+    Args:
+        plan: The study.
+        entry: The run that is searched.
+    """
+
+    def __init__(self, plan: Plan, entry: Entry) -> None:
+        assert entry.search
+        self.plan, self.entry, self.search = plan, entry, entry.search
+        self.folder = plan.out / entry.name
+
+    def open(self) -> "Study":
+        """Return Optuna's study.
+
+        Raises:
+            UserError: If it was begun by another metric.
+        """
+        import optuna
+        from optuna.storages import JournalStorage
+        from optuna.storages.journal import JournalFileBackend
+
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        storage = JournalStorage(JournalFileBackend(str(self.folder / JOURNAL)))
+        study = optuna.create_study(
+            storage=storage,
+            study_name=self.entry.name,
+            direction="maximize" if self.search.mode == "max" else "minimize",
+            load_if_exists=True,
+        )
+        judged = [self.search.metric, self.search.mode]
+        if study.user_attrs.get("judged", judged) != judged:
+            raise UserError(
+                f"{self.folder}: begun as a search by {' '.join(study.user_attrs['judged'])}, not by "
+                f"{' '.join(judged)}; call the run otherwise, or remove the folder"
+            )
+        study.set_user_attr("judged", judged)
+        return study
+
+    def ended(self) -> int:
+        """Return how many trials have ended; there may be no journal yet."""
+        return len(_ended(self.open())) if (self.folder / JOURNAL).exists() else 0
+
+    def works(self) -> list["Trial"]:
+        """Return the trials that are still to be run."""
+        return [Trial(self, number) for number in range(self.ended() + 1, self.search.trials + 1)]
+
+    def next(self) -> tuple["FrozenTrial", Any] | None:
+        """Return the trial that is next and a lock of its folder: one that was interrupted, or a new one.
+
+        None if the last trials are those of other processes.
+        """
+        from optuna.samplers import TPESampler
+        from optuna.trial import TrialState
+
+        with FileLock(self.folder / ".search.lock"):
+            study = self.open()
+            ranges = distributions(self.search)
+            others = 0
+            for trial in study.get_trials(states=(TrialState.RUNNING,)):
+                lock = take(self.root(trial.number))
+                if lock is None:
+                    others += 1
+                elif ranges.keys() <= trial.params.keys():
+                    return trial, lock
+                else:  # killed while it was drawn
+                    lock.release()
+                    study.tell(trial.number, state=TrialState.FAIL)
+            if len(_ended(study)) + others >= self.search.trials:
+                return None
+            # A sampler of a seed for all trials would begin from the start whenever the study goes on.
+            study.sampler = TPESampler(seed=SEEDS * self.search.seed + len(study.get_trials(deepcopy=False)))
+            try:
+                number = study.ask(ranges).number
+            except ValueError as error:
+                raise UserError(
+                    f"{self.folder}: begun with other ranges ({error}); call the run otherwise, or remove the folder"
+                ) from None
+            return study.get_trials()[number], take(self.root(number))
+
+    def root(self, number: int) -> Path:
+        """Return the folder of a trial."""
+        return self.folder / f"trial_{number}"
+
+    def best(self) -> "FrozenTrial | None":
+        """Return the best trial so far, None if none has ended."""
+        if not (self.folder / JOURNAL).exists():
+            return None
+        study = self.open()
+        return study.best_trial if _ended(study) else None
+
+    def write_best(self) -> None:
+        """Write the options of the best trial as a config."""
+        trial = self.best()
+        version = trial and done_version(self.root(trial.number))
+        if not trial or not version:
+            return
+        found = overlay(read_yaml(version / "config.yaml"), trial.params)
+        header = f"# The best of {self.entry.name}: trial {trial.number}, {self.search.metric} {trial.value:.4f}.\n"
+        write_text(self.folder / BEST_CONFIG, header + yaml.safe_dump(found, sort_keys=False, allow_unicode=True))
+
+    def command(self) -> Sequence[str]:
+        """Return the arguments of a training with what was found, which is tested, too."""
+        arguments = self.plan.arguments(Fit(self.entry))[:-2]
+        end = 1 + 2 * len(self.entry.configs)
+        return [*arguments[:end], "-c", str(self.folder / BEST_CONFIG), *arguments[end:]]
+
+
+class Trial:
+    """One trial of a search, a :class:`musiclab.commands.study.running.Work`; which one is known when it begins.
+
+    Args:
+        trials: The search.
+        number: Which of those that are to end.
+    """
+
+    def __init__(self, trials: Trials, number: int) -> None:
+        self.trials = trials
+        self.name = f"{trials.entry.name}, trial {number} of {trials.search.trials}"
+        self.group = trials.entry.name
+        self.needs: Sequence[str] = [name for _, name in trials.plan.needs(Fit(trials.entry))]
+        self.folder = trials.folder
+        self._trial: FrozenTrial | None = None
+        self._lock: Any = None
+
+    def begin(self) -> list[str] | None:
+        """Return the arguments of the trial that is next."""
+        for need in self.needs:
+            if not self.trials.plan.is_there(need):
+                raise UserError(f"not run, as {need} has not been done")
+        found = self.trials.next()
+        if found is None:
+            return None
+        self._trial, self._lock = found
+        self.folder = self.trials.root(self._trial.number)
+        options = {name: str(value) for name, value in self._trial.params.items()}
+        name = f"{self.group}/{self.folder.name}"
+        fresh = self.trials.plan.arguments(Fit(self.trials.entry), name, options)
+        if changed := changes(self.folder, name, fresh):
+            print(f"{name}: was begun {changed}: it goes on so", flush=True)
+        return next_arguments(self.folder, fresh) or fresh  # where it had ended, but nobody was told: it is but read
+
+    def end(self, code: int) -> str:
+        """Tell Optuna what came of the trial."""
+        from optuna.trial import TrialState
+
+        assert self._trial
+        try:
+            if code < 0 or code in SIGNALLED:
+                return "interrupted"
+            study = self.trials.open()
+            try:
+                value = None if code else self._value()
+            except UserError:
+                study.tell(self._trial.number, state=TrialState.FAIL)
+                raise
+            study.tell(self._trial.number, value, TrialState.FAIL if value is None else None)
+            if code == WRONG:
+                raise UserError("the command line of its trials is wrong, as said above or in its output.log")
+            if value is None:
+                return "failed"
+            self.trials.write_best()
+            return f"{self.trials.search.metric} {value:.4f}"
+        finally:
+            self._lock.release()
+
+    def _value(self) -> float:
+        """Return what the trial is judged by: the metric in the epoch whose checkpoint is kept as the best.
+
+        Raises:
+            UserError: If there is no such metric, or it is better the other way round.
+        """
+        version, search = done_version(self.folder), self.trials.search
+        record = record_of(version) if version else {}
+        best = record.get("best") or {}
+        rows = [row for row in record.get("history") or [] if row.get("epoch") == best.get("epoch")]
+        values = {name: value for row in rows for name, value in row.items() if name.startswith("val_")}
+        if best.get("monitor") == search.metric:
+            if best.get("mode") != search.mode:
+                raise UserError(f"{search.metric} is better the other way: give its search mode: {best.get('mode')}")
+            return float(best["value"])
+        if search.metric not in values:
+            there = f"; there are {', '.join(values)}" if values else ""
+            raise UserError(
+                f"{search.metric}: the trainings have no such metric{did_you_mean(search.metric, values) or there}"
+            )
+        return float(values[search.metric])
+
+
+def distributions(search: Search) -> dict[str, "BaseDistribution"]:
+    """Return the ranges of a search as Optuna has them."""
+    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+    def one(given: Range) -> "BaseDistribution":
+        if given.choices:
+            return CategoricalDistribution(list(given.choices))
+        assert given.low is not None
+        assert given.high is not None
+        if all(isinstance(number, int | None) for number in (given.low, given.high, given.step)):
+            return IntDistribution(int(given.low), int(given.high), given.log, int(given.step or 1))
+        return FloatDistribution(given.low, given.high, given.log, given.step)
+
+    return {name: one(given) for name, given in search.options.items()}
+
+
+def overlay(config: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the part of a config that some options stand for.
+
+    Args:
+        config: A whole one, with these options, as a run saves it.
+        options: Values by their names on the command line, where ``init_args`` may be left out.
+    """
+    part: dict[str, Any] = {}
+    for option, text in options.items():
+        keys: list[str] = []
+        node: Any = config
+        for word in option.split("."):
+            if isinstance(node, dict) and "class_path" in node and word not in ("class_path", "init_args"):
+                keys.append("init_args")
+                node = node.get("init_args") or {}
+            keys.append(word)
+            node = node.get(word) if isinstance(node, dict) else None
+        value = yaml.safe_load(str(text)) if node is None else node
+        inner = part
+        for key in keys[:-1]:
+            inner = inner.setdefault(key, {})
+        inner[keys[-1]] = value
+    return part
+
+
+def _ended(study: "Study") -> list["FrozenTrial"]:
+    from optuna.trial import TrialState
+
+    return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
