@@ -43,7 +43,8 @@ demo: setup ## make music, train on genres, then on emotions from there, ask bot
 	printf 'Songs to listen to, of which both have told: demo/songs\nReport to open in a browser: demo/report/report.html\n'
 
 reproduce: setup ## train all models of the lab on ROOT=DIR and report (without ROOT: short runs on the demo corpus)
-	$(BIN)/musiclab reproduce $(if $(ROOT),--root "$(ROOT)",--short true) $(ARGS)
+	$(BIN)/musiclab study studies/lab.yaml $(if $(ROOT),--root "$(ROOT)",--out runs/lab_short \
+		--options "--data.limit 80 --trainer.max_epochs 2") $(ARGS)
 
 pictures: setup ## make the pictures of the docs anew (ARGS="--genre CKPT --emotion CKPT" trains no models)
 	$(BIN)/python docs/pictures.py $(ARGS)

@@ -2,4 +2,10 @@
 
 from setuptools import find_packages, setup
 
-setup(packages=[*find_packages(include=["musiclab*"]), "musiclab.configs"], package_dir={"musiclab.configs": "configs"})
+BESIDE = ("configs", "studies")
+"""Folders beside the package that come along in it."""
+
+setup(
+    packages=[*find_packages(include=["musiclab*"]), *(f"musiclab.{name}" for name in BESIDE)],
+    package_dir={f"musiclab.{name}": name for name in BESIDE},
+)

@@ -20,7 +20,7 @@ def build(kind, folder):
     """Build the package of a copy of the tree, with the setuptools that are installed here; return the file."""
     tree, made = folder / "tree", folder / "dist"
     made.mkdir(parents=True)
-    for name in ("musiclab", "configs"):
+    for name in ("musiclab", "configs", "studies"):
         shutil.copytree(REPOSITORY / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
         shutil.copy(REPOSITORY / name, tree)
@@ -61,12 +61,12 @@ def files_of(folder):
     return {path.relative_to(REPOSITORY) for path in folder.rglob("*") if path.is_file() and path.suffix != ".pyc"}
 
 
-def test_the_wheel_holds_all_of_the_package_and_the_configs(wheel):
+def test_the_wheel_holds_all_of_the_package_the_configs_and_the_studies(wheel):
     with zipfile.ZipFile(wheel) as files:
         names = {Path(name) for name in files.namelist()}
         one = files.read("musiclab/configs/genre_cnn.yaml")
     ours = {name for name in names if name.parts[0] == "musiclab"}
-    configs = {Path("musiclab", path) for path in files_of(REPOSITORY / "configs")}
+    configs = {Path("musiclab", path) for name in ("configs", "studies") for path in files_of(REPOSITORY / name)}
     assert ours == files_of(REPOSITORY / "musiclab") | configs
     assert {path.suffix for path in ours} == {".py", ".yaml", ".css", ".html"}
     assert one == (REPOSITORY / "configs" / "genre_cnn.yaml").read_bytes()
@@ -76,7 +76,7 @@ def test_the_wheel_holds_all_of_the_package_and_the_configs(wheel):
 def test_the_source_package_holds_the_configs_too(tmp_path):
     shutil.unpack_archive(build("sdist", tmp_path), tmp_path / "source")
     (source,) = (tmp_path / "source").iterdir()
-    for name in ("configs", "musiclab"):
+    for name in ("configs", "studies", "musiclab"):
         own = {path.relative_to(source) for path in (source / name).rglob("*") if path.is_file()}
         assert own == files_of(REPOSITORY / name)
 
@@ -84,7 +84,8 @@ def test_the_source_package_holds_the_configs_too(tmp_path):
 def test_installed_it_finds_its_own_files(installed, tmp_path):
     listed = run(installed, ["configs"], tmp_path)
     assert listed.returncode == 0, listed.stderr
-    assert listed.stdout.count(".yaml ") == len(list((REPOSITORY / "configs").glob("*.yaml")))
+    there = [path for name in ("configs", "studies") for path in (REPOSITORY / name).glob("*.yaml")]
+    assert listed.stdout.count(".yaml ") == len(there)
     where = run([installed[0], "-c"], ["import musiclab; print(musiclab.__file__)"], tmp_path)
     assert Path(where.stdout).is_relative_to(Path(installed[0]).parents[1])
 

@@ -113,7 +113,8 @@ def _without_folder(arguments: Sequence[str], name: str) -> list[str]:
     if ROOT in words[:-1]:
         folder = words[words.index(ROOT) + 1]
         out = folder.removesuffix(str(Path(name)))
-        words = [f"OUT/{word.removeprefix(out)}" if word.startswith(out) else word for word in words if out]
+        words = [f"OUT/{word.removeprefix(out)}" if out and word.startswith(out) else word for word in words]
+        words = [ROOT if word == folder else word for word in words]
     options: list[str] = []
     for word in words:
         if word.startswith("-") or not options:

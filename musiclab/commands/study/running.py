@@ -53,6 +53,9 @@ class Work(Protocol):
             UserError: If others of its group should not be run either.
         """
 
+    def release(self) -> None:
+        """Let go of its folder, which it has taken when it began."""
+
 
 @dataclass
 class _Process:
@@ -94,12 +97,13 @@ def run_all(works: Sequence[Work], gpus: Sequence[str | None]) -> list[str]:
         gpu = free.pop(0)
         log = work.folder / LOG if len(gpus) > 1 else None
         line = shlex.join(["musiclab", *arguments])
-        print(f"{numbers[id(work)]}: begun, see {log}" if log else f"\n{numbers[id(work)]}\n{line}", flush=True)
+        print(f"{numbers[id(work)]}: {line} > {log}" if log else f"\n{numbers[id(work)]}\n{line}", flush=True)
         running.append(_Process(work, start(arguments, log, gpu), gpu, time.monotonic()))
 
     def end(one: _Process, code: int) -> None:
         running.remove(one)
         free.append(one.gpu)
+        one.work.release()
         try:
             words = one.work.end(code)
         except UserError as error:
@@ -128,6 +132,7 @@ def run_all(works: Sequence[Work], gpus: Sequence[str | None]) -> list[str]:
             one.process.terminate()
         for one in running:
             one.process.wait()
+            one.work.release()
         raise
     return failed
 

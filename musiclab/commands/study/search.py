@@ -3,6 +3,8 @@
 The journal in the folder of the search is all that is kept: any process goes on from there, and several share it.
 """
 
+import math
+import warnings
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -93,6 +95,7 @@ class Trials:
 
     def works(self) -> list["Trial"]:
         """Return the trials that are still to be run."""
+        self.write_best()  # a process may have been killed before it could
         return [Trial(self, number) for number in range(self.ended() + 1, self.search.trials + 1)]
 
     def next(self) -> tuple["FrozenTrial", Any] | None:
@@ -100,6 +103,7 @@ class Trials:
 
         None if the last trials are those of other processes.
         """
+        from optuna.exceptions import ExperimentalWarning
         from optuna.samplers import TPESampler
         from optuna.trial import TrialState
 
@@ -119,7 +123,10 @@ class Trials:
             if len(_ended(study)) + others >= self.search.trials:
                 return None
             # A sampler of a seed for all trials would begin from the start whenever the study goes on.
-            study.sampler = TPESampler(seed=SEEDS * self.search.seed + len(study.get_trials(deepcopy=False)))
+            seed = SEEDS * self.search.seed + len(study.get_trials(deepcopy=False))
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ExperimentalWarning)
+                study.sampler = TPESampler(seed=seed, constant_liar=True)  # which stays away from what others try now
             try:
                 number = study.ask(ranges).number
             except ValueError as error:
@@ -195,23 +202,26 @@ class Trial:
         from optuna.trial import TrialState
 
         assert self._trial
+        if code < 0 or code in SIGNALLED:
+            return "interrupted"  # and gone on with by whoever is next
+        study, number = self.trials.open(), self._trial.number
         try:
-            if code < 0 or code in SIGNALLED:
-                return "interrupted"
-            study = self.trials.open()
-            try:
-                value = None if code else self._value()
-            except UserError:
-                study.tell(self._trial.number, state=TrialState.FAIL)
-                raise
-            study.tell(self._trial.number, value, TrialState.FAIL if value is None else None)
+            value = None if code else self._value()
+        except UserError:
+            study.tell(number, state=TrialState.FAIL)
+            raise
+        if value is None or math.isnan(value):
+            study.tell(number, state=TrialState.FAIL)
             if code == WRONG:
-                raise UserError("the command line of its trials is wrong, as said above or in its output.log")
-            if value is None:
-                return "failed"
-            self.trials.write_best()
-            return f"{self.trials.search.metric} {value:.4f}"
-        finally:
+                raise UserError(f"the command line of its trials is wrong, as {self.folder} or what is above says")
+            return f"{self.trials.search.metric} is no number"
+        study.tell(number, value)
+        self.trials.write_best()
+        return f"{self.trials.search.metric} {value:.4f}"
+
+    def release(self) -> None:
+        """Let go of the folder."""
+        if self._lock:
             self._lock.release()
 
     def _value(self) -> float:

@@ -63,7 +63,9 @@ def study(
         again = ["study", file, *(["--root", root] if root else []), "--out", str(folder)]
         _show(plan, chosen, [*again, *(["--options", options] if options else [])])
         return
-    slots: list[str | None] = [gpu.strip() for gpu in gpus.split(",")] if gpus else [None]
+    slots: list[str | None] = [gpu.strip() for gpu in gpus.split(",")] if gpus is not None else [None]
+    if "" in slots:
+        raise UserError(f"--gpus {gpus!r}: give the numbers of GPUs, as in 0,1")
     works = list[Work]()
     for entry in chosen:
         if entry.search:
@@ -113,10 +115,13 @@ class Training:
 
     def end(self, code: int) -> str:
         """Return what the training has reached."""
-        if self._lock:
-            self._lock.release()
         version = done_version(self.folder)
         return score_of(version) if version else "ended, but neither tested nor finished"
+
+    def release(self) -> None:
+        """Let go of the folder."""
+        if self._lock:
+            self._lock.release()
 
 
 def _split(options: str) -> list[str]:

@@ -11,6 +11,7 @@ from musiclab.commands.study.reading import Entry
 from musiclab.commands.study.search import Trials
 from musiclab.errors import UserError
 from musiclab.files import write_csv
+from musiclab.runs.comparison import mean_interval
 from musiclab.runs.run import Run, read_run
 
 METRICS = {"classes": "accuracy", "values": "spearman"}
@@ -103,7 +104,9 @@ def _row(plan: Plan, entry: Entry) -> Row:
         return row
     values = [run.metrics[f"test_{metric}"] for run in tested]
     low, high = _interval(tested, metric)
-    spread = {"mean": fmean(values), "lowest": min(values), "highest": max(values)}
+    spread = {"mean": fmean(values)}
+    if len(values) > 1:
+        spread |= {"lowest": min(values), "highest": max(values)}
     return row._replace(metric=metric, low=low, high=high, **{name: _text(value) for name, value in spread.items()})
 
 
@@ -117,7 +120,14 @@ def _row_of_search(trials: Trials) -> Row:
 
 def _interval(runs: Sequence[Run], metric: str) -> tuple[str, str]:
     """Return the 95 % interval of the mean of some runs, empty where their predictions are not there."""
-    return "", ""
+    predictions = [run.predictions for run in runs if run.predictions]
+    if len(predictions) < len(runs):
+        return "", ""
+    try:
+        low, high = mean_interval(predictions, metric)
+    except UserError:
+        return "", ""
+    return _text(low), _text(high)
 
 
 def _between(low: str, high: str) -> str:
