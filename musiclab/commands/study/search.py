@@ -195,7 +195,11 @@ class Trial:
         fresh = self.trials.plan.arguments(Fit(self.trials.entry), name, options)
         if changed := changes(self.folder, name, fresh):
             print(f"{name}: was begun {changed}: it goes on so", flush=True)
-        return next_arguments(self.folder, fresh) or fresh  # where it had ended, but nobody was told: it is but read
+        arguments = next_arguments(self.folder, fresh)
+        if arguments is None:  # it had ended, but whoever ran it was killed before it could tell
+            print(f"{name}: {self.end(0)}", flush=True)
+            self.release()
+        return arguments
 
     def end(self, code: int) -> str:
         """Tell Optuna what came of the trial."""

@@ -58,7 +58,7 @@ def write_table(path: Path, rows: Sequence[Row]) -> None:
 
 def table_text(rows: Sequence[Row]) -> str:
     """Return the rows in columns to be printed."""
-    header = ["run", "done", "test", "mean", "lowest - highest", "95 % interval", "validation", "best"]
+    header = ["run", "done", "test", "mean", "lowest to highest", "95 % interval", "validation", "best"]
     lines = [
         [
             *(row.run, row.done, row.metric, row.mean),
@@ -131,7 +131,7 @@ def _interval(runs: Sequence[Run], metric: str) -> tuple[str, str]:
 
 
 def _between(low: str, high: str) -> str:
-    return f"{low} - {high}" if low else ""
+    return f"{low} to {high}" if low else ""
 
 
 def _text(value: float) -> str:
