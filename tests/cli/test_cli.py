@@ -371,8 +371,10 @@ def test_help_of_fit_imports_nothing_slow_but_what_lightning_does():
     assert done.stderr.splitlines()[-1] == "imported: []"
 
 
-def test_check_needs_no_torch(genre_root):
-    run = f"from musiclab.cli import main; main(['check', {str(genre_root)!r}])"
+@pytest.mark.parametrize("command", ["check", "study"])
+def test_a_command_that_needs_no_torch(command, genre_root):
+    args = {"check": [str(genre_root)], "study": ["search.yaml", "--show=true"]}[command]
+    run = f"from musiclab.cli import main; main({[command, *args]!r})"
     code = f"import sys; {run}; print('torch' in sys.modules)"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.splitlines()[-1] == "False"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from command_line import CONFIGS, error_of
+from command_line import CONFIGS, REPOSITORY, error_of
 
 from musiclab.cli import main
 from musiclab.files import own_configs
@@ -19,7 +19,8 @@ def empty(tmp_path, monkeypatch):
 def test_all_are_listed_with_what_they_are_for(capsys):
     main(["configs"])
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines] == sorted(path.name for path in CONFIGS.glob("*.yaml"))
+    names = [sorted(path.name for path in folder.glob("*.yaml")) for folder in (CONFIGS, REPOSITORY / "studies")]
+    assert [line.split()[0] for line in lines] == [name for folder in names for name in folder]
     assert all(len(line.split()) > 4 and "#" not in line for line in lines)
     assert next(line for line in lines if line.startswith("genre_cnn")).endswith("image (the lab's step 7).")
 
@@ -28,6 +29,12 @@ def test_one_is_copied(capsys):
     main(["configs", "genre_cnn.yaml"])
     assert Path("genre_cnn.yaml").read_bytes() == (CONFIGS / "genre_cnn.yaml").read_bytes()
     assert "musiclab fit -c genre_cnn.yaml" in capsys.readouterr().out
+
+
+def test_a_study_is_copied(capsys):
+    main(["configs", "studies/lab.yaml"])
+    assert Path("lab.yaml").read_bytes() == (REPOSITORY / "studies" / "lab.yaml").read_bytes()
+    assert "musiclab study lab.yaml" in capsys.readouterr().out
 
 
 def test_several_are_copied_to_a_folder():
@@ -55,5 +62,6 @@ def test_a_wrong_name(name, said, capfd):
     assert said in error_of(capfd, ["configs", name])
 
 
-def test_each_is_described_in_its_first_line():
-    assert all(path.read_text().startswith("# ") for path in own_configs().values())
+@pytest.mark.parametrize("kind", ["configs", "studies"])
+def test_each_is_described_in_its_first_line(kind):
+    assert all(path.read_text().startswith("# ") for path in own_configs(kind).values())

@@ -7,9 +7,9 @@ import torch
 from command_line import error_of, fit_args, run_folder
 from filelock import FileLock
 from forked import forked
-from musiclab.commands.reproduce import RUNS, next_arguments
 
 from musiclab.cli import main
+from musiclab.commands.study.progress import next_arguments
 
 STEADY = "--model.lr_scheduler=null"  # does not depend on the number of epochs
 
@@ -67,13 +67,12 @@ def test_without_a_whole_checkpoint_the_damaged_one_is_named(genre_root, tmp_pat
     assert sorted(path.name for path in checkpoints.iterdir()) == ["best.ckpt", "last.ckpt"]
 
 
-def test_reproduce_goes_on_from_any_checkpoint(tmp_path):
-    run = RUNS[0]
-    checkpoints = run_folder(tmp_path / run.name) / "checkpoints"
+def test_a_study_goes_on_from_any_checkpoint(tmp_path):
+    checkpoints = run_folder(tmp_path) / "checkpoints"
     checkpoints.mkdir(parents=True)
-    assert "--ckpt_path" not in next_arguments(run, None, tmp_path, [])
+    assert next_arguments(tmp_path, ["fit"]) == ["fit"]
     (checkpoints / "best.ckpt").touch()
-    assert next_arguments(run, None, tmp_path, [])[-2:] == ["--ckpt_path", str(checkpoints / "last.ckpt")]
+    assert next_arguments(tmp_path, ["fit"])[-2:] == ["--ckpt_path", str(checkpoints / "last.ckpt")]
 
 
 def test_a_folder_in_which_a_run_is_training_is_refused(genre_root, tmp_path, capfd):

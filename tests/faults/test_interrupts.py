@@ -10,8 +10,7 @@ import time
 
 import pytest
 import torch
-from command_line import REPOSITORY, TIMEOUT, TRAINER, environment, fit_args, run_folder
-from musiclab.commands.reproduce import GENRES, RUNS
+from command_line import TIMEOUT, TRAINER, environment, fit_args, run_folder
 
 from faults.conftest import WRITING
 from musiclab import files
@@ -79,20 +78,17 @@ def test_every_command_ends_with_a_word_and_leaves_nothing_half_written(name, se
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
-def test_reproduce_ends_the_training_that_it_has_started(sent, genre_root, emotion_root, tmp_path):
-    """Before, the training was killed, or went on without it."""
-    root, out = tmp_path / "data", tmp_path / "out"
-    root.mkdir()
-    for run in RUNS:
-        if not (root / run.data).exists():
-            (root / run.data).symlink_to(genre_root if run.data.startswith(GENRES) else emotion_root)
+def test_a_study_ends_the_trainings_that_it_has_started(sent, genre_root, tmp_path):
+    """Before, they were killed, or went on without it."""
     options = shlex.join([*TRAINER, "--trainer.max_epochs=1000", "--data.batch_size=8", "--data.num_workers=0"])
-    args = ["reproduce", f"--root={root}", f"--out={out}", f"--options={options}"]
+    file, out = tmp_path / "mine.yaml", tmp_path / "out"
+    file.write_text(f"runs: {{cnn: {{configs: [genre_cnn.yaml], options: {{data.root: {genre_root}}}, seeds: 2}}}}")
+    args = ["study", str(file), f"--out={out}", f"--options={options}", "--at_once=2"]
     command = [sys.executable, "-m", "musiclab", *args]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment(), cwd=REPOSITORY)
-    run = run_folder(out / RUNS[0].name)
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment(), cwd=tmp_path)
+    runs = [run_folder(out / "cnn" / f"seed_{seed}") for seed in (0, 1)]
     started = time.monotonic()
-    while not (run / "checkpoints" / "last.ckpt").exists():
+    while not all((run / "checkpoints" / "last.ckpt").exists() for run in runs):
         assert process.poll() is None, process.communicate()[1]
         assert time.monotonic() < started + TIMEOUT
         time.sleep(0.1)
@@ -100,4 +96,6 @@ def test_reproduce_ends_the_training_that_it_has_started(sent, genre_root, emoti
     error = process.communicate(timeout=TIMEOUT)[1]  # once all that have its stderr have ended
     assert process.returncode == 128 + sent, error
     assert "Traceback" not in error
-    assert json.loads((run / "run.json").read_text())["status"] == "interrupted"
+    for run in runs:
+        assert json.loads((run / "run.json").read_text())["status"] == "interrupted"
+        assert "Traceback" not in (run.parents[1] / "output.log").read_text()

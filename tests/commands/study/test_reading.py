@@ -1,8 +1,10 @@
 """The file of a study: what it says, and what can be wrong with it."""
 
+import re
 import textwrap
 
 import pytest
+from command_line import REPOSITORY
 
 from musiclab.commands.study.reading import Entry, read_study
 from musiclab.errors import UserError
@@ -157,3 +159,10 @@ def test_a_file_that_is_none(tmp_path):
     (tmp_path / "x.yaml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(UserError, match="not a study, which is text in YAML"):
         read_study(tmp_path / "x.yaml")
+
+
+def test_the_files_in_the_docs_can_be_read(read):
+    blocks = re.findall(r"```yaml\n(.*?)```", (REPOSITORY / "docs" / "studies.md").read_text(), re.DOTALL)
+    names = [[entry.name for entry in read(block)] for block in blocks]
+    losses = [f"losses_{features}_{loss}" for features in ("mel", "chroma", "fused") for loss in ("mse", "spearman")]
+    assert names == [["genre_cnn", "transfer", *losses], ["search", "found"]]
