@@ -117,7 +117,7 @@ def _entries(content: Any, seeds: int | None, folds: int | None) -> list[Entry]:
         if "search" in own:
             own |= dict.fromkeys(key for key, value in given.items() if value is not None)
         entries += _variations(name, own, where, common)
-    doubled = first_doubled([entry.name for entry in entries])
+    doubled = first_doubled([entry.name.casefold() for entry in entries])  # on some systems, CNN and cnn are one folder
     if doubled is not None:
         raise UserError(f"two runs would be called {doubled}; give one another name")
     _check_order(entries)

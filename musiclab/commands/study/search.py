@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import yaml
 from filelock import FileLock
 
@@ -33,9 +34,6 @@ SIGNALLED = (130, 143)
 
 WRONG = 2
 """Exit code of a command line that is wrong."""
-
-SEEDS = 10_000
-"""So far apart are the seeds of what two searches draw: each trial has one of its own."""
 
 
 def require_optuna() -> None:
@@ -123,10 +121,11 @@ class Trials:
             if len(_ended(study)) + others >= self.search.trials:
                 return None
             # A sampler of a seed for all trials would begin from the start whenever the study goes on.
-            seed = SEEDS * self.search.seed + len(study.get_trials(deepcopy=False))
+            seeds = np.random.SeedSequence([self.search.seed, len(study.get_trials(deepcopy=False))])
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", ExperimentalWarning)
-                study.sampler = TPESampler(seed=seed, constant_liar=True)  # which stays away from what others try now
+                # It stays away from what others try at the moment.
+                study.sampler = TPESampler(seed=int(seeds.generate_state(1)[0]), constant_liar=True)
             try:
                 number = study.ask(ranges).number
             except ValueError as error:

@@ -73,7 +73,7 @@ def study(
         works += [Training(plan, fit) for fit in plan.fits(entry)]
     end_by_signal()
     failed = run_all(works, [slots[number % len(slots)] for number in range(at_once or len(slots))])
-    _finish(plan, chosen)
+    _finish(plan, [entry for entry in entries if entry in chosen or not entry.search])
     if failed:
         raise UserError(f"{', '.join(failed)}: failed; mend what is said above and run the same command again")
 

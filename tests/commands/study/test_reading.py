@@ -110,6 +110,7 @@ WRONG = {
     f"runs: {{a: {{{CNN}, xyz: 1}}}}": "no key 'xyz'; there are configs, options,",
     f"runs:\n  a: {{{CNN}}}\n  a: {{{CNN}}}": "line 2: a stands there twice",
     f"runs: {{a_b: {{{CNN}}}, a: {{{CNN}, vary: {{data.features: [b]}}}}}}": "two runs would be called a_b",
+    f"runs: {{a: {{{CNN}}}, A: {{{CNN}}}}}": "two runs would be called a; give one another name",
     f"runs: {{a/b: {{{CNN}}}}}": "runs: 'a/b' is no name for a folder",
     f"runs: {{report: {{{CNN}}}}}": "report is the name of something else",
     f"runs: {{1: {{{CNN}}}}}": "runs: 1 is no name for a folder",

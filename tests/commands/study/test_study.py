@@ -50,6 +50,8 @@ def test_by_default_the_folder_is_named_after_the_file(study_file, standins):
     study_file(PAIR)
     main(["study", "mine.yaml", "--only", "base"])
     assert standins.folders == [Path("runs/mine/base")]
+    table = read_rows(Path("runs/mine/table.csv"))
+    assert [row["done"] for row in table] == ["1 of 1", *["0 of 1"] * 3]  # of all runs, whichever are run
 
 
 def test_seeds_and_folds_of_the_command_line(study_file, standins):
