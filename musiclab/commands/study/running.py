@@ -89,9 +89,11 @@ def run_all(works: Sequence[Work], gpus: Sequence[str | None]) -> list[str]:
         try:
             arguments = work.begin()
         except UserError as error:
+            work.release()
             fail(work, error)
             return
         if arguments is None:
+            work.release()
             print(f"{numbers[id(work)]}: done already", flush=True)
             return
         gpu = free.pop(0)
@@ -103,12 +105,13 @@ def run_all(works: Sequence[Work], gpus: Sequence[str | None]) -> list[str]:
     def end(one: _Process, code: int) -> None:
         running.remove(one)
         free.append(one.gpu)
-        one.work.release()
         try:
             words = one.work.end(code)
         except UserError as error:
             fail(one.work, error)
             return
+        finally:
+            one.work.release()
         if code:
             failed.append(one.work.name)
             words = f"failed{_reason(one.work.folder / LOG) if len(gpus) > 1 else ''}"
@@ -187,7 +190,9 @@ def _write(stream: IO[bytes], line: str) -> None:
 
 
 def _reason(log: Path) -> str:
-    """Return the last error that a file of output tells of, as something to add."""
+    """Return the last error that a file of output tells of since the last command in it, as something to add."""
     lines = log.read_text(encoding="utf-8", errors="backslashreplace").splitlines()
+    begun = max((number for number, line in enumerate(lines) if line.startswith("musiclab fit ")), default=0)
+    lines = lines[begun:]
     errors = [line.partition("musiclab: error: ")[2] for line in lines if "musiclab: error: " in line]
     return f": {errors[-1]}" if errors else f"; see {log}"

@@ -197,7 +197,6 @@ class Trial:
         arguments = next_arguments(self.folder, fresh)
         if arguments is None:  # it had ended, but whoever ran it was killed before it could tell
             print(f"{name}: {self.end(0)}", flush=True)
-            self.release()
         return arguments
 
     def end(self, code: int) -> str:

@@ -104,11 +104,15 @@ def test_one_that_fails_stops_no_others(run, tmp_path, capsys):
     assert "[2/3] b: done already" in printed
 
 
-def test_of_one_that_fails_beside_others_the_error_is_told(run, tmp_path, capsys):
-    (tmp_path / "a").mkdir()
-    (tmp_path / "a" / "output.log").write_text("musiclab: error: earlier\nx\nmusiclab: error: a bad file\n")
+@pytest.mark.parametrize("told", [True, False])
+def test_of_one_that_fails_beside_others_the_error_is_told(told, run, tmp_path, capsys):
+    log = tmp_path / "a" / "output.log"
+    log.parent.mkdir()
+    log.write_text("musiclab fit a\nmusiclab: error: earlier\nmusiclab fit a\nx\n")
+    if told:
+        log.write_text(f"{log.read_text()}musiclab: error: a bad file\n")
     run([Work(tmp_path, "a", code=1)], [None, None])
-    assert "[1/1] a: failed: a bad file (0:00)" in capsys.readouterr().out
+    assert f"[1/1] a: failed{': a bad file' if told else f'; see {log}'} (0:00)" in capsys.readouterr().out
 
 
 def test_a_group_that_is_wrong_is_given_up(run, tmp_path, capsys):
