@@ -2,10 +2,13 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from musiclab.commands.study.values import keys_of, number_of, text_of
 from musiclab.errors import UserError
+
+if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
 
 SEARCH = ("options", "trials", "metric", "mode", "seed")
 RANGE = ("low", "high", "log", "step", "choices")
@@ -100,6 +103,22 @@ def read_range(value: Any, where: str) -> Range:
     if step is not None and step <= 0:
         raise UserError(f"{where}.step: {step:g}; it must be above 0")
     return Range(low, high, log, step)
+
+
+def distributions(search: Search) -> dict[str, "BaseDistribution"]:
+    """Return the ranges of a search as Optuna has them."""
+    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+    def one(given: Range) -> "BaseDistribution":
+        if given.choices:
+            return CategoricalDistribution(list(given.choices))
+        assert given.low is not None
+        assert given.high is not None
+        if all(isinstance(number, int | None) for number in (given.low, given.high, given.step)):
+            return IntDistribution(int(given.low), int(given.high), given.log, int(given.step or 1))
+        return FloatDistribution(given.low, given.high, given.log, given.step)
+
+    return {name: one(given) for name, given in search.options.items()}
 
 
 def _number(value: Any, where: str) -> float | None:

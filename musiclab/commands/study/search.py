@@ -16,7 +16,7 @@ from filelock import FileLock
 
 from musiclab.commands.study.planning import BEST_CONFIG, Fit, Plan
 from musiclab.commands.study.progress import changes, done_version, next_arguments, record_of
-from musiclab.commands.study.ranges import Range, Search
+from musiclab.commands.study.ranges import distributions
 from musiclab.commands.study.reading import Entry
 from musiclab.commands.study.running import take
 from musiclab.errors import UserError, did_you_mean
@@ -25,7 +25,6 @@ from musiclab.runs.files import read_yaml
 
 if TYPE_CHECKING:
     from optuna import Study
-    from optuna.distributions import BaseDistribution
     from optuna.trial import FrozenTrial
 
 JOURNAL = "journal.log"
@@ -247,22 +246,6 @@ class Trial:
                 f"{search.metric}: the trainings have no such metric{did_you_mean(search.metric, values) or there}"
             )
         return float(values[search.metric])
-
-
-def distributions(search: Search) -> dict[str, "BaseDistribution"]:
-    """Return the ranges of a search as Optuna has them."""
-    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
-
-    def one(given: Range) -> "BaseDistribution":
-        if given.choices:
-            return CategoricalDistribution(list(given.choices))
-        assert given.low is not None
-        assert given.high is not None
-        if all(isinstance(number, int | None) for number in (given.low, given.high, given.step)):
-            return IntDistribution(int(given.low), int(given.high), given.log, int(given.step or 1))
-        return FloatDistribution(given.low, given.high, given.log, given.step)
-
-    return {name: one(given) for name, given in search.options.items()}
 
 
 def overlay(config: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:

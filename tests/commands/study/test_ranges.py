@@ -1,8 +1,9 @@
 """What a search may say of its ranges."""
 
 import pytest
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-from musiclab.commands.study.ranges import Range, Search, read_range, read_search
+from musiclab.commands.study.ranges import Range, Search, distributions, read_range, read_search
 from musiclab.errors import UserError
 
 GOOD = {"options": {"a": {"low": 1, "high": 2}}, "trials": 3, "metric": "val_accuracy"}
@@ -69,3 +70,22 @@ def test_a_wrong_search(changes, said):
     with pytest.raises(UserError) as caught:
         read_search({**GOOD, **changes}, "s")
     assert str(caught.value).startswith(said)
+
+
+def test_ranges_are_those_of_optuna():
+    options = {
+        "a": Range(1, 8),
+        "b": Range(16, 64, step=16),
+        "c": Range(1, 100, log=True),
+        "d": Range(0.0, 1, step=0.25),
+        "e": Range(1e-4, 1.0, log=True),
+        "f": Range(choices=["[1, 2]", "3"]),
+    }
+    assert distributions(Search(options, 1, "val_loss", "min", 0)) == {
+        "a": IntDistribution(1, 8),
+        "b": IntDistribution(16, 64, step=16),
+        "c": IntDistribution(1, 100, log=True),
+        "d": FloatDistribution(0, 1, step=0.25),
+        "e": FloatDistribution(1e-4, 1, log=True),
+        "f": CategoricalDistribution(["[1, 2]", "3"]),
+    }

@@ -15,8 +15,7 @@ from optuna.storages.journal import JournalFileBackend
 
 from musiclab.cli import main
 from musiclab.commands.study import search as module
-from musiclab.commands.study.ranges import Range, Search
-from musiclab.commands.study.search import distributions, overlay
+from musiclab.commands.study.search import overlay
 
 RATE = "--model.lr_scheduler.max_lr"
 
@@ -223,27 +222,6 @@ def test_without_optuna(study_file, monkeypatch, capfd):
     monkeypatch.setattr(module, "find_spec", lambda name: None)
     error = error_of(capfd, ["study", "mine.yaml"])
     assert error == "musiclab: error: a search needs Optuna: pip install musiclab[search]"
-
-
-def test_ranges_are_those_of_optuna():
-    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
-
-    options = {
-        "a": Range(1, 8),
-        "b": Range(16, 64, step=16),
-        "c": Range(1, 100, log=True),
-        "d": Range(0.0, 1, step=0.25),
-        "e": Range(1e-4, 1.0, log=True),
-        "f": Range(choices=["[1, 2]", "3"]),
-    }
-    assert distributions(Search(options, 1, "val_loss", "min", 0)) == {
-        "a": IntDistribution(1, 8),
-        "b": IntDistribution(16, 64, step=16),
-        "c": IntDistribution(1, 100, log=True),
-        "d": FloatDistribution(0, 1, step=0.25),
-        "e": FloatDistribution(1e-4, 1, log=True),
-        "f": CategoricalDistribution(["[1, 2]", "3"]),
-    }
 
 
 def test_the_options_found_are_those_of_the_saved_config():
