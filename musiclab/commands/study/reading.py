@@ -104,19 +104,18 @@ def _entries(content: Any, seeds: int | None, folds: int | None) -> list[Entry]:
     if not runs:
         raise UserError("runs is empty; name at least one run, as in runs: {cnn: {configs: [genre_cnn.yaml]}}")
     common = _options(study.get("options"), "options")
+    of_all = {
+        "seeds": _seeds(study.get("seeds") if seeds is None else seeds, "seeds"),
+        "folds": number_of(study.get("folds") if folds is None else folds, "folds", 2),
+    }
     given = {"seeds": seeds, "folds": folds}
     entries: list[Entry] = []
     for name, run in runs.items():
         own = keys_of(run, name, RUN)
-        where = {"seeds": name if "seeds" in own else "the study", "folds": name if "folds" in own else "the study"}
-        for key, value in given.items():
-            if value is not None:
-                where[key], own[key] = f"--{key}", value
-            elif key not in own and "search" not in own:
-                own[key] = study.get(key)
-        if "search" in own:
-            own |= dict.fromkeys(key for key, value in given.items() if value is not None)
-        entries += _variations(name, own, where, common)
+        for key, value in of_all.items():
+            if "search" not in own and (key not in own or given[key] is not None):
+                own[key] = value
+        entries += _variations(name, own, common)
     doubled = first_doubled([entry.name.casefold() for entry in entries])  # on some systems, CNN and cnn are one folder
     if doubled is not None:
         raise UserError(f"two runs would be called {doubled}; give one another name")
@@ -129,7 +128,7 @@ def _entries(content: Any, seeds: int | None, folds: int | None) -> list[Entry]:
     return entries
 
 
-def _variations(name: Any, run: dict[str, Any], where: Mapping[str, str], common: dict[str, str]) -> Iterator[Entry]:
+def _variations(name: Any, run: dict[str, Any], common: dict[str, str]) -> Iterator[Entry]:
     """Yield a run in each of its variations."""
     _check_name(name, "runs")
     base = Entry(
@@ -138,8 +137,8 @@ def _variations(name: Any, run: dict[str, Any], where: Mapping[str, str], common
         list_of(run.get("configs"), f"{name}.configs", str),
         {**common, **_options(run.get("options"), f"{name}.options")},
         list_of(run.get("after"), f"{name}.after", str),
-        _seeds(run.get("seeds"), f"{where['seeds']}.seeds"),
-        number_of(run.get("folds"), f"{where['folds']}.folds", 2),
+        _seeds(run.get("seeds"), f"{name}.seeds"),
+        number_of(run.get("folds"), f"{name}.folds", 2),
         read_search(run["search"], f"{name}.search") if "search" in run else None,
     )
     if not base.configs:
@@ -164,7 +163,9 @@ def _variations(name: Any, run: dict[str, Any], where: Mapping[str, str], common
 def _values(option: str, values: Any, where: str) -> list[tuple[str, Any]]:
     """Return the values that an option takes in turn, each with the word that stands for it in a name."""
     if isinstance(values, list):
-        pairs = [(Path(value).stem if option == "configs" else text_of(value, where), value) for value in values]
+        texts = [text_of(value, where) for value in values]
+        words = [Path(text).stem for text in texts] if option == "configs" else texts
+        pairs = list(zip(words, values, strict=True))
     else:
         pairs = list(keys_of(values, where).items())
     if not pairs:

@@ -125,7 +125,7 @@ WRONG = {
     f"options: {{ckpt_path: x}}\nruns: {{a: {{{CNN}}}}}": "options: ckpt_path is what a study gives",
     f"runs: {{a: {{{CNN}, folds: 1}}}}": "a.folds: 1; it must be a whole number from 2",
     f"runs: {{a: {{{CNN}, folds: true}}}}": "a.folds: True; it must be a whole number from 2",
-    f"folds: five\nruns: {{a: {{{CNN}}}}}": "the study.folds: 'five'; it must be a whole number from 2",
+    f"folds: five\nruns: {{a: {{{CNN}}}}}": "folds: 'five'; it must be a whole number from 2",
     f"runs: {{a: {{{CNN}, seeds: 0}}}}": "a.seeds: 0; it must be a whole number from 1",
     f"runs: {{a: {{{CNN}, seeds: [1, 1]}}}}": "a.seeds: 1 stands there twice",
     f"runs: {{a: {{{CNN}, seeds: []}}}}": "a.seeds: no seeds",
@@ -133,6 +133,10 @@ WRONG = {
     f"runs: {{a: {{{CNN}, vary: {{x: []}}}}}}": "a.vary.x: no values",
     f"runs: {{a: {{{CNN}, vary: {{x: 3}}}}}}": "a.vary.x: 3 where names and values were expected",
     f"runs: {{a: {{{CNN}, vary: {{x: [[1, 2]]}}}}}}": "a.vary.x, which gives names",
+    f"runs: {{a: {{{CNN}, vary: {{configs: [[quick.yaml]]}}}}}}": "a.vary.configs, which gives names",
+    f"runs: {{a: {{{CNN}, vary: {{configs: {{b: 3}}}}}}}}": "a.vary.configs: 3 where a name was expected",
+    f"runs: {{a: {{{CNN}, seeds: 2, search: {{metric: val_x, trials: 1, options: {{x: {{choices: [1]}}}}}}}}}}": "a: "
+    "a search has no seeds or folds",
     f"runs: {{cnn: {{{CNN}}}, a: {{{CNN}, after: cmn}}}}": "a.after: no run is called cmn; did you mean cnn?",
     f"runs: {{a: {{{CNN}, vary: {{x: [u, v]}}}}, b: {{{CNN}, after: a}}}}": "b.after: no run is called a; name a "
     "variation: a_u, a_v",
