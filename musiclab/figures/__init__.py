@@ -7,6 +7,7 @@ from musiclab.figures.curves import curves_figure
 from musiclab.figures.dataset import axis_figure, class_figure, length_figure, pair_figure
 from musiclab.figures.latents import class_points_figure, value_points_figure
 from musiclab.figures.network import Clip, attention_figure, clip_figure, feature_maps_figure
+from musiclab.figures.ranking import Apart, Place, ranking_figure
 from musiclab.figures.results import confusion_figure, f1_figure, scatter_figure
 from musiclab.figures.song import Answers, song_figure
 from musiclab.figures.spectrograms import chroma_figure, mel_figure, rows_figure
@@ -14,7 +15,9 @@ from musiclab.figures.style import new_figure, png_bytes, save_figure
 
 __all__ = [
     "Answers",
+    "Apart",
     "Clip",
+    "Place",
     "attention_figure",
     "axis_figure",
     "chroma_figure",
@@ -30,6 +33,7 @@ __all__ = [
     "new_figure",
     "pair_figure",
     "png_bytes",
+    "ranking_figure",
     "rows_figure",
     "save_figure",
     "scatter_figure",

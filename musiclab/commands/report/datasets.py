@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 
-from musiclab.commands.report.published import GENRES
+from musiclab.commands.report.published import LAB_GENRES
+from musiclab.commands.report.settings import data_setting
 from musiclab.runs.run import Run
 
 
@@ -18,7 +19,9 @@ class DataSet:
         name: What to call it, with all that tells it from the other sets of a report.
         place: Its folder, as the runs name it; in words for the demo corpus, wherever it was made.
         targets: Genres; empty for emotions, where models have some of the axes.
-        labelled: Number of tracks that were trained, validated and (emotions) tested on; None if no run says so.
+        labelled: Number of tracks that were trained and validated on, and tested where these are drawn from the same;
+            None if no run says so.
+        limit: At most so many tracks of it were trained on.
         is_lab: Whether it is the lab's, which the published figures are from.
     """
 
@@ -27,12 +30,18 @@ class DataSet:
     place: str
     targets: tuple[str, ...]
     labelled: int | None
+    limit: int | None
     is_lab: bool
 
 
 def assign(runs: Sequence[Run], lab: str | None = None) -> dict[Run, DataSet]:
     """Return the data set of each run, of which all know the kind; ``lab`` is the folder of the lab's, as given."""
     sets = {run: _data_set(run, lab) for run in runs}
+    known = {data for data in sets.values() if data.labelled}
+    for run, data in sets.items():
+        twins = [twin for twin in known if replace(twin, labelled=None) == data]
+        if len(twins) == 1:
+            sets[run] = twins[0]
     doubles = Counter((data.kind, data.name) for data in set(sets.values()))
     return {
         run: replace(data, name=f"{data.name} ({data.place}, {data.labelled or 'unknown'} tracks)")
@@ -57,11 +66,10 @@ def describe(data: DataSet, runs: Sequence[Run]) -> str:
 def _data_set(run: Run, lab: str | None) -> DataSet:
     assert run.kind is not None
     genre = run.kind == "classes"
-    labelled = sum(run.tracks.get(part, 0) for part in ("train", "validation", *(() if genre else ("test",))))
     targets = tuple(run.target_names) if genre else ()
     root = run.data_root or "unknown data"
     inside = lab is not None and PurePath(root).is_relative_to(Path(lab).expanduser().absolute())
-    is_lab = inside and run.limit is None and (not genre or set(targets) == set(GENRES))
+    is_lab = inside and run.limit is None and (not genre or set(targets) == set(LAB_GENRES))
     if run.demo:
         beats = ", beat-synchronised" if run.beat_synced else ""
         place, name = f"the demo corpus of synthesised music{beats}", f"demo corpus{beats}"
@@ -69,7 +77,24 @@ def _data_set(run: Run, lab: str | None) -> DataSet:
         place, name = root, "/".join(PurePath(root).parts[-2:])
     name += f", {len(targets)} genres" if targets else ""
     name += f", limited to {run.limit} tracks" if run.limit is not None else ""
-    return DataSet(run.kind, name, place, targets, labelled or None, is_lab)
+    folds = data_setting(run, "folds")
+    if folds and _draws_test(run):  # a test by folds is on other tracks than one without
+        name += f", {folds} folds"
+    return DataSet(run.kind, name, place, targets, _labelled(run), run.limit, is_lab)
+
+
+def _draws_test(run: Run) -> bool:
+    """Tell whether test tracks are drawn from those with labels, rather than given."""
+    fraction = data_setting(run, "test_fraction")
+    return run.kind == "values" if fraction is None else fraction != 0
+
+
+def _labelled(run: Run) -> int | None:
+    """Return how many tracks the parts are drawn from, the same for all seeds and folds; None where it is not known."""
+    if data_setting(run, "leave_out") is not None:  # from the training, of each fold others
+        return None
+    parts = ["train", "validation", *(["test"] if _draws_test(run) and run.limit is None else [])]
+    return sum(run.tracks.get(part, 0) for part in parts) or None
 
 
 def _range(values: Sequence[int], what: str) -> list[str]:

@@ -64,7 +64,7 @@ def curve_drawings(group: Group) -> list[Drawing]:
             label = _label(quantity, group)
             caption = f"{label[0].upper()}{label[1:]}: training and validation{_of(runs)}"
             draw = partial(curves_figure, lines, label, best)
-            found.append(Drawing(f"model_{group.number}_{_slug(quantity)}", caption, draw))
+            found.append(Drawing(f"model_{group.number}_{slug(quantity)}", caption, draw))
     return found + _axes_drawings(group, runs)
 
 
@@ -86,7 +86,7 @@ def test_drawings(run: Run, name: str) -> list[Drawing]:
         matrix, genres = run.confusion.matrix, run.confusion.names
         draw = partial(confusion_figure, matrix, genres, run.metrics["test_accuracy"], 0.36, bar=False)
         caption = f"{name}: confusion matrix, coloured by the share of the genre's tracks"
-        return [Drawing(f"{_slug(name)}_confusion", caption, draw, SHADES)]
+        return [Drawing(f"{slug(name)}_confusion", caption, draw, SHADES)]
     if run.predictions is None:
         return []
     found = []
@@ -96,7 +96,7 @@ def test_drawings(run: Run, name: str) -> list[Drawing]:
             truth, predicted = (part[:, [column]] for part in (run.predictions.truth, run.predictions.predicted))
             caption = f"{name}: {axis} of {len(truth)} test tracks"
             draw = partial(scatter_figure, truth, predicted, [axis], [correlation], 2.9)
-            found.append(Drawing(f"{_slug(name)}_{_slug(axis)}", caption, draw))
+            found.append(Drawing(f"{slug(name)}_{slug(axis)}", caption, draw))
     return found
 
 
@@ -106,7 +106,7 @@ def latent_pictures(run: Run, name: str) -> list[Picture]:
     for path in sorted((run.folder / "latents").glob("*.png")):
         png = path.read_bytes()
         if png.startswith(b"\x89PNG") and len(png) > 24:
-            file = f"pictures/{_slug(name)}_latents_{_slug(path.stem)}.png"
+            file = f"pictures/{slug(name)}_latents_{slug(path.stem)}.png"
             pictures.append(Picture(file, png, f"{name}: latents/{path.name}"))
     return pictures
 
@@ -123,7 +123,7 @@ def _axes_drawings(group: Group, runs: Sequence[Run]) -> list[Drawing]:
         changes = any(np.ptp(line.values) > 0 for several in lines.values() for line in several)
         if len(axes) > 1 and all(lines.values()) and changes:
             draw = partial(curves_figure, lines, label)
-            found.append(Drawing(f"model_{group.number}_{_slug(prefix)}", f"{what}{_of(runs)}", draw))
+            found.append(Drawing(f"model_{group.number}_{slug(prefix)}", f"{what}{_of(runs)}", draw))
     return found
 
 
@@ -141,5 +141,6 @@ def _of(runs: Sequence[Run]) -> str:
     return f", of {len(runs)} runs" if len(runs) > 1 else ""
 
 
-def _slug(text: str) -> str:
+def slug(text: str) -> str:
+    """Return a text as a part of a file's name."""
     return re.sub(r"[^a-zA-Z0-9.]+", "_", text).strip("_")

@@ -1,4 +1,4 @@
-"""Runs of the same settings but for the seed, taken together; names for them, and what tells them apart."""
+"""Runs of the same settings but for seed and fold, taken together; names for them, and what tells them apart."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -7,7 +7,7 @@ from statistics import fmean
 from typing import Any
 
 from musiclab.commands.report.datasets import DataSet
-from musiclab.commands.report.settings import differences, simplify
+from musiclab.commands.report.settings import differences, fold_of, settings_of
 from musiclab.runs.run import Run
 
 AXES = ("valence", "energy", "danceability")
@@ -18,13 +18,13 @@ BEATS = " in beats"
 
 @dataclass(frozen=True, eq=False)
 class Group:
-    """Runs of the same settings but for the seed.
+    """Runs of the same settings but for seed and fold.
 
     Attributes:
         data: What they were trained and tested on.
         name: As in ``CNN, mel``; several groups may have it.
         number: Number of the group in the report, from 1.
-        runs: In the order of their seeds.
+        runs: In the order of their seeds, then of their folds.
         differs: In words, what is set otherwise than in the base of the groups with this name and data, which is the
             first of them; for the base itself, how it is set where others differ.
         base: Number of the base; None where no other group has this name and data.
@@ -44,16 +44,40 @@ class Group:
 
     @property
     def counted(self) -> list[Run]:
-        """The runs that mean and spread are of: those that finished, one for each seed."""
-        seeds: dict[Any, Run] = {}
+        """The runs that mean and spread are of: those that finished, one for each seed and fold."""
+        found: dict[Any, Run] = {}
         for run in self.runs:
             if run.finished:
-                seeds.setdefault(run.folder if run.seed is None else run.seed, run)
-        return list(seeds.values())
+                found.setdefault((run.folder if run.seed is None else run.seed, fold_of(run)), run)
+        return list(found.values())
+
+    @property
+    def count(self) -> str:
+        """How many runs count: of how many seeds and folds, and of how many runs, where there are more."""
+        runs = self.counted
+        seeds = {run.folder if run.seed is None else run.seed for run in runs}
+        parts = [f"{len(some)} {what}" for some, what in ((seeds, "seeds"), (self.folds, "folds")) if len(some) > 1]
+        parts += [f"of {len(self.runs)} runs"] if len(runs) < len(self.runs) else []
+        return f"{len(runs)} ({', '.join(parts)})" if parts else str(len(runs))
+
+    @property
+    def folds(self) -> set[int]:
+        """Which folds of a cross-validation the runs that count are of."""
+        return {fold for run in self.counted if (fold := fold_of(run)) is not None}
+
+    @property
+    def axes(self) -> tuple[str, ...]:
+        """Emotional axes, the lab's first."""
+        names = self.runs[0].target_names
+        return tuple(axis for axis in AXES if axis in names) + tuple(sorted(set(names) - set(AXES)))
+
+    def tested(self, metric: str) -> list[Run]:
+        """Return the runs that count and have a metric, named without ``test_``."""
+        return [run for run in self.counted if f"test_{metric}" in run.metrics]
 
     def scores(self, metric: str) -> list[float]:
-        """Return what the runs that count have of a metric of the test."""
-        return [run.metrics[metric] for run in self.counted if metric in run.metrics]
+        """Return what the runs that count have of a metric, named without ``test_``."""
+        return [run.metrics[f"test_{metric}"] for run in self.tested(metric)]
 
 
 def make_groups(runs: Sequence[Run], data: dict[Run, DataSet]) -> list[Group]:
@@ -68,7 +92,7 @@ def make_groups(runs: Sequence[Run], data: dict[Run, DataSet]) -> list[Group]:
     groups: list[Group] = []
     for dataset, name in order:
         members_of = families[dataset, name]
-        settings = [simplify(members[0].config) for members in members_of]
+        settings = [settings_of(members[0]) for members in members_of]
         first = _reference(members_of, settings)
         base = len(groups) + 1 if len(settings) > 1 else None
         for index in [first, *(index for index in range(len(settings)) if index != first)]:
@@ -110,10 +134,10 @@ def spread(values: Sequence[float], text: Callable[[float], str]) -> str:
 
 
 def settings_key(run: Run, axes: bool = True) -> str:
-    """Return what is the same for runs that differ in their seed alone; or, without the axes, in these too."""
+    """Return what is the same for runs that differ in seed and fold alone; or, without the axes, in these too."""
     if not run.config:  # damaged: nobody knows
         return str(run.folder)
-    settings = simplify(run.config)
+    settings = settings_of(run)
     if not axes:
         settings.get("data", {}).pop("axes", None)
     return json.dumps([settings, run.processes], default=str)
@@ -130,15 +154,16 @@ def _model_order(run: Run) -> tuple[Any, ...]:
     return bool(run.model("pretrained")), not is_single(run), model_name(run).split(" ")[-2:], axes, model_name(run)
 
 
-def _seed(run: Run) -> tuple[int, str]:
-    return (-1 if run.seed is None else run.seed, str(run.folder))
+def _seed(run: Run) -> tuple[int, int, str]:
+    seed, fold = (-1 if number is None else number for number in (run.seed, fold_of(run)))
+    return seed, fold, str(run.folder)
 
 
 def _reference(members: Sequence[list[Run]], settings: Sequence[dict[str, Any]]) -> int:
     """Return which of several models has most runs; of those, which differs from all others in the fewest ways."""
 
     def cost(index: int) -> tuple[int, int]:
-        finished = {str(run.seed) for run in members[index] if run.finished}
+        finished = {(run.seed, fold_of(run)) for run in members[index] if run.finished}
         return -len(finished), sum(len(list(differences(other, settings[index]))) for other in settings)
 
     return min(range(len(settings)), key=cost)

@@ -1,23 +1,21 @@
-"""The lab's questions: the published figures on each, and ours, never in one table and never ranked."""
+"""The lab's questions: the published figures on each, and ours, never in one table."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
+from musiclab.commands.report.beside import published_table
 from musiclab.commands.report.datasets import describe
 from musiclab.commands.report.groups import AXES, Group, is_single, settings_key
-from musiclab.commands.report.published import PUBLISHED, QUESTIONS, published_table
+from musiclab.commands.report.published import LAB_SETS
 from musiclab.commands.report.tables import differs_text, heading_of, mean_text, score_text
 from musiclab.data.labels import LAB_CLASS_MAP
-from musiclab.pages.document import Block, Heading, Link, SideBySide, Table, Text
+from musiclab.pages.document import Block, Details, Heading, Link, SideBySide, Table, Text
 
-OTHER_DATA = "Ours, on other data, so that these figures and the published ones do not compare. "
-SAME_DATA = {
-    "classes": "Ours, on the lab's data set as well. ",
-    "values": "Ours, on the lab's data set as well, with a held-out part of our own. ",
-}
-GENRE_COLUMNS = {"accuracy": "test_accuracy", "macro F1": "test_f1_macro"}
+OTHER_DATA = "Ours, on other data: does not compare. "
+SAME_DATA = {"classes": "Ours, on the lab's data set. ", "values": "Ours, on other test tracks of the lab's data set. "}
+GENRE_COLUMNS = {"accuracy": "accuracy", "macro F1": "f1_macro"}
 
 
 def question_blocks(groups: Sequence[Group], solutions: Sequence[str]) -> list[Block]:
@@ -30,28 +28,25 @@ def question_blocks(groups: Sequence[Group], solutions: Sequence[str]) -> list[B
     asked = [group for group in groups if is_of_lab(group)]
     if groups and not asked:
         return []
-    teams = "; ".join(f"{team}: {what}" for team, what in PUBLISHED["teams"].items())
-    blocks: list[Block] = [
-        Heading("The lab's questions"),
-        Text(
-            "What others published on the lab's data set, and what the runs of this report reached. Figures on "
-            f"different data stand in tables of their own; no order among them is meant. {teams}."
-        ),
-    ]
+    sources = "; ".join(f"{name}: {what}" for name, what in LAB_SETS[0].sources.items())
     made = f"solution.txt of {', '.join(solutions)}; the score is known to Kaggle alone."
     kaggle = Text(f"Ours: {made if solutions else 'no solution.txt among the given folders.'}")
-    for question in QUESTIONS:
-        theirs: list[Block] = [Text(question["data"]), published_table(question["figures"])]
-        theirs += [Text(f"As published. {question['recipes']}")] if "recipes" in question else []
-        if "genres" in question:
-            team, scores = question["genres"]["team"], question["genres"]["f1"]
-            rows = [[genre, score, str(tracks)] for genre, (score, tracks) in scores.items()]
-            theirs.append(Text(f"F1 of each genre by the 2D CNN of team {team}, on the same test tracks."))
-            theirs.append(Table(["genre", "F1", "test tracks"], rows))
-        wanted = question["answered_by"]
+    blocks: list[Block] = []
+    for question in LAB_SETS:
+        tracks = f"; {question.test_tracks} to test" if question.test_tracks else ""
+        caption = f"Published, on the lab's data set: {question.data}{tracks}"
+        theirs: list[Block] = [published_table(question.figures, caption)]
+        theirs += [Text(question.recipes)] if question.recipes else []
+        if question.f1:
+            rows = [[genre, *cells] for genre, cells in question.f1["genres"].items()]
+            caption = f"F1 of each genre by the 2D CNN of {question.f1['source']}"
+            theirs.append(Table(["genre", "F1", "test tracks"], rows, caption))
+        wanted = question.answered_by
         ours = our_tables([group for group in asked if answers(group, wanted)]) if wanted else [kaggle]
-        blocks += [Heading(question["title"], 3), SideBySide([theirs, ours])]
-    return blocks
+        blocks += [Heading(question.title, 3), SideBySide([theirs, ours])]
+    near = any(group.data.is_lab for group in asked)
+    summary = f"Published on the lab's data set, beside ours{'' if near else ', which are on other data'}. {sources}."
+    return [Heading("The lab's questions"), Details(summary, blocks, opened=near)]
 
 
 def is_of_lab(group: Group) -> bool:
@@ -60,7 +55,7 @@ def is_of_lab(group: Group) -> bool:
     return all(ours.issuperset(run.target_names) for run in group.runs)
 
 
-def answers(group: Group, wanted: dict[str, Any]) -> bool:
+def answers(group: Group, wanted: Mapping[str, Any]) -> bool:
     """Tell whether a model has all the facts that a question wants."""
     run = group.runs[0]
     facts = {
@@ -69,7 +64,7 @@ def answers(group: Group, wanted: dict[str, Any]) -> bool:
         "transfer": bool(run.model("pretrained")),
         "single": is_single(run),
     }
-    return all(facts[name] == value for name, value in wanted.items())
+    return all(str(facts[name]).lower() == value for name, value in wanted.items())
 
 
 def our_tables(groups: Sequence[Group]) -> list[Block]:
@@ -92,7 +87,7 @@ def _our_table(groups: Sequence[Group]) -> Table:
     genre = groups[0].data.kind == "classes"
     named = {axis for group in groups for run in group.runs for axis in run.target_names}
     axes = [axis for axis in AXES if axis in named] + sorted(named - set(AXES))
-    columns = GENRE_COLUMNS if genre else {axis: f"test_spearman_{axis}" for axis in axes}
+    columns = GENRE_COLUMNS if genre else {axis: f"spearman_{axis}" for axis in axes}
     rows = []
     for family in families.values():
         first = family[0]
@@ -119,8 +114,8 @@ def _family(group: Group) -> str:
 def _mean_of_axes(family: Sequence[Group]) -> str:
     """Return the mean over the axes of a model of several; of models of one, if the three of the lab are there."""
     if not is_single(family[0].runs[0]):
-        return mean_text(family[0], "test_spearman")
+        return mean_text(family[0], "spearman")
     if {group.runs[0].target_names[0] for group in family} != set(AXES):
         return ""
-    scores = [group.scores(f"test_spearman_{group.runs[0].target_names[0]}") for group in family]
+    scores = [group.scores(f"spearman_{group.runs[0].target_names[0]}") for group in family]
     return score_text(fmean(fmean(values) if values else math.nan for values in scores))

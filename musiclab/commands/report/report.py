@@ -7,11 +7,15 @@ from pathlib import Path
 from tqdm import tqdm
 
 from musiclab import __version__
+from musiclab.commands.report.beside import published_blocks, stands_beside
 from musiclab.commands.report.datasets import assign, describe
 from musiclab.commands.report.drawing import curve_drawings, draw_all, f1_drawings, latent_pictures, test_drawings
 from musiclab.commands.report.folders import LeftOut, find_folders, short_names
 from musiclab.commands.report.groups import Group, make_groups, model_name
+from musiclab.commands.report.opening import opening_blocks, tracks_of
+from musiclab.commands.report.published import LAB_SETS, PublishedSet, read_published
 from musiclab.commands.report.questions import question_blocks
+from musiclab.commands.report.standings import Ranking, rank
 from musiclab.commands.report.tables import (
     differs_text,
     f1_table,
@@ -32,7 +36,7 @@ KINDS = {"classes": "Genre", "values": "Emotion"}
 """Kinds of outputs, and the title of their part of the report."""
 
 
-def report(runs: list[str], *, out: str, lab: str | None = None) -> None:
+def report(runs: list[str], *, out: str, lab: str | None = None, published: list[str] | None = None) -> None:
     """Write report.html, which needs no other file, and report.md with the pictures beside it.
 
     Of the folders of runs alone; no checkpoint is read.
@@ -42,7 +46,9 @@ def report(runs: list[str], *, out: str, lab: str | None = None) -> None:
         out: Folder to write to. What an earlier report wrote there is replaced; nothing is deleted.
         lab: Folder that the lab's own data sets lie in, as the runs name it; null if no run is on them. Only results
             on these are said to be on the same data as the published figures.
+        published: Files of figures that others published, to stand beside ours: YAML, see docs/runs.md.
     """
+    sets = [one for name in published or [] for one in read_published(Path(name).expanduser())]
     folders, left = find_folders(runs)
     page_folder(out)  # before what takes long
     read = []
@@ -53,10 +59,12 @@ def report(runs: list[str], *, out: str, lab: str | None = None) -> None:
             left.append(LeftOut(path, str(error)))
     notes = [f"{run.folder}: {problem}" for run in read for problem in run.damaged]
     notes += [f"{path}: left out: {reason}" for path, reason in left]
-    make_document(read, left, lab).write(out, notes, alone="report")
+    make_document(read, left, lab, sets).write(out, notes, alone="report")
 
 
-def make_document(runs: Sequence[Run], left: Sequence[LeftOut], lab: str | None = None) -> Document:
+def make_document(
+    runs: Sequence[Run], left: Sequence[LeftOut], lab: str | None = None, published: Sequence[PublishedSet] = ()
+) -> Document:
     """Return the report of some runs, and of what was left out of it; see :func:`report`."""
     names = short_names([run.folder for run in runs])
     fits = [run for run in runs if run.command == "fit" and run.kind in KINDS]
@@ -65,21 +73,26 @@ def make_document(runs: Sequence[Run], left: Sequence[LeftOut], lab: str | None 
     unknown = [run for run in runs if run.command == "fit" and run.kind not in KINDS]
     lost = [*left, *(LeftOut(run.folder, f"neither genres nor emotions, but {run.task}") for run in unknown)]
     solutions = [names[run.folder] for run in runs if (run.folder / "solution.txt").is_file()]
-    repeated = sum(len(group.counted) > 1 for group in groups)
+    data_sets = list(dict.fromkeys(group.data for group in groups))
+    lost += [
+        LeftOut(one.path, f"{one.title}: no run is on data whose folder ends in {one.folder}")
+        for one in published
+        if not any(stands_beside(data, one) for data in data_sets)
+    ]
+    ranked = {data: rank([group for group in groups if group.data == data]) for data in data_sets}
     intro = (
-        f"{len(fits)} trainings of {len(groups)} models, {repeated} of them repeated with other seeds; by musiclab "
-        f"{__version__} on {datetime.date.today():%Y-%m-%d}. All numbers are those of the runs' own files, scores "
-        "rounded to three digits. Runs that differ in their seed alone are of one model: its numbers are means over "
-        "those that finished, one for each seed, and in brackets the lowest and the highest. Models of one name are "
-        "set as their reference but for what is said. Seconds are those of training and validation."
+        f"{len(fits)} trainings of {len(groups)} models; musiclab {__version__}, {datetime.date.today():%Y-%m-%d}. "
+        "A model's runs differ in seed, fold and folder alone; those that finished count, one for each seed and fold."
     )
     blocks: list[Block] = [Text(intro)]
+    blocks += opening_blocks([ranking for rankings in ranked.values() for ranking in rankings], [*LAB_SETS, *published])
     for kind, title in KINDS.items():
-        ours = [group for group in groups if group.data.kind == kind]
+        ours = [data for data in data_sets if data.kind == kind]
         if ours:
             blocks.append(Heading(title))
-        for data in dict.fromkeys(group.data for group in ours):
-            blocks += _data_blocks(title, [group for group in ours if group.data == data], names)
+        for data in ours:
+            members = [group for group in groups if group.data == data]
+            blocks += _data_blocks(title, members, ranked[data], names, published)
     blocks += question_blocks(groups, solutions)
     blocks += _picture_blocks(groups, names)
     blocks += _other_blocks(others, names)
@@ -87,16 +100,24 @@ def make_document(runs: Sequence[Run], left: Sequence[LeftOut], lab: str | None 
     return Document(f"Report of {len(fits)} {'run' if len(fits) == 1 else 'runs'}", blocks)
 
 
-def _data_blocks(title: str, groups: Sequence[Group], names: dict[Path, str]) -> list[Block]:
+def _data_blocks(
+    title: str,
+    groups: Sequence[Group],
+    rankings: Sequence[Ranking],
+    names: dict[Path, str],
+    published: Sequence[PublishedSet],
+) -> list[Block]:
     data = groups[0].data
-    blocks: list[Block] = [
+    tracks = {count for ranking in rankings for count in tracks_of(ranking)}
+    scores = f1_table(groups) if data.kind == "classes" else None
+    return [
         Heading(f"{title}: {data.name}", 3),
         Text(describe(data, [run for group in groups for run in group.runs])),
-        models_table(groups),
+        models_table(groups, rankings),
+        *published_blocks(data, published, tracks),
         runs_table(groups, names),
+        *([] if scores is None else [scores]),
     ]
-    scores = f1_table(groups) if data.kind == "classes" else None
-    return blocks if scores is None else [*blocks, scores]
 
 
 def _picture_blocks(groups: Sequence[Group], names: dict[Path, str]) -> list[Block]:

@@ -1,9 +1,11 @@
 """What was set for a run: what it does not depend on left out, and what tells two runs apart in words."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from musiclab.runs.files import pick
+from musiclab.runs.run import Run
 
 CLASS = "class"
 """Under which name a simplified part keeps its class."""
@@ -15,9 +17,35 @@ IRRELEVANT: dict[str, Sequence[str]] = {
         "enable_progress_bar", "limit_predict_batches", "log_every_n_steps", "logger", "model_registry", "num_nodes",
         "num_sanity_val_steps", "profiler", "strategy",
     ),
-    "data": ("cache", "num_workers", "pin_memory", "on_device"),
+    "data": ("cache", "fold", "num_workers", "pin_memory", "on_device"),
 }  # fmt: skip
-"""Settings that say where and on what a run was made, not what was learnt; the record knows seed and processes."""
+"""Settings that say where and on what a run was made, or of which fold, not what was learnt; the record knows seed and
+processes."""
+
+PATHS = (("model", "pretrained"), ("data", "leave_out"))
+"""Files that each seed or fold of a study may have its own of: their names then hold ``seed_0`` or ``fold_1``."""
+
+
+def data_setting(run: Run, name: str) -> Any:
+    """Return an argument of the data, None where there is none."""
+    return pick(run.config, "data", "init_args", name)
+
+
+def fold_of(run: Run) -> int | None:
+    """Return which fold of a cross-validation a run held out, None where it is of no cross-validation."""
+    fold = data_setting(run, "fold")
+    return fold if data_setting(run, "folds") and isinstance(fold, int) else None
+
+
+def settings_of(run: Run) -> dict[str, Any]:
+    """Return the settings that matter but for seed and fold, these also left out of the names of files."""
+    tree = simplify(run.config)
+    own = rf"(seed_{run.seed}|fold_{fold_of(run)})(?!\d)"
+    for part, name in PATHS:
+        path = pick(tree, part, name)
+        if isinstance(path, str):
+            tree[part][name] = re.sub(own, lambda found: found[0].split("_")[0], path)
+    return tree
 
 
 def simplify(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,11 +1,13 @@
-"""Tables of runs: each by itself, and the mean and spread of those that differ in their seeds alone."""
+"""Tables of runs: each by itself, and the mean and spread of those that differ in seed and fold alone."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
 
-from musiclab.commands.report.groups import Group, spread, task_words
+from musiclab.commands.report.groups import Group, is_single, spread, task_words
+from musiclab.commands.report.standings import Ranking, Standing, interval_of
 from musiclab.pages.document import Heading, Link, Table
+from musiclab.runs.intervals import Interval
 from musiclab.runs.run import Run
 
 GENRE_SCORES = {"test_accuracy": "test accuracy", "test_f1_macro": "test macro F1"}
@@ -36,25 +38,38 @@ def heading_of(group: Group) -> Heading:
     return Heading(group.title, 3)
 
 
-def models_table(groups: Sequence[Group]) -> Table:
-    """Return a table of the groups of one data set, a row for each."""
-    scores = GENRE_SCORES if groups[0].data.kind == "classes" else {"test_spearman": "test Spearman"}
+def models_table(groups: Sequence[Group], rankings: Sequence[Ranking]) -> Table:
+    """Return a table of the groups of one data set, a row for each, with the intervals that are ranked by."""
+    found = {(ranking.metric, standing.group): standing for ranking in rankings for standing in ranking.standings}
+    genre = groups[0].data.kind == "classes"
+    names = {f"spearman_{axis}": f"test {axis}" for axis in dict.fromkeys(axis for g in groups for axis in g.axes)}
+    if len(names) > 1:
+        names = {"spearman": "test Spearman, mean"} | names
+    main = {group: "accuracy" if genre else _main_metric(group) for group in groups}
+    if genre:
+        names = {"accuracy": "test accuracy", "f1_macro": "test macro F1"}
     best, show_best = _best_column([run for group in groups for run in group.runs])
     rows = []
     for group in groups:
-        counted = len(group.counted)
+        standing = found.get((main[group], group))
+        cells = [_score_cell(group, name, found.get((name, group))) for name in names]
         rows.append(
             [
                 Link(group.title, heading_of(group).anchor),
                 differs_text(group),
-                str(counted) if counted == len(group.runs) else f"{counted} (of {len(group.runs)})",
+                group.count,
                 _parameters(group.runs[0]),
                 show_best(group.counted),
-                *(mean_text(group, metric) for metric in scores),
+                cells[0],
+                _range_text(standing),
+                _to_best(standing),
+                *cells[1:],
             ]
         )
-    header = ["model", "set otherwise", "runs", "parameters", best, *scores.values()]
-    return Table(header, rows, "Models").without_empty()
+    first, *others = names.values()
+    header = ["model", "set otherwise", "runs", "parameters", best, first, "of the runs", "to the best", *others]
+    caption = "Models: means over runs, with 95 % intervals of the test (to) and the lowest and highest of the runs (-)"
+    return Table(header, rows, caption).without_empty()
 
 
 def runs_table(groups: Sequence[Group], names: Mapping[Path, str]) -> Table:
@@ -95,6 +110,35 @@ def f1_table(groups: Sequence[Group]) -> Table | None:
     return Table(["model", *genres], rows, "F1 of each genre") if rows else None
 
 
+def _main_metric(group: Group) -> str:
+    """Return what a model of emotions is judged by."""
+    return f"spearman_{group.axes[0]}" if is_single(group.runs[0]) else "spearman"
+
+
+def _score_cell(group: Group, metric: str, standing: Standing | None) -> str:
+    """Return the mean of a score, with its interval where models are ranked by it, or it is the other one of genres."""
+    scores = group.scores(metric)
+    if not scores or (metric == "spearman" and is_single(group.runs[0])):
+        return ""
+    interval = standing.interval if standing else interval_of(group, metric) if metric == "f1_macro" else None
+    return score_text(fmean(scores)) + _interval_text(interval)
+
+
+def _interval_text(interval: Interval | None) -> str:
+    return f" ({score_text(interval.low)} to {score_text(interval.high)})" if interval else ""
+
+
+def _range_text(standing: Standing | None) -> str:
+    scores = standing.scores if standing else []
+    return f"{score_text(min(scores))} - {score_text(max(scores))}" if len(scores) > 1 else ""
+
+
+def _to_best(standing: Standing | None) -> str:
+    """Return what a model has above the best, which is little or negative, and of how many tracks."""
+    found = standing.to_best if standing else None
+    return score_text(found.value) + _interval_text(Interval(found.low, found.high)) if found else ""
+
+
 def _parameters(run: Run) -> str:
     """Return the number of parameters, and of those that were trained where the others were frozen."""
     total, trained = run.parameters, run.trainable_parameters
@@ -102,12 +146,12 @@ def _parameters(run: Run) -> str:
 
 
 def _mean_f1(group: Group, genre: str) -> str:
-    values = group.scores(f"test_f1_{genre}")
+    values = group.scores(f"f1_{genre}")
     return score_text(fmean(values)) if values else ""
 
 
 def mean_text(group: Group, metric: str) -> str:
-    """Return the mean and the spread of a metric of the test over the runs of a group that count."""
+    """Return the mean and the spread of a metric, named without ``test_``, over the runs of a group that count."""
     return spread(group.scores(metric), score_text)
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from commands.report.making import make_config, make_run
 from musiclab.commands.report.datasets import assign, describe
-from musiclab.commands.report.published import GENRES
+from musiclab.commands.report.published import LAB_GENRES as GENRES
 from musiclab.runs.run import read_run
 
 

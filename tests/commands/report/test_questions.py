@@ -7,7 +7,8 @@ from commands.report.making import AXES, make_run
 from commands.report.pages import Outline, Tables
 from musiclab.commands.report.datasets import assign
 from musiclab.commands.report.groups import make_groups
-from musiclab.commands.report.published import GENRES, QUESTIONS
+from musiclab.commands.report.published import LAB_GENRES as GENRES
+from musiclab.commands.report.published import LAB_SETS
 from musiclab.commands.report.questions import answers, question_blocks
 from musiclab.pages.document import Document
 from musiclab.runs.run import read_run
@@ -36,8 +37,8 @@ def page_of(tmp_path, *settings, solutions=()):
 def test_which_question_a_run_answers(tmp_path, settings, step):
     run = read_run(make_run(tmp_path / "run", **settings))
     (group,) = make_groups([run], assign([run]))
-    wanted = [question for question in QUESTIONS if question["answered_by"]]
-    (answered,) = [question["title"] for question in wanted if answers(group, question["answered_by"])]
+    wanted = [question for question in LAB_SETS if question.answered_by]
+    (answered,) = [question.title for question in wanted if answers(group, question.answered_by)]
     assert answered.startswith(f"Step {step}: ")
 
 
@@ -59,17 +60,20 @@ def test_figures_on_different_data_stand_in_tables_of_their_own(tmp_path):
     ]
     sentences = [text for text in Outline(page).texts["p"] if text.startswith("Ours, on")]
     assert [sentence.split(". ")[0] for sentence in sentences] == [
-        "Ours, on the lab's data set as well, with a held-out part of our own",
-        "Ours, on other data, so that these figures and the published ones do not compare",
+        "Ours, on other test tracks of the lab's data set",
+        "Ours, on other data: does not compare",
     ]
     assert "/data/other/emotions" in sentences[1]
 
 
-def test_every_published_table_has_a_sentence_on_its_data(tmp_path):
+def test_every_published_table_says_what_data_it_is_of(tmp_path):
     _, page = page_of(tmp_path)
     published = [header for _, header, _ in Tables(page).all if header[0] == "published model"]
-    sentences = [text for text in Outline(page).texts["p"] if text.startswith("Published, on the")]
-    assert len(published) == len(sentences) == 6
+    captions = [
+        text for text in Outline(page).texts["caption"] if text.startswith("Published, on the lab's data set: ")
+    ]
+    assert len(published) == len(captions) == 6
+    assert captions[0].endswith("2305 tracks to train, 10 genres after merging; 575 to test")
     assert sum(text.startswith("Ours: no ") for text in Outline(page).texts["p"]) == 6
 
 
@@ -93,7 +97,7 @@ def test_models_of_single_axes_share_a_row_with_their_mean(tmp_path):
 def test_genre_runs_on_the_labs_data(tmp_path):
     run = read_run(make_run(tmp_path / "run", names=GENRES, data_root=f"{LAB}/genres"))
     page = Document("Questions", question_blocks(make_groups([run], assign([run], LAB)), [])).to_html(embed=True)
-    assert any(text.startswith("Ours, on the lab's data set as well. ") for text in Outline(page).texts["p"])
+    assert any(text.startswith("Ours, on the lab's data set. ") for text in Outline(page).texts["p"])
     (_, published, (_, rows)) = Tables(page).below("Step 7: genre by a 2D CNN")
     assert published[1][0] == ["Blues", "0.31", "40"]
     assert rows == [["1: CNN, mel", "1", f"{run.metrics['test_accuracy']:.3f}", f"{run.metrics['test_f1_macro']:.3f}"]]
@@ -107,6 +111,13 @@ def test_unfinished_and_untested_runs_answer_nothing(tmp_path):
 def test_solutions_for_kaggle_are_named(tmp_path):
     _, page = page_of(tmp_path, solutions=["a/version_1", "b"])
     assert "Ours: solution.txt of a/version_1, b; the score is known to Kaggle alone." in Outline(page).texts["p"]
+
+
+def test_the_questions_are_open_where_a_run_is_on_the_labs_data(tmp_path):
+    for number, (root, opened) in enumerate(((f"{LAB}/emotions", True), ("/data/emotions", False))):
+        _, page = page_of(tmp_path / str(number), {"kind": "emotion", "data_root": root})
+        (details,) = Outline(page).all("details")
+        assert ("open" in details) == opened
 
 
 def test_models_of_other_genres_and_axes_are_no_answers(tmp_path):

@@ -84,13 +84,13 @@ def test_repeated_runs_become_mean_and_spread(runs, report):
         if header[0] == "model" and "runs" in header:
             rows |= {row[0].split(": ")[0]: dict(zip(header, row, strict=True)) for row in body}
     scores = [read_metrics(runs[name])["test_accuracy"] for name in ("cnn_0", "cnn_1")]
-    text = f"{np.mean(scores):.3f} ({min(scores):.3f} - {max(scores):.3f})"
     first, second = rows["1"], rows["2"]
-    assert (first["runs"], first["test accuracy"]) == ("2", text)
+    assert (first["runs"], first["test accuracy"]) == ("2 (2 seeds)", f"{np.mean(scores):.3f}")
+    assert first["of the runs"] == f"{min(scores):.3f} - {max(scores):.3f}"
     assert first["set otherwise"] == "reference: model.label_smoothing null"
     assert (second["runs"], second["set otherwise"]) == ("1", "model.label_smoothing 0.1")
     multitask = next(row for row in rows.values() if row["model"].endswith("multitask CNN, mel"))
-    assert multitask["runs"] == "2 (of 3)"
+    assert multitask["runs"] == "2 (2 seeds, of 3 runs)"
 
 
 def test_the_f1_of_each_genre(runs, report):
