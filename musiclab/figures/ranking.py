@@ -14,7 +14,7 @@ from musiclab.figures.style import COLOURS, GRID, TITLE, new_figure
 WIDTH = 3.3  # inches: three beside each other on a wide page, and as wide as a phone, where text keeps its size
 ROW = 0.42  # inches: a line of text and below it the marks
 LINE = 0.2  # inches: of the title
-TITLE_LETTERS, LETTERS = 40, 46
+TITLE_LETTERS, LETTERS = 37, 44
 """In a line of the title, and of other text."""
 
 HEAD, HEAD_LINE = 0.3, 0.45
@@ -22,6 +22,9 @@ HEAD, HEAD_LINE = 0.3, 0.45
 
 ABOVE, BELOW = -0.36, 0.17
 """Where a row's text stands, and where its runs do, in rows from the middle of its marks."""
+
+WIDEST = 15
+"""Pixels that no letter of a name is wider than."""
 
 GREY = "0.45"
 SMALL = 9
@@ -162,6 +165,6 @@ def _shorten(figure: Figure, axes: Axes, named: Sequence[tuple[Place, Text, Text
     figure.draw_without_rendering()  # for the axes to have their place
     for place, written, score in named:
         room, kept = score.get_window_extent().x0 - 8, place.name
-        while written.get_window_extent().x1 > room and kept:
-            kept = kept[:-1].rstrip()
+        while (excess := written.get_window_extent().x1 - room) > 0 and kept:
+            kept = kept[: -max(1, int(excess / WIDEST))].rstrip()
             written.set_text(f"{kept}…{place.end}")

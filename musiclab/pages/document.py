@@ -17,8 +17,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from musiclab.errors import UserError
 from musiclab.files import remove_leftovers, replacing, shown, write_text
 
-NUMBER = re.compile(r"|[-+]?[\d.,]+([x%]| ?(s|min|h|MB|%)| ?[±(].*)?")
-"""A cell that is a number, with or without unit and spread, or empty."""
+NUMBER = re.compile(r"|[-+]?[\d.,]+([x%]| ?(s|min|h|MB|%)| ?[±(].*| - [-+]?[\d.,]+)?")
+"""A cell that is a number, with or without unit and spread, or a range of numbers, or empty."""
 
 INCH = 110
 """Pixels that an inch of a picture takes on a page: text of 10 points is then as large as the page's own."""

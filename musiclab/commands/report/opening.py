@@ -8,7 +8,7 @@ from musiclab.commands.report.beside import COMPARES, comparison, stands_beside
 from musiclab.commands.report.drawing import LINES, slug
 from musiclab.commands.report.groups import Group
 from musiclab.commands.report.published import Published, PublishedSet
-from musiclab.commands.report.standings import Ranking, Standing, tested_tracks
+from musiclab.commands.report.standings import Ranking, Standing, count_tested
 from musiclab.commands.report.tables import score_text
 from musiclab.figures import Apart, Place, png_bytes, ranking_figure
 from musiclab.pages.document import Block, Picture, Pictures, Text
@@ -19,8 +19,8 @@ MOST, MOST_APART = 20, 6
 
 LEGEND = (
     "Dots are means over a model's runs, small dots the runs. Lines are 95 % intervals: how far the mean may be off "
-    "for other tracks like those tested, or other artists where they are known. A hollow dot is below the best, as is "
-    "seen on the same tracks."
+    "for other tracks like those tested, or other artists where they are known. A hollow dot is below the best: the "
+    "interval of their difference on the same tracks leaves out 0."
 )
 GREY = " What is grey was published by others (*: pretrained on other data)."
 
@@ -46,7 +46,7 @@ def short_name(group: Group) -> str:
 
 def tracks_of(ranking: Ranking) -> set[int | None]:
     """Return how many tracks the models of a ranking were tested on, one number where all were on as many."""
-    return {tested_tracks(standing.group, ranking.metric) for standing in ranking.standings}
+    return {count_tested(standing.group, ranking.metric) for standing in ranking.standings}
 
 
 def _last(name: str, *rest: str) -> Iterable[str]:
@@ -132,7 +132,7 @@ def _scored(standing: Standing) -> str:
 
 def _turned(found: Difference) -> Difference:
     """Return a difference as that of the other model to the one."""
-    return found._replace(value=-found.value, low=-found.high, high=-found.low)
+    return found._replace(value=0 - found.value, low=0 - found.high, high=0 - found.low)  # 0 is never -0
 
 
 def _range(counts: Sequence[int]) -> str:

@@ -100,7 +100,7 @@ def interval_of(group: Group, metric: str) -> Interval | None:
     return interval if all(map(math.isfinite, interval)) else None
 
 
-def tested_tracks(group: Group, metric: str) -> int | None:
+def count_tested(group: Group, metric: str) -> int | None:
     """Return how many tracks the runs of a model were tested on, each counted once; None where it is not known."""
     predictions = _predictions(group, metric)
     if predictions:

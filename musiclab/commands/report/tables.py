@@ -5,6 +5,7 @@ from pathlib import Path
 from statistics import fmean
 
 from musiclab.commands.report.groups import Group, is_single, spread, task_words
+from musiclab.commands.report.published import AXIS_SCORE
 from musiclab.commands.report.standings import Ranking, Standing, interval_of
 from musiclab.pages.document import Heading, Link, Table
 from musiclab.runs.intervals import Interval
@@ -42,7 +43,8 @@ def models_table(groups: Sequence[Group], rankings: Sequence[Ranking]) -> Table:
     """Return a table of the groups of one data set, a row for each, with the intervals that are ranked by."""
     found = {(ranking.metric, standing.group): standing for ranking in rankings for standing in ranking.standings}
     genre = groups[0].data.kind == "classes"
-    names = {f"spearman_{axis}": f"test {axis}" for axis in dict.fromkeys(axis for g in groups for axis in g.axes)}
+    axes = dict.fromkeys(axis for group in sorted(groups, key=lambda group: -len(group.axes)) for axis in group.axes)
+    names = {f"{AXIS_SCORE}{axis}": f"test {axis}" for axis in axes}
     if len(names) > 1:
         names = {"spearman": "test Spearman, mean"} | names
     main = {group: "accuracy" if genre else _main_metric(group) for group in groups}
@@ -112,7 +114,7 @@ def f1_table(groups: Sequence[Group]) -> Table | None:
 
 def _main_metric(group: Group) -> str:
     """Return what a model of emotions is judged by."""
-    return f"spearman_{group.axes[0]}" if is_single(group.runs[0]) else "spearman"
+    return f"{AXIS_SCORE}{group.axes[0]}" if is_single(group.runs[0]) else "spearman"
 
 
 def _score_cell(group: Group, metric: str, standing: Standing | None) -> str:

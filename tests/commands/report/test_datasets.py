@@ -59,6 +59,39 @@ def test_data_are_told_apart_by_folder_genres_tracks_and_limit(tmp_path):
     assert names[5] == "classes small/genres, 3 genres, limited to 50 tracks"
 
 
+def test_folds_of_unequal_size_are_of_one_data_set(tmp_path):
+    cross = {"data_folds": 3, "data_test_fraction": 0.2}
+    _, sets = data_of(
+        tmp_path,
+        {**cross, "record": tracks(60, 7, test=33)},
+        {**cross, "data_fold": 1, "record": tracks(59, 7, test=34)},
+        {"data_folds": 3, "record": tracks(66, 34, test=9)},  # tested on tracks of test_labels.txt
+        {"kind": "emotion", "data_folds": 3, "record": tracks(60, 7, test=33)},
+        {"kind": "emotion", "data_folds": 3, "data_test_fraction": 0, "record": tracks(66, 34)},
+        {"kind": "emotion", "data_folds": 3, "data_limit": 50, "record": tracks(40, 10, test=33)},
+        {"kind": "emotion", "data_folds": 3, "data_limit": 50, "record": tracks(40, 10, test=34)},
+    )
+    assert [data.labelled for data in sets] == [100, 100, 100, 100, 100, 50, 50]
+    assert sets[0] == sets[1]
+    assert sets[5] == sets[6]
+    assert [data.name.endswith(", 3 folds") for data in sets] == [True, True, False, True, False, True, True]
+
+
+def test_what_is_left_out_of_the_training_makes_no_other_data_set(tmp_path):
+    _, (whole, *left) = data_of(
+        tmp_path,
+        {},
+        {"data_leave_out": "a.txt", "record": tracks(70, 8)},
+        {"data_leave_out": "b.txt", "record": tracks(60, 7)},
+    )
+    assert left == [whole, whole]
+    _, (first, second, unknown) = data_of(
+        tmp_path / "two", {}, {"record": tracks(80, 19)}, {"data_leave_out": "a.txt", "record": tracks(70, 8)}
+    )
+    assert unknown.labelled is None
+    assert len({first, second, unknown}) == 3
+
+
 def test_the_demo_corpus_has_a_name_wherever_it_is(tmp_path):
     demo = {"kind": "emotion", "record": {"demo": True}}
     runs, (data, other, beats) = data_of(

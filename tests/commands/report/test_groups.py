@@ -5,6 +5,7 @@ import pytest
 from commands.report.making import make_run
 from musiclab.commands.report.datasets import assign
 from musiclab.commands.report.groups import make_groups, model_name, spread, task_words
+from musiclab.commands.report.settings import fold_of
 from musiclab.runs.run import read_run
 
 SPEARMAN = {"class_path": "musiclab.losses.RegressionLoss", "init_args": {"mse": 1.0, "spearman": 0.1}}
@@ -63,6 +64,41 @@ def test_only_finished_runs_count_and_each_seed_once(tmp_path):
     )
     assert [run.seed for run in group.runs] == [0, 0, 1, 2]
     assert [run.folder.name for run in group.counted] == ["0", "3"]
+
+
+def test_runs_of_other_folds_are_one_group_each_seed_and_fold_counts_once(tmp_path):
+    cross = {"kind": "emotion", "data_folds": 2}
+    runs = [{**cross, "seed": seed, "data_fold": fold} for seed in range(2) for fold in range(2)]
+    whole, group = groups_of(tmp_path, *runs, runs[0], {"kind": "emotion", "data_folds": None, "data_fold": 1})
+    assert [(run.seed, fold_of(run)) for run in group.runs] == [
+        (0, 0),
+        (0, 0),
+        (0, 1),
+        (1, 0),
+        (1, 1),
+    ]
+    assert (len(group.counted), group.count, group.folds) == (4, "4 (2 seeds, 2 folds, of 5 runs)", {0, 1})
+    assert (whole.count, whole.folds) == ("1", set())
+    assert group.data.name == f"{whole.data.name}, 2 folds"  # tested on other tracks
+
+
+def test_a_study_gives_each_seed_and_fold_its_own_genre_model(tmp_path):
+    runs = [
+        {
+            "kind": "emotion",
+            "seed": seed,
+            "data_folds": 2,
+            "data_fold": fold,
+            "data_leave_out": f"/lists/fold_{fold}.txt",
+            "model_pretrained": f"/study/genre/seed_{seed}_fold_{fold}/lightning_logs/version_0/checkpoints/best.ckpt",
+        }
+        for seed in (1, 10)
+        for fold in range(2)
+    ]
+    (group,) = groups_of(tmp_path / "own", *runs)
+    assert group.count == "4 (2 seeds, 2 folds)"
+    other = {**runs[0], "model_pretrained": runs[2]["model_pretrained"]}  # the model of seed 10 for seed 1
+    assert len(groups_of(tmp_path / "other", *runs, other)) == 2
 
 
 def test_runs_with_damaged_settings_stay_by_themselves(tmp_path):

@@ -129,6 +129,33 @@ def test_markdown_links_pictures_that_are_there(report):
     assert text.startswith("# Report of 9 runs\n")
 
 
+def test_the_report_opens_with_a_picture_of_each_ranking(report):
+    captions = Outline(report[1]).texts["figcaption"]
+    ranked = [caption.split(":")[0] for caption in captions[:4]]
+    assert ranked == [
+        "Accuracy, best of 2 models",
+        "Accuracy",
+        "Mean Spearman of valence, energy, danceability, best of 2 models",
+        "Spearman, energy, best of 3 models",
+    ]
+    assert all((report[0] / "pictures" / name).is_file() for name in ("models_1_accuracy.png", "models_3_spearman.png"))
+
+
+def test_figures_of_a_users_own_stand_beside_ours(runs, tmp_path):
+    mine = tmp_path / "mine.yaml"
+    lines = ["sources: {Doe 2024: a paper}", "sets:"]
+    for name, tracks in (("zeta", 1), ("eta", 25)):
+        lines += [f"- title: {name}", f"  folder: {name}/genres", "  genres: 3", f"  test_tracks: {tracks}"]
+        lines += ["  figures:", "  - {model: M, source: Doe 2024, accuracy: 0.50}"]
+    mine.write_text("\n".join(lines))
+    page = write_report(tmp_path / "out", runs["other"], runs["cnn_0"], "--published", mine)
+    found = [(heading, rows) for heading, _, rows in Tables(page).all if rows[0][:2] == ["M", "Doe 2024"]]
+    assert found == [("Genre: zeta/genres, 3 genres", [["M", "Doe 2024", "0.50"]])]
+    assert "zeta: published, on this data." in Outline(page).texts["caption"]
+    ((_, left),) = Tables(page).below("Left out, or damaged")
+    assert left == [[str(mine), "eta: no run is on data whose folder ends in eta/genres"]]
+
+
 def test_a_report_is_replaced_and_nothing_else_is_touched(runs, tmp_path):
     write_report(tmp_path, runs["cnn_0"], runs["other"])
     (tmp_path / "notes.txt").write_text("mine")
@@ -199,6 +226,10 @@ def test_mistakes_are_one_line(tmp_path, capfd):
     assert "nowhere: no such folder" in error_of(capfd, ["report", str(tmp_path / "nowhere"), "--out", str(tmp_path)])
     (tmp_path / "file").write_text("")
     assert "a file; give the folder" in error_of(capfd, ["report", str(tmp_path), "--out", str(tmp_path / "file")])
+    (tmp_path / "mine.yaml").write_text("sources: {}\nset: []")
+    wrong = ["report", str(tmp_path), "--out", str(tmp_path / "out"), "--published", str(tmp_path / "mine.yaml")]
+    assert "mine.yaml: the file: set is not known; did you mean sets?" in error_of(capfd, wrong)
+    assert not (tmp_path / "out").exists()
     assert "RUNS" in error_of(capfd, ["report", "--out", str(tmp_path)], code=2)
 
 
