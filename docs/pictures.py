@@ -98,6 +98,28 @@ def fit(folder: Path, config: str, *options: str) -> Path:
     return made
 
 
+def rivals(work: Path) -> list[Path]:
+    """Train small genre models on mel spectrograms and on chroma, twice each; return their checkpoints."""
+    quick = f"-c={ROOT / 'configs' / 'quick.yaml'}"
+    return [
+        fit(
+            work / features / f"seed_{seed}",
+            "genre_cnn.yaml",
+            quick,
+            f"--data.features={features}",
+            f"--seed_everything={seed}",
+        )
+        for features in ("mel", "chroma")
+        for seed in range(2)
+    ]
+
+
+def compare(models: Sequence[Path], report: Path, out: Path) -> None:
+    """Write the report of some models, and how it opens."""
+    main(["report", *(str(model.parents[1]) for model in models), "--out", str(report)])
+    photograph(report / "report.html", out)
+
+
 def make(work: Path, out: Path, genre: Path | None, emotion: Path | None) -> None:
     """Make all pictures; models that are not given are trained in the folder ``work``."""
     genre = genre or fit(work / "genre", "genre_cnn.yaml", "--trainer.max_epochs=20")
@@ -108,8 +130,8 @@ def make(work: Path, out: Path, genre: Path | None, emotion: Path | None) -> Non
     write_song(song)
     answer(genre, emotion, song, out / "answer.png")
 
+    compare([genre, emotion, *rivals(work)], work / "compared", out / "report.png")
     main(["report", str(genre.parents[1]), str(emotion.parents[1]), "--out", str(work / "report")])
-    photograph(work / "report" / "report.html", out / "report.png")
     (confusion,) = (work / "report" / "pictures").glob("*_confusion.png")
     curves = [work / "report" / "pictures" / f"model_1_{name}.png" for name in ("loss", "accuracy", "f1")]
     shrink([confusion], out / "confusion.png")

@@ -10,6 +10,7 @@ from musiclab.commands.report.published import LAB_GENRES, LAB_SETS, read_publis
 from musiclab.errors import UserError
 
 SOURCE = Path(__file__).resolve().parents[4] / "shared" / "PUBLISHED.md"
+DOCS = Path(__file__).resolve().parents[3] / "docs" / "runs.md"
 FIGURES = [figure for question in LAB_SETS for figure in question.figures]
 AXES = [f"spearman_{axis}" for axis in ("valence", "energy", "danceability")]
 SCORES = ["accuracy", "f1_macro", *AXES, "spearman", "leaderboard"]
@@ -96,6 +97,14 @@ def test_a_file_of_ones_own_keeps_its_digits(tmp_path):
     assert genres.figures[0].scores == {"accuracy": "0.50", "f1_macro": "0.490"}
     assert (genres.figures[1].pretrained, genres.figures[1].note) == ("1 M songs", "three seeds")
     assert emotions.figures[0].scores == {"spearman": ".6", "spearman_calm": "-0.1"}
+
+
+def test_the_example_of_the_docs_is_read(tmp_path):
+    (example,) = re.findall(r"```yaml\n(sources:.*?)```", DOCS.read_text(encoding="utf-8"), re.DOTALL)
+    path = tmp_path / "example.yaml"
+    path.write_text(example)
+    (gtzan,) = read_published(path)
+    assert [figure.scores for figure in gtzan.figures] == [{"accuracy": "0.797"}, {"accuracy": "0.686"}]
 
 
 @pytest.mark.parametrize(
