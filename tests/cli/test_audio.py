@@ -9,6 +9,7 @@ from command_line import error_of, evaluate_args, fit_args, read_rows, run_folde
 from conftest import GENRES, SHARED, make_genre_folder
 from data.audio.sounds import clicks, swell, truncate, write
 
+import musiclab
 from musiclab.cli import main
 from musiclab.data.audio.extraction import Clip, clip_spectrograms
 from musiclab.data.datamodules import AudioDataModule
@@ -170,12 +171,42 @@ def test_bad_requests(command, options, message, genre_run, tmp_path, capfd):
     assert message in error_of(capfd, evaluate_args(command, genre_run, tmp_path, "--data=AudioDataModule", *options))
 
 
-def test_a_model_of_other_frames_is_refused(genre_root, tmp_path, capfd):
-    main(fit_args("genre_cnn.yaml", genre_root, tmp_path, "--data.seconds=0.25"))
+@pytest.fixture(scope="module")
+def coarse_runs(genre_root, tmp_path_factory):
+    """Models of frames of 0.1 s, of mel bands and of all 128 rows of arrays; their tracks are about 3 s long."""
+    runs = {}
+    mel_root = make_genre_folder(tmp_path_factory.mktemp("coarse") / "data", rows=128)
+    for name, root in [("mel", genre_root), ("all", mel_root)]:
+        folder = tmp_path_factory.mktemp(name)
+        options = [f"--data.features={name}", "--data.seconds=0.1", "--data.store_dtype=float32"]
+        main(fit_args("genre_cnn.yaml", root, folder, *options))
+        runs[name] = run_folder(folder) / "checkpoints" / "best.ckpt"
+    return runs
+
+
+@pytest.mark.parametrize("name", ["mel", "all"])
+def test_a_model_of_coarser_frames_is_asked_about_those_nearest_to_its_own(name, coarse_runs, tmp_path):
+    model = musiclab.load(coarse_runs[name])
+    length = model.window
+    frames = round(length / 0.1 + 0.5)
+    assert 20 <= frames <= 40
+    song = write(tmp_path / "song.wav", clicks(2 * length), subtype="FLOAT")
+    fine = [clip_spectrograms(song, Clip(start, length), ["full"])["full"] for start in (0, length)]
+    columns = [round(number * 0.1 / FRAME_SECONDS) for number in range(frames)]  # the lab's frames are centred
+    coarse = [array[:128, columns] for array in fine]
+    expected = [list(answer.values()) for answer in model.predict(coarse)]
+    (row,) = ask(coarse_runs[name], tmp_path, song)
+    assert [float(row[genre]) for genre in GENRES] == pytest.approx(np.mean(expected, axis=0), abs=1e-6)
+    assert list(model.predict(song).values()) == pytest.approx(np.mean(expected, axis=0), abs=1e-6)
+    np.testing.assert_allclose(model.over_time(song, hop=length).values, expected, atol=1e-6)
+
+
+def test_a_model_of_finer_frames_is_refused(genre_root, tmp_path, capfd):
+    main(fit_args("genre_cnn.yaml", genre_root, tmp_path, "--data.seconds=0.01"))
     checkpoint = run_folder(tmp_path) / "checkpoints" / "best.ckpt"
     song = write(tmp_path / "song.wav")
     args = evaluate_args("predict", checkpoint, tmp_path, "--data=AudioDataModule", f"--data.paths={song}")
-    assert "was trained on frames of 0.25 s" in error_of(capfd, args)
+    assert "was trained on frames of 0.01 s, but frames of audio files have 0.02322 s" in error_of(capfd, args)
 
 
 @pytest.mark.skipif(not RECORDINGS.is_dir(), reason="the shared recordings are not at hand")

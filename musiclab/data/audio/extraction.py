@@ -2,6 +2,7 @@
 
 import errno
 import io
+import math
 import os
 import sys
 import warnings
@@ -19,7 +20,7 @@ from musiclab.data.audio.decoding import AudioError, load_audio
 from musiclab.data.audio.processes import in_processes
 from musiclab.errors import UserError
 from musiclab.files import code_folder, replacing, shown
-from musiclab.spectrogram import LAB, SAMPLE_RATE, Audio, Recipe, Spectrogram
+from musiclab.spectrogram import FRAME_SECONDS, LAB, SAMPLE_RATE, Audio, Recipe, Spectrogram
 
 Form = Literal["full", "beat"]
 Kind = Literal["full", "beat", "both"]
@@ -36,11 +37,13 @@ class Clip:
         offset: Where the part begins, in s.
         seconds: How long it is at most, in s; None for the rest.
         recipe: How arrays are made of it.
+        every: Keep of the frames only those nearest to multiples of so many s; None for all.
     """
 
     offset: float = 0.0
     seconds: float | None = 30.0
     recipe: Recipe = LAB
+    every: float | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.offset < float("inf"):
@@ -158,13 +161,27 @@ def clip_spectrograms(path: Path, clip: Clip, forms: Collection[Form]) -> dict[F
         # stand among the failures; what comes of such clips is checked instead.
         with threadpool_limits(1), warnings.catch_warnings(action="ignore"):
             audio = load_audio(path, clip.offset, clip.seconds, clip.recipe.rate or SAMPLE_RATE)
-            return _compute(audio, forms, clip.recipe)
+            arrays = _compute(audio, forms, clip.recipe)
     except AudioError:
         raise
     except ValueError as error:
         raise AudioError(path, str(error)) from error
     except Exception as error:  # whatever it is about this file, it must not stop the others
         raise AudioError(path, f"{type(error).__name__}: {error}") from error
+    if clip.every and "full" in arrays:
+        arrays["full"] = thin_out(arrays["full"], clip.every / (clip.recipe.seconds or FRAME_SECONDS))
+    return arrays
+
+
+def thin_out(array: Spectrogram, step: float) -> Spectrogram:
+    """Return the columns nearest to multiples of ``step``, a number of columns: as pictures of spectrograms have them.
+
+    Args:
+        array: ``(rows, time)``.
+        step: 1 or more.
+    """
+    count = max(1, math.ceil((array.shape[1] - 0.5) / step))
+    return array[:, np.rint(step * np.arange(count)).astype(int)]
 
 
 def is_whole(path: Path) -> bool:

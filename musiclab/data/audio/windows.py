@@ -24,7 +24,7 @@ class Window(NamedTuple):
     clip: Clip
 
 
-def cut(path: Path, seconds: float, recipe: Recipe = LAB) -> list[Window]:
+def cut(path: Path, seconds: float, recipe: Recipe = LAB, every: float | None = None) -> list[Window]:
     """Cut an audio file into windows of ``seconds``, evenly spaced from its beginning to its end.
 
     They overlap, or leave gaps, as far as the file's length is no multiple of theirs; a shorter file is one window.
@@ -33,6 +33,7 @@ def cut(path: Path, seconds: float, recipe: Recipe = LAB) -> list[Window]:
         path: The file.
         seconds: Length of a window.
         recipe: How arrays are made of the windows.
+        every: See :class:`musiclab.data.audio.extraction.Clip`.
 
     Raises:
         AudioError: If the file is not audio, or its length cannot be told.
@@ -41,7 +42,7 @@ def cut(path: Path, seconds: float, recipe: Recipe = LAB) -> list[Window]:
     count = max(1, math.ceil(length / seconds - LEFTOVER))
     last = max(0.0, length - seconds)
     offsets = [last * index / (count - 1) for index in range(count)] if count > 1 else [0.0]
-    return [Window(path, Clip(offset, seconds, recipe)) for offset in offsets]
+    return [Window(path, Clip(offset, seconds, recipe, every)) for offset in offsets]
 
 
 def window_spectrogram(window: Window, form: Form) -> Spectrogram | AudioError:

@@ -28,6 +28,9 @@ from musiclab.spectrogram import FEATURE_ROWS, FRAME_SECONDS, LAB, Recipe, Spect
 BEAT_WINDOW = 30.0
 """Length in s of windows for beat-synchronised models, as of the tracks in the lab's data."""
 
+SAME_FRAMES = 0.01
+"""By which share the duration of frames may differ, and they count as the same."""
+
 FEW_WINDOWS = 16
 """Up to so many windows are done before other processes would have started."""
 
@@ -37,7 +40,8 @@ class AudioDataModule(SpectrogramDataModule):
 
     Each file is cut into windows as long as the tracks that the model was trained on; decibels are relative to each
     window's maximum, as they were to each track's. The answer about a file is the mean over its windows. Features,
-    and how they are made, beat-synchronisation and targets are those of the checkpoint.
+    and how they are made, beat-synchronisation and targets are those of the checkpoint; of a model of coarser frames,
+    those frames of 23 ms are kept that are nearest to its own.
 
     Args:
         paths: Audio file, folder with audio files in it or below it, or text file with a path a line; or several, as
@@ -88,9 +92,14 @@ class AudioDataModule(SpectrogramDataModule):
                 "in Python by predict"
             )
         self.making = audio_recipe(checkpoint, ckpt_path)
+        self.every = None if self.beat_synced else sampled_every(self.making, self.seconds)
         self.any_scale = any_scale
         means = checkpoint["state_dict"]["feature_mean"].numpy()
-        if not any_scale and means.any() and (fault := features_fault(means, self.features, self.recipe)):
+        if (
+            not any_scale
+            and means.any()
+            and (fault := features_fault(means, rows_of_lab(trained) or self.features, self.recipe))
+        ):
             raise UserError(
                 f"{ckpt_path}: was trained on {fault.split(';')[0]}; audio files give dB relative to a maximum and "
                 "chroma of 0..1, for which its answers would mean nothing; train on such arrays, or give "
@@ -115,7 +124,7 @@ class AudioDataModule(SpectrogramDataModule):
         self.songs: dict[str, list[Window]] = {}
         for identifier, file in self.files.items():
             try:
-                self.songs[identifier] = cut(file.path, self.window, self.making)
+                self.songs[identifier] = cut(file.path, self.window, self.making, self.every)
             except AudioError as error:
                 self.failures.append(str(error))
         if not self.songs:
@@ -219,23 +228,40 @@ def audio_recipe(checkpoint: Mapping[str, Any], path: str) -> Recipe:
     """
     trained = checkpoint["hyper_parameters"]
     features, seconds, beat_synced = (trained[name] for name in ("features", "seconds", "beat_synced"))
-    recipe = LAB if features in FEATURE_ROWS else Recipe.of(trained.get("recipe") or {})
+    recipe = LAB if rows_of_lab(trained) else Recipe.of(trained.get("recipe") or {})
     if not recipe.is_complete or (beat_synced and LAB.differences(recipe)):
         raise UserError(
             f"{path}: cannot be asked about audio files: it was trained on features {features}, and no features.json "
             f"told how to make {'beats of ' if beat_synced else ''}them of audio; make their arrays and ask about these"
         )
-    if features == "all" and recipe.rows != trained["num_features"]:
+    if not rows_of_lab(trained) and recipe.rows != trained["num_features"]:
         raise UserError(
             f"{path}: damaged or altered: its recipe makes {recipe.rows} rows, but it has {trained['num_features']} "
             "features; give a .ckpt file as `musiclab fit` wrote it"
         )
-    if not beat_synced and abs(seconds / (recipe.seconds or FRAME_SECONDS) - 1) > 0.01:
+    if not beat_synced and seconds < (1 - SAME_FRAMES) * (recipe.seconds or FRAME_SECONDS):
         raise UserError(
             f"{path}: was trained on frames of {seconds:g} s, but frames of audio files have "
             f"{recipe.seconds:.4g} s; train on arrays that `musiclab extract` or `build-genres` makes"
         )
     return recipe
+
+
+def rows_of_lab(trained: Mapping[str, Any]) -> str | None:
+    """Return which of the lab's rows a model was trained on, given its hyperparameters; None if on others.
+
+    Arrays of as many rows as the lab's, of which nothing says how they were made, are the lab's.
+    """
+    if trained["features"] in FEATURE_ROWS:
+        return str(trained["features"])
+    if Recipe.of(trained.get("recipe") or {}) != Recipe(trained["seconds"]) and trained.get("recipe"):
+        return None  # but for the duration of a frame, something is said of them
+    return {rows.stop: name for name, rows in FEATURE_ROWS.items() if rows.start == 0}.get(trained["num_features"])
+
+
+def sampled_every(recipe: Recipe, seconds: float) -> float | None:
+    """Return the duration of a model's frames in s if they are coarser than those of a recipe, else None."""
+    return seconds if seconds > (1 + SAME_FRAMES) * (recipe.seconds or FRAME_SECONDS) else None
 
 
 def training_window(checkpoint: Mapping[str, Any]) -> float:
@@ -244,5 +270,4 @@ def training_window(checkpoint: Mapping[str, Any]) -> float:
     if checkpoint["hyper_parameters"]["beat_synced"] or frames is None:
         return BEAT_WINDOW
     # Half a frame less, and rounding cannot make it one frame more; no clip may be shorter than a second.
-    recipe = Recipe.of(checkpoint["hyper_parameters"].get("recipe") or {})
-    return max(MIN_SECONDS, (frames - 0.5) * (recipe.seconds or FRAME_SECONDS))
+    return max(MIN_SECONDS, (frames - 0.5) * float(checkpoint["hyper_parameters"]["seconds"]))

@@ -9,7 +9,16 @@ import pytest
 from data.audio.sounds import RATE, clicks, swell, write, write_many
 from musiclab.data.audio import extraction
 from musiclab.data.audio.decoding import load_audio
-from musiclab.data.audio.extraction import Clip, Failure, Outcome, Track, extract_track, extract_tracks, is_whole
+from musiclab.data.audio.extraction import (
+    Clip,
+    Failure,
+    Outcome,
+    Track,
+    extract_track,
+    extract_tracks,
+    is_whole,
+    thin_out,
+)
 from musiclab.errors import UserError
 
 CLIP = Clip()
@@ -163,3 +172,11 @@ def test_clips_that_make_no_sense(value):
 def test_a_number_of_processes_that_makes_no_sense(tmp_path):
     with pytest.raises(UserError, match="jobs is 0"):
         extract_tracks([], CLIP, jobs=0)
+
+
+@pytest.mark.parametrize(
+    ("step", "columns"), [(1.0, list(range(9))), (2.0, [0, 2, 4, 6, 8]), (3.4, [0, 3, 7]), (8.6, [0]), (50.0, [0])]
+)
+def test_thinned_out_arrays_have_the_nearest_columns(step, columns):
+    array = np.arange(18, dtype=np.float32).reshape(2, 9)
+    np.testing.assert_array_equal(thin_out(array, step), array[:, columns])
