@@ -1,6 +1,7 @@
 """What a checkpoint file says about itself."""
 
 import functools
+import hashlib
 import inspect
 import re
 import sys
@@ -160,6 +161,15 @@ def is_finite(weights: Mapping[str, Any]) -> bool:
     """Tell whether all weights of a state dict are finite numbers; a GPU is waited for once."""
     found = [value.isfinite().all() for value in weights.values() if torch.is_tensor(value)]
     return not found or bool(torch.stack(found).all())
+
+
+def fingerprint(weights: Mapping[str, torch.Tensor]) -> str:
+    """Return what tells a model from all others, 16 hexadecimal digits: a checksum of its state dict."""
+    digest = hashlib.sha256()
+    for name, value in sorted(weights.items()):
+        digest.update(f"{name}\0{value.dtype}\0{tuple(value.shape)}\0".encode())
+        digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()[:16]
 
 
 def data_settings(checkpoint: Mapping[str, Any]) -> tuple[str, dict[str, Any]] | None:

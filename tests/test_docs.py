@@ -82,6 +82,7 @@ def place(tmp_path: Path, checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> 
     shutil.copy(checkpoint, tmp_path / "best.ckpt")
     sound = np.random.default_rng(0).normal(scale=0.1, size=2 * 22050)
     soundfile.write(tmp_path / "song.mp3", sound, 22050)
+    np.savez(tmp_path / "library.npz", embedding=np.zeros((3, 8), np.float32), id=["a", "b", "c"])
     for example in EXAMPLES.glob("own_*"):
         shutil.copy(example, tmp_path)
     return tmp_path

@@ -60,6 +60,8 @@ COMMANDS = {
         "musiclab.commands.activations.activations:activations",
         "Show what a network sees of a track: feature maps of a CNN, attention of an LSTM.",
     ),
+    "embed": ("musiclab.commands.embed:embed", "Write embeddings of songs or of a data set to a file."),
+    "similar": ("musiclab.commands.similar:similar", "Name the tracks of a file of embeddings nearest to a song."),
     "report": ("musiclab.commands.report.report:report", "Write a report of runs, beside the published figures."),
     "combine": (
         "musiclab.commands.combine.combine:combine",
@@ -71,7 +73,7 @@ COMMANDS = {
 REPLACED = {"submit": "musiclab combine A/predictions.csv B/predictions.csv --solution solution.txt"}
 """Commands that there were, with what does the same now."""
 
-OF_CHECKPOINTS = ("latents", "activations")
+OF_CHECKPOINTS = ("latents", "activations", "embed", "similar")
 """Those of them that make models again, perhaps of parts of the user's own."""
 
 TERMINATED = 128 + signal.SIGTERM
@@ -151,7 +153,7 @@ def help_text() -> str:
             *(f"  {name:<16}{text}" for name, text in lines.items()),
             "",
             "Classes of your own are found in files of the current folder. Where a checkpoint needs some of elsewhere,",
-            "fit, validate, test, predict, latents and activations take --import MODULE.",
+            f"{', '.join([*TRAINING, *OF_CHECKPOINTS[:-1]])} and {OF_CHECKPOINTS[-1]} take --import MODULE.",
         ]
     )
 

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 from torch import Tensor
@@ -124,7 +125,7 @@ class AudioDataModule(SpectrogramDataModule):
         self.songs: dict[str, list[Window]] = {}
         for identifier, file in self.files.items():
             try:
-                self.songs[identifier] = cut(file.path, self.window, self.making, self.every)
+                self.songs[identifier] = self.cut(file.path)
             except AudioError as error:
                 self.failures.append(str(error))
         if not self.songs:
@@ -137,14 +138,28 @@ class AudioDataModule(SpectrogramDataModule):
         if len(self.songs) < world_size:
             raise UserError(f"{len(self.songs)} audio files for {world_size} processes; use --trainer.devices 1")
         songs = dict(list(self.songs.items())[rank::world_size])
-        jobs = self.jobs
-        if jobs is None:
-            share = (os.cpu_count() or 1) // (self.trainer.num_devices if self.trainer else 1)
-            jobs = 1 if sum(map(len, songs.values())) <= FEW_WINDOWS else max(1, share)
+        share = (os.cpu_count() or 1) // (self.trainer.num_devices if self.trainer else 1)
+        return DataLoader(self.batches(songs, share), batch_size=None)
+
+    def cut(self, path: Path) -> list[Window]:
+        """Return a file's windows.
+
+        Raises:
+            AudioError: If it is not audio.
+        """
+        return cut(path, self.window, self.making, self.every)
+
+    def batches(self, songs: Mapping[str, Sequence[Window]], cores: int) -> "SongBatches":
+        """Return the batches of some songs.
+
+        Args:
+            songs: Windows of each file, by its id.
+            cores: How many processes are of use, unless ``jobs`` says it.
+        """
+        jobs = self.jobs or (1 if sum(map(len, songs.values())) <= FEW_WINDOWS else max(1, cores))
         form: Form = "beat" if self.beat_synced else "full"
         columns = FEATURE_ROWS.get(self.features, slice(0, self.num_features))
-        batches = SongBatches(songs, form, columns, self.target, self.batch_size, jobs, self.failures)
-        return DataLoader(batches, batch_size=None)
+        return SongBatches(songs, form, columns, self.target, self.batch_size, jobs, self.failures)
 
 
 @dataclass(eq=False)
@@ -183,20 +198,21 @@ class SongBatches(IterableDataset[Batch]):
     def __iter__(self) -> Iterator[Batch]:
         refused: dict[str, list[tuple[Window, AudioError]]] = {identifier: [] for identifier in self.songs}
         left = Counter(identifier for identifier, _ in self.batches)
-        for identifier, results in self._spectrograms():
+        for identifier, results in self.spectrograms():
             tracks = []
             for window, result in results:
                 if isinstance(result, AudioError):
                     refused[identifier].append((window, result))
                 else:
-                    tracks.append(Track(result[self.columns].T, self.target, identifier))
+                    tracks.append(self.track(result, identifier))
             left[identifier] -= 1
             if not left[identifier]:  # said before the batch is given: after the last one, nobody may ask again
-                self._tell(refused[identifier], len(self.songs[identifier]))
+                self.tell(refused[identifier], len(self.songs[identifier]))
             if tracks:
                 yield collate(tracks)
 
-    def _spectrograms(self) -> Iterator[tuple[str, list[tuple[Window, Spectrogram | AudioError]]]]:
+    def spectrograms(self) -> Iterator[tuple[str, list[tuple[Window, Spectrogram | AudioError]]]]:
+        """Yield batches as they are computed: the song, and its windows with their arrays or why there is none."""
         import_librosa()  # before other processes do
         # As many batches at a time as there are processes, so that few have to wait in memory.
         for start in range(0, len(self.batches), self.jobs):
@@ -206,7 +222,11 @@ class SongBatches(IterableDataset[Batch]):
             for identifier, batch in group:
                 yield identifier, list(islice(results, len(batch)))
 
-    def _tell(self, problems: Sequence[tuple[Window, AudioError]], windows: int) -> None:
+    def track(self, array: Spectrogram, identifier: str) -> Track:
+        """Return what goes into a batch of the array of a window."""
+        return Track(array[self.columns].T, self.target, identifier)
+
+    def tell(self, problems: Sequence[tuple[Window, AudioError]], windows: int) -> None:
         """Say which windows of a file were left out, or note down that none is left."""
         if len(problems) == windows:
             self.failures.append(str(problems[0][1]))
