@@ -143,7 +143,10 @@ def test_commands_of_a_page_are_commands(page: Path, place: Path, checkpoint: Pa
         assert (code, asked) == (0, True), f"{page.name}: musiclab {' '.join(arguments)}"
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python")], ids=lambda page: page.name)
+RUN = [page for page in PAGES if blocks(page, "python") and page.name != "export.md"]  # run by test_export.py
+
+
+@pytest.mark.parametrize("page", RUN, ids=lambda page: page.name)
 def test_python_of_a_page_runs(page: Path, place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     names: dict[str, object] = {"__name__": "docs"}
     for block in blocks(page, "python"):

@@ -62,6 +62,7 @@ COMMANDS = {
     ),
     "embed": ("musiclab.commands.embed:embed", "Write embeddings of songs or of a data set to a file."),
     "similar": ("musiclab.commands.similar:similar", "Name the tracks of a file of embeddings nearest to a song."),
+    "export": ("musiclab.commands.export:export", "Write a trained network as an ONNX file."),
     "report": ("musiclab.commands.report.report:report", "Write a report of runs, beside the published figures."),
     "combine": (
         "musiclab.commands.combine.combine:combine",
@@ -74,6 +75,7 @@ REPLACED = {"submit": "musiclab combine A/predictions.csv B/predictions.csv --so
 """Commands that there were, with what does the same now."""
 
 OF_CHECKPOINTS = ("latents", "activations", "embed", "similar")
+OF_CHECKPOINTS = ("latents", "activations", "embed", "similar", "export")
 """Those of them that make models again, perhaps of parts of the user's own."""
 
 TERMINATED = 128 + signal.SIGTERM

@@ -21,6 +21,15 @@ class Backbone(nn.Module, ABC):
     def forward(self, spectrograms: Tensor, lengths: Tensor) -> Tensor:
         """Return the embeddings ``(batch, embedding)``."""
 
+    def masked(self, spectrograms: Tensor, lengths: Tensor) -> Tensor:
+        """Return the embeddings in evaluation, by operations whose shapes and course depend on no value.
+
+        It is what is exported to other runtimes. A backbone whose ``forward`` looks at lengths, or picks frames by
+        them, has a way of its own here.
+        """
+        embedding: Tensor = self(spectrograms, lengths)
+        return embedding
+
 
 def frame_mask(lengths: Tensor, frames: int) -> Tensor:
     """Return ``(batch, frames)`` booleans: True for a track's own frames, False for padding."""

@@ -73,8 +73,19 @@ class CNN(Backbone):
             images = images.index_put((tracks, torch.zeros_like(tracks), times), images.new_zeros(()))
         for block in self.blocks:
             images, lengths, padding = block(images, lengths, padding)
+        return self._pooled(images, lengths.to(images.device))
+
+    def masked(self, spectrograms: Tensor, lengths: Tensor) -> Tensor:
+        """Return the embeddings in evaluation, by operations whose shapes and course depend on no value."""
+        images = _zeroed(spectrograms[:, None], lengths)
+        for block in self.blocks:
+            assert isinstance(block, Block)
+            images, lengths = block.masked(images, lengths)
+        return self._pooled(images, lengths)
+
+    def _pooled(self, images: Tensor, lengths: Tensor) -> Tensor:
         frames = images.mean(dim=3).transpose(1, 2)
-        mask = frame_mask(lengths.to(frames.device), frames.shape[1])
+        mask = frame_mask(lengths, frames.shape[1])
         pooled = torch.cat([masked_mean(frames, mask), masked_max(frames, mask)], dim=1)
         embedding: Tensor = self.dropout(pooled)
         return embedding
@@ -108,6 +119,14 @@ class Block(nn.Module):
         pooled_padding = None if padding is None else find_padding(lengths, frames, images.device)
         return self.pool_first(images, padding, pooled_padding), lengths, pooled_padding
 
+    def masked(self, images: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the pooled maps and the lengths of their tracks, zero in padding, by PyTorch's own layers."""
+        maps = F.relu(nn.BatchNorm2d.forward(self.norm, self.convolution(images)))
+        # After a ReLU, zero is neutral for the maximum.
+        pooled = F.max_pool2d(_zeroed(maps, lengths), self.pool_size, ceil_mode=True)
+        lengths = (lengths + self.pool_size - 1) // self.pool_size
+        return _zeroed(pooled, lengths), lengths
+
     def pool_first(self, images: Tensor, padding: Tensor | None, pooled_padding: Tensor | None) -> Tensor:
         """Return the pooled maps, by far the faster way on a CPU, and the one that is blind to padding."""
         weight = self.convolution.weight * self.norm.flips()[:, None, None, None]
@@ -119,6 +138,11 @@ class Block(nn.Module):
         """Return the pooled maps of images without padding by PyTorch's own layers, the faster way on a GPU."""
         maps = nn.BatchNorm2d.forward(self.norm, self.convolution(images))
         return F.relu(F.max_pool2d(maps, self.pool_size, ceil_mode=True))
+
+
+def _zeroed(images: Tensor, lengths: Tensor) -> Tensor:
+    """Return images ``(batch, maps, time, frequency)`` with zeros in padding."""
+    return images.masked_fill(~frame_mask(lengths, images.shape[2])[:, None, :, None], 0.0)
 
 
 @torch.compiler.disable  # type: ignore[untyped-decorator]

@@ -68,14 +68,17 @@ class LSTM(Backbone):
 
     def forward(self, spectrograms: Tensor, lengths: Tensor) -> Tensor:
         """Return the embeddings ``(batch, embedding)``."""
-        embedding: Tensor = self.dropout(self._pooled(spectrograms, lengths))
+        embedding: Tensor = self.dropout(self._pooled(self.recurrence(spectrograms, lengths), lengths))
         return embedding
 
-    def _pooled(self, spectrograms: Tensor, lengths: Tensor) -> Tensor:
-        outputs: Tensor = self.recurrence(spectrograms, lengths)
+    def masked(self, spectrograms: Tensor, lengths: Tensor) -> Tensor:
+        """Return the embeddings in evaluation, by operations whose shapes and course depend on no value."""
+        return self._pooled(self.recurrence.masked(spectrograms, lengths), lengths)
+
+    def _pooled(self, outputs: Tensor, lengths: Tensor) -> Tensor:
         if self.pooling == "last":
             size = self.recurrence.hidden_size
-            last = outputs[torch.arange(len(outputs), device=outputs.device), lengths - 1, :size]
+            last = outputs[torch.arange(outputs.shape[0], device=outputs.device), lengths - 1, :size]
             return torch.cat([last, outputs[:, 0, size:]], dim=1)
         mask = frame_mask(lengths, outputs.shape[1])
         if self.pooling == "mean":

@@ -30,13 +30,13 @@ class TrackLSTM(nn.LSTM):
         if frames.device.type == "cuda" and int(lengths.min()) == frames.shape[1]:
             states: Tensor = super().forward(frames)[0]
             return states
-        return self._run_padded(frames, lengths)
+        return self.masked(frames, lengths)
 
-    def _run_padded(self, frames: Tensor, lengths: Tensor) -> Tensor:
+    def masked(self, frames: Tensor, lengths: Tensor) -> Tensor:
+        """Return the same, by operations whose shapes and course depend on no value."""
         batch, time, _ = frames.shape
         own = frame_mask(lengths, time)
-        if not bool(own.all()):
-            frames = frames.masked_fill(~own[:, :, None], 0)  # weights of zero do not undo NaNs
+        frames = frames.masked_fill(~own[:, :, None], 0)  # weights of zero do not undo NaNs
         positions = torch.arange(time, device=frames.device)
         positions = torch.where(own, lengths[:, None] - 1 - positions, positions)
         order = (positions + time * torch.arange(batch, device=frames.device)[:, None]).flatten()
@@ -54,7 +54,7 @@ class TrackLSTM(nn.LSTM):
         """Run one layer in one direction, whose parameters end with ``name``."""
         kinds = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
         weights = [getattr(self, f"{kind}_{name}") for kind in kinds]
-        start = frames.new_zeros(1, len(frames), self.hidden_size)
+        start = frames.new_zeros(1, frames.shape[0], self.hidden_size)
         states: Tensor = torch.lstm(frames, (start, start), weights, True, 1, 0.0, self.training, False, True)[0]
         return states
 

@@ -253,3 +253,14 @@ def test_pooling_before_relu_changes_nothing(lengths, content, training):
 
     ours = values_and_gradients(lambda images: block(images, lengths, find_padding(lengths, 17, CPU))[0], block.norm)
     torch.testing.assert_close(ours, values_and_gradients(literally, plain))
+
+
+@every_backbone
+def test_the_way_by_masks_alone_gives_the_same(name):
+    backbone = build(name, 12)
+    for lengths in ([9, 3, 40, 1, 17], [40, 40], [1], [23]):
+        tracks = torch.randn(len(lengths), 40 if len(lengths) > 1 else lengths[0], 12)
+        tracks[~frame_mask(torch.tensor(lengths), tracks.shape[1])] = GARBAGE
+        with torch.inference_mode():
+            usual, masked = (way(tracks.clone(), torch.tensor(lengths)) for way in (backbone, backbone.masked))
+        torch.testing.assert_close(masked, usual, atol=1e-5, rtol=1e-5)
