@@ -28,8 +28,9 @@ def extract(
     failures.csv; the exit code is then 1.
 
     Args:
-        inputs: Audio files (wav, flac, ogg, mp3 and whatever else libsndfile decodes), folders, which are searched
-            with all folders below them, or text files (.txt) with a path a line.
+        inputs: Audio files (wav, flac, ogg, mp3 and whatever else libsndfile decodes; m4a, aac and films where ffmpeg
+            is installed), folders, which are searched with all folders below them, or text files (.txt) with a path a
+            line.
         out: Folder to make, for arrays with a column a frame of 23 ms; those with a column a beat go to OUT_beat.
         kind: Which arrays to make; null for both, which are computed in one pass, in little more time than the
             beat-synchronised ones alone. Of other mel bands than the lab's there are full ones.

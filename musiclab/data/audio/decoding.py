@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from musiclab.data.audio.ffmpeg import FfmpegError, FfmpegFile, has_ffmpeg
 from musiclab.data.audio.files import CONVERT, is_foreign
 from musiclab.errors import UserError
 from musiclab.files import import_librosa, is_special
@@ -46,12 +47,13 @@ class AudioError(UserError):
 
 
 def load_audio(path: Path, offset: float = 0.0, seconds: float | None = None, rate: int = SAMPLE_RATE) -> Audio:
-    """Decode a clip with libsndfile, mix it down to mono and resample it.
+    """Decode a clip with libsndfile, or ffmpeg where that does not know the format, mix it down to mono and resample it.
 
     The same samples as ``librosa.load`` gives, without its silent ways round a file that is not as it should be.
 
     Args:
-        path: Audio file of any format that libsndfile decodes: wav, flac, ogg, mp3 and others.
+        path: Audio file of any format that libsndfile decodes: wav, flac, ogg, mp3 and others; m4a, aac, wma and films
+            where ffmpeg is installed.
         offset: Where the clip begins, in s.
         seconds: How long it is at most, in s; None for all of the file.
         rate: Sample rate to have it at, in Hz.
@@ -102,7 +104,7 @@ def _decode(path: Path, offset: float, seconds: float | None) -> tuple[Audio, in
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator["SoundFile"]:
+def _opened(path: Path) -> Iterator["SoundFile | FfmpegFile"]:
     """Open a file that holds samples; what goes wrong with it, then and later, is an AudioError."""
     import soundfile
 
@@ -118,12 +120,14 @@ def _opened(path: Path) -> Iterator["SoundFile"]:
         raise AudioError(path, "missing: no such file") from None
     except OSError as error:
         raise AudioError(path, f"cannot be read ({error.strerror or error})") from None
+    file: SoundFile | FfmpegFile
     try:
         file = SoundFile(path)
     except (soundfile.LibsndfileError, TypeError):  # the latter for headerless formats
         if is_foreign(path):
-            raise AudioError(path, f"of a kind that libsndfile does not decode; {CONVERT}") from None
-        raise AudioError(path, "not audio that libsndfile decodes, or damaged at its beginning") from None
+            file = _opened_by_ffmpeg(path)
+        else:
+            raise AudioError(path, "not audio that libsndfile decodes, or damaged at its beginning") from None
     with file:
         if file.frames == 0:
             raise AudioError(path, "empty (a header without samples)")
@@ -136,11 +140,22 @@ def _opened(path: Path) -> Iterator["SoundFile"]:
         except soundfile.LibsndfileError as error:
             detail = error.error_string.strip(" .") or "decoder error"
             raise AudioError(path, f"truncated or damaged ({detail})") from None
+        except FfmpegError as error:
+            raise AudioError(path, f"truncated or damaged ({error})") from None
         except MemoryError:
             raise AudioError(path, "larger than the memory, or its header is damaged") from None
 
 
-def _check_length(path: Path, file: "SoundFile", first: int, found: int, seconds: float | None) -> None:
+def _opened_by_ffmpeg(path: Path) -> FfmpegFile:
+    if not has_ffmpeg():
+        raise AudioError(path, f"of a kind that libsndfile does not decode; {CONVERT}")
+    try:
+        return FfmpegFile(path)
+    except FfmpegError as error:
+        raise AudioError(path, f"no sound that ffmpeg decodes, or damaged ({error})") from None
+
+
+def _check_length(path: Path, file: "SoundFile | FfmpegFile", first: int, found: int, seconds: float | None) -> None:
     """Refuse a clip that ends where a truncated file does; one that lies before that place is sound."""
     rate = file.samplerate
     if seconds is not None and found >= int(seconds * rate):
@@ -158,7 +173,7 @@ def _check_length(path: Path, file: "SoundFile", first: int, found: int, seconds
         raise AudioError(path, f"truncated after {(first + found) / rate:.2f} s: its last page is missing")
 
 
-def _is_chained(path: Path, file: "SoundFile") -> bool:
+def _is_chained(path: Path, file: "SoundFile | FfmpegFile") -> bool:
     """Whether another ogg stream follows the one that is decoded, as in what is kept of a radio station."""
     if "Junk after the last page" not in file.extra_info:
         return False

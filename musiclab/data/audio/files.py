@@ -10,6 +10,7 @@ from glob import glob
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from musiclab.data.audio.ffmpeg import has_ffmpeg
 from musiclab.data.tables import one_form, read_lines
 from musiclab.errors import UserError
 from musiclab.files import CONTROLS, shown
@@ -20,9 +21,9 @@ LIST_SUFFIX = ".txt"
 
 
 FOREIGN = (".m4a", ".m4b", ".aac", ".mp4", ".wma", ".webm", ".mka", ".mkv", ".mov", ".ape", ".ac3", ".amr")
-"""How names of audio end that libsndfile does not decode."""
+"""How names of audio end that libsndfile does not decode, but ffmpeg."""
 
-CONVERT = "convert it, as by ffmpeg -i song.m4a song.wav"
+CONVERT = "install ffmpeg, or convert it elsewhere, as by ffmpeg -i song.m4a song.wav"
 
 
 class AudioFile(NamedTuple):
@@ -148,6 +149,7 @@ def _search(root: Path, ignored: Counter[str]) -> Iterator[AudioFile]:
     def refuse(error: OSError) -> None:
         raise UserError(f"{error.filename}: cannot be read ({error.strerror}); change its permissions or leave it out")
 
+    taken = audio_suffixes() | frozenset(FOREIGN if has_ffmpeg() else ())
     searched = {os.path.realpath(root)}  # each folder once: links may lead back to where they lie
     for folder, subfolders, names in os.walk(root, onerror=refuse, followlinks=True):
         wanted = {name: os.path.realpath(Path(folder, name)) for name in sorted(subfolders) if not name.startswith(".")}
@@ -157,7 +159,7 @@ def _search(root: Path, ignored: Counter[str]) -> Iterator[AudioFile]:
             path = Path(folder, name)
             if name.startswith("."):  # what a system keeps beside its files, as ._song.mp3 on a Mac
                 continue
-            if path.suffix.lower() in audio_suffixes():
+            if path.suffix.lower() in taken:
                 yield AudioFile(path, path.relative_to(root))
             else:
                 ignored[path.suffix.lower() or "without suffix"] += 1

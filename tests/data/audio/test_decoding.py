@@ -115,7 +115,11 @@ def test_channels_that_cancel_out_are_named_as_such(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content"), [("song.m4a", b"anything"), ("SONG.AAC", b"\xff\xf1\x50"), ("song.wav", b"\0\0\0\x20ftypM4A ")]
 )
-def test_what_has_to_be_converted_is_told_how(name, content, tmp_path):
+def test_what_has_to_be_converted_is_told_how(name, content, tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", "")  # no ffmpeg
     path = tmp_path / name
     path.write_bytes(content)
-    assert reason(path) == ("of a kind that libsndfile does not decode; convert it, as by ffmpeg -i song.m4a song.wav")
+    assert reason(path) == (
+        "of a kind that libsndfile does not decode; install ffmpeg, or convert it elsewhere, as by ffmpeg -i song.m4a "
+        "song.wav"
+    )

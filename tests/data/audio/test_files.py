@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from musiclab.data.audio.files import audio_suffixes, find_audio, make_id, name_tracks
+from musiclab.data.audio.files import CONVERT, audio_suffixes, find_audio, make_id, name_tracks
 from musiclab.errors import UserError
 
 
@@ -87,21 +87,27 @@ def test_two_files_of_one_id_are_both_named(tmp_path):
         name_tracks(find_audio([touch(tmp_path / "same", "a.mp3", "a.wav")]))
 
 
-def test_nothing_to_find(tmp_path):
+def test_nothing_to_find(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", "")  # no ffmpeg
     with pytest.raises(UserError, match=r"no audio was found; give files"):
         find_audio([tmp_path])
     touch(tmp_path, "c.jpg")
     with pytest.raises(UserError, match=r"no audio was found, only 1 \.jpg; give files"):
         find_audio([tmp_path])
     touch(tmp_path, "a.m4a", "b.m4a")
-    with pytest.raises(UserError, match=r"only 1 \.jpg, 2 \.m4a; convert it, as by ffmpeg -i song\.m4a song\.wav"):
+    with pytest.raises(UserError, match=r"only 1 \.jpg, 2 \.m4a; install ffmpeg, or convert it elsewhere, as by"):
         find_audio([tmp_path])
 
 
-def test_what_is_left_out_and_can_be_converted_is_said(tmp_path, capsys):
+def test_what_is_left_out_and_can_be_converted_is_said(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("PATH", "")  # no ffmpeg
     touch(tmp_path, "a.m4a", "b.wav")
     assert [file.path.name for file in find_audio([tmp_path])] == ["b.wav"]
-    assert capsys.readouterr().out == "Not taken for audio: 1 .m4a; convert it, as by ffmpeg -i song.m4a song.wav\n"
+    assert capsys.readouterr().out == f"Not taken for audio: 1 .m4a; {CONVERT}\n"
+    monkeypatch.undo()
+    monkeypatch.setattr("musiclab.data.audio.files.has_ffmpeg", lambda: True)
+    assert [file.path.name for file in find_audio([tmp_path])] == ["a.m4a", "b.wav"]
+    assert capsys.readouterr().out == ""
 
 
 def test_inputs_that_are_not_there(tmp_path):
