@@ -34,6 +34,11 @@ OUTPUTS = {"classes": "probabilities", "values": "values"}
 
 EXTRA = ("onnx", "onnxscript", "onnxruntime")
 
+ADVICE = (
+    "see `masked` of musiclab.models.Backbone, which is to be of operations that depend on no value, or try other "
+    "versions of onnxscript and onnxruntime"
+)
+
 TOLERANCE = 1e-4
 """By how much answers of the file may differ from PyTorch's, of 1 or of values that are greater."""
 
@@ -132,14 +137,13 @@ def write_onnx(task: SpectrogramTask, path: Path, output: str, about: Mapping[st
             if isinstance(error, OSError):
                 raise
             raise UserError(
-                f"{path}: not written, since {backbone} cannot be exported ({one_line(error):.200}); see `masked` of "
-                "musiclab.models.Backbone, which is to be of operations that depend on no value"
+                f"{path}: not written, since {backbone} cannot be exported ({one_line(error):.200}); {ADVICE}"
             ) from error
         difference = max(map(_difference, found, expected))
         if not difference <= TOLERANCE:  # nor NaN
             raise UserError(
-                f"{path}: not written, since its answers would differ from PyTorch's by {difference:.2g}; see `masked` "
-                f"of {backbone}, or try other versions of onnx, onnxscript and torch"
+                f"{path}: not written, since the answers of {backbone} would differ from PyTorch's by {difference:.2g}; "
+                f"{ADVICE}"
             )
     return difference
 

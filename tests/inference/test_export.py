@@ -88,7 +88,7 @@ class Wrong(Looking):
     ("backbone", "message"),
     [
         (Looking, "Looking cannot be exported (.*; see `masked` of musiclab.models.Backbone"),
-        (Wrong, "its answers would differ from PyTorch's by .*; see `masked` of Wrong"),
+        (Wrong, "the answers of Wrong would differ from PyTorch's by .*; see `masked`"),
     ],
 )
 def test_what_cannot_be_exported_is_not_written(backbone, message, tmp_path):
