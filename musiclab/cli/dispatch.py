@@ -74,7 +74,6 @@ COMMANDS = {
 REPLACED = {"submit": "musiclab combine A/predictions.csv B/predictions.csv --solution solution.txt"}
 """Commands that there were, with what does the same now."""
 
-OF_CHECKPOINTS = ("latents", "activations", "embed", "similar")
 OF_CHECKPOINTS = ("latents", "activations", "embed", "similar", "export")
 """Those of them that make models again, perhaps of parts of the user's own."""
 

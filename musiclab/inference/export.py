@@ -142,8 +142,8 @@ def write_onnx(task: SpectrogramTask, path: Path, output: str, about: Mapping[st
         difference = max(map(_difference, found, expected))
         if not difference <= TOLERANCE:  # nor NaN
             raise UserError(
-                f"{path}: not written, since the answers of {backbone} would differ from PyTorch's by {difference:.2g}; "
-                f"{ADVICE}"
+                f"{path}: not written, since the answers of {backbone} would differ from PyTorch's by "
+                f"{difference:.2g}; {ADVICE}"
             )
     return difference
 

@@ -47,7 +47,7 @@ class AudioError(UserError):
 
 
 def load_audio(path: Path, offset: float = 0.0, seconds: float | None = None, rate: int = SAMPLE_RATE) -> Audio:
-    """Decode a clip with libsndfile, or ffmpeg where that does not know the format, mix it down to mono and resample it.
+    """Decode a clip with libsndfile, or ffmpeg where that cannot, mix it down to mono and resample it.
 
     The same samples as ``librosa.load`` gives, without its silent ways round a file that is not as it should be.
 
