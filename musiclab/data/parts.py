@@ -109,7 +109,7 @@ class Parts:
         return self._hold_out_test(self._pool())[1] if self._draws_test() else self.labelled("test")
 
     def tell_test(self, ids: Mapping[str, Sequence[str]]) -> None:
-        """Say that there is nothing to test on, or that given parts have artists of the training part.
+        """Say that there is nothing to test on, or that given parts have artists of others.
 
         Args:
             ids: Tracks of each part of a training.
@@ -118,11 +118,13 @@ class Parts:
             path = self.labels_path("test")
             rank_zero_info(f"Test: none, as there is no {path}; --data.test_fraction 0.2 would hold out a share")
         artists = self.draw.artists
-        for name in ("validation", "test") if artists else ():
-            shared = artists.shared(ids.get(name, ()), ids["train"]) if artists else []
+        pairs = (("validation", "train"), ("test", "train"), ("test", "validation"))
+        for name, other in pairs if artists else ():
+            shared = artists.shared(ids.get(name, ()), ids[other]) if artists else []
             if shared:
+                what = "training" if other == "train" else other
                 rank_zero_info(
-                    f"{self.root}: of {len(ids[name])} {name} tracks, {len(shared)} are by artists of the training "
+                    f"{self.root}: of {len(ids[name])} {name} tracks, {len(shared)} are by artists of the {what} "
                     f"part ({shared[0]} first); figures on them flatter"
                 )
 
@@ -162,6 +164,8 @@ class Parts:
             raise UserError(f"{self.leave_out}: leaves no track of {self.root} to train or to validate on; name fewer")
         many = f"{len(out)} of {sum(len(part.ids) for part in parts)} tracks"
         unknown = "; by id alone, as artists are not known here" if named.artists and artists is None else ""
+        if not out:
+            unknown += f"; are its names written as in the files of {self.root}?"
         rank_zero_info(f"Left out of training and validation: {many}, by {self.leave_out}{unknown}")
         return kept
 

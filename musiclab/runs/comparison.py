@@ -18,6 +18,9 @@ from musiclab.runs.intervals import (
 )
 from musiclab.runs.predictions import Predictions
 
+AXIS_SCORE = "spearman_"
+"""How metrics of an axis begin; the axis follows."""
+
 
 class Difference(NamedTuple):
     """What a model's score has above another's on the tracks that both have.
@@ -52,16 +55,29 @@ def metric_names(predictions: Predictions) -> list[str]:
     """Return the metrics that predictions are scored by, that which sums them up first."""
     if predictions.genres:
         return ["accuracy", "f1_macro"]
-    return ["spearman", *(f"spearman_{axis}" for axis in predictions.axes)]
+    return ["spearman", *(f"{AXIS_SCORE}{axis}" for axis in predictions.axes)]
+
+
+def judged_by(predictions: Predictions, metric: str) -> Predictions:
+    """Return what a metric is computed from: of one axis, that axis alone, whose truth may be known of more tracks."""
+    axis = metric.removeprefix(AXIS_SCORE)
+    if axis == metric or axis not in predictions.axes:
+        return predictions
+    column = [predictions.axes.index(axis)]
+    return predictions._replace(
+        axes=[axis], truth=predictions.truth[:, column], predicted=predictions.predicted[:, column]
+    )
 
 
 def scores(predictions: Predictions) -> dict[str, float]:
     """Return the scores on the tracks whose truth is known, those of a test; none where there is no such track."""
-    chosen = np.flatnonzero(predictions.known)
-    once = np.ones((len(chosen), 1))
-    return {
-        name: float(_statistic(predictions, name, chosen)(once)[0]) for name in metric_names(predictions) if len(chosen)
-    }
+    found = {}
+    for name in metric_names(predictions):
+        judged = judged_by(predictions, name)
+        chosen = np.flatnonzero(judged.known)
+        if len(chosen):
+            found[name] = float(_statistic(judged, name, chosen)(np.ones((len(chosen), 1)))[0])
+    return found
 
 
 def intervals(predictions: Predictions) -> dict[str, Interval]:
@@ -91,6 +107,7 @@ def mean_interval(runs: Sequence[Predictions], metric: str) -> Interval:
     Raises:
         UserError: If a run has no such metric, or no track whose truth is known.
     """
+    runs = [judged_by(run, metric) for run in runs]
     tracks = _known_tracks(runs)
     groups, _ = _groups(runs, tracks)
     return _interval(_mean(runs, metric, tracks), groups)
@@ -108,7 +125,8 @@ def difference(a: Sequence[Predictions], b: Sequence[Predictions], metric: str) 
         UserError: If a run has no such metric, the two have no track of known truth in common, they are of other
             genres or axes, or their truths of a track contradict each other.
     """
-    _check_alike([*a, *b], metric)
+    a, b = ([judged_by(run, metric) for run in runs] for runs in (a, b))
+    _check_alike([*a, *b])
     tracks_of_b = set(_known_tracks(b))
     tracks = [track for track in _known_tracks(a) if track in tracks_of_b]
     if not tracks:
@@ -192,21 +210,18 @@ def _groups(runs: Sequence[Predictions], tracks: Sequence[str]) -> tuple[Integer
     return groups, len(numbers) if any(known for known, _ in names) else 0
 
 
-def _check_alike(runs: Sequence[Predictions], metric: str) -> None:
+def _check_alike(runs: Sequence[Predictions]) -> None:
     """Refuse predictions of other genres or axes than the first, and truths that contradict each other."""
     first = runs[0]
-    single = metric.removeprefix("spearman_")
-    axes = [single] if single in first.axes and metric != single else first.axes
     for run in runs:
-        own, others = run.genres or run.axes, first.genres or axes
-        fits = set(own) == set(others) or (axes == [single] and single in own)
-        if bool(run.genres) != bool(first.genres) or not fits:
+        own, others = run.genres or run.axes, first.genres or first.axes
+        if bool(run.genres) != bool(first.genres) or set(own) != set(others):
             raise UserError(
                 f"{run.path}: of {', '.join(own)}, but {first.path} of {', '.join(others)}; compare models of one task"
             )
     truths: dict[str, tuple[Predictions, tuple[str, ...] | tuple[float, ...]]] = {}
     for run in runs:
-        order = [run.axes.index(axis) for axis in axes]
+        order = [run.axes.index(axis) for axis in first.axes]
         for index in np.flatnonzero(run.known):
             truth = (run.genres[run.truth[index]],) if run.genres else tuple(run.truth[index, order].tolist())
             other, told = truths.setdefault(run.ids[index], (run, truth))

@@ -56,9 +56,9 @@ def with_intervals(
 
 def drawn_of(predictions: Predictions) -> str:
     """Return what intervals were drawn of, in words."""
-    if artists := count_artists([predictions]):
-        return f"bootstrap over {artists} artists"
-    return f"bootstrap over {int(predictions.known.sum())} tracks"
+    artists = count_artists([predictions])
+    count, what = (artists, "artist") if artists else (int(predictions.known.sum()), "track")
+    return f"bootstrap over {count} {what}{'' if count == 1 else 's'}"
 
 
 def print_predictions(path: Path, rows: Rows, describe: Callable[[npt.NDArray[np.float64]], Sequence[str]]) -> None:

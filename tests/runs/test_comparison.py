@@ -70,9 +70,10 @@ def test_scores_of_values_are_those_of_the_task():
 def test_tracks_whose_truth_is_not_known_do_not_count():
     genres, values = make_genres(), make_values()
     known = np.arange(120) % 3 > 0
-    partly = values.truth.copy()
-    partly[~known, 1] = np.nan
-    for made, truth in ((genres, np.where(known, genres.truth, -1)), (values, partly)):
+    for made, truth in (
+        (genres, np.where(known, genres.truth, -1)),
+        (values, np.where(known[:, None], values.truth, np.nan)),
+    ):
         unknown, without = made._replace(truth=truth), some(made, np.flatnonzero(known))
         assert scores(unknown) == scores(without)
         for metric in scores(unknown):
@@ -247,3 +248,14 @@ def test_what_cannot_be_compared_is_named():
             difference(a, b, metric)
     with pytest.raises(UserError, match="no valence can be had"):
         mean_interval([values], "valence")
+
+
+def test_an_axis_is_judged_on_all_tracks_whose_value_on_it_is_known():
+    both, energy = make_values(tracks=60), make_values(tracks=60, seed=1, axes=["energy"])
+    energy = energy._replace(truth=both.truth[:, [1]])
+    holes = both._replace(truth=np.where([[False, False]] * 40 + [[True, False]] * 20, np.nan, both.truth))
+    assert scores(holes)["spearman_energy"] == scores(both)["spearman_energy"]
+    assert mean_interval([holes], "spearman_energy") == mean_interval([both], "spearman_energy")
+    assert difference([holes], [energy], "spearman_energy") == difference([both], [energy], "spearman_energy")
+    assert difference([holes], [energy], "spearman_energy").tracks == 60
+    assert scores(holes)["spearman"] == scores(some(both, range(40)))["spearman"]

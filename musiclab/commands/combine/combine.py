@@ -10,7 +10,7 @@ import numpy.typing as npt
 from musiclab.commands.combine.members import FILE, read_members
 from musiclab.errors import UserError
 from musiclab.runs.class_results import ClassResults
-from musiclab.runs.comparison import difference, mean_interval, metric_names, scores
+from musiclab.runs.comparison import AXIS_SCORE, difference, judged_by, mean_interval, metric_names, scores
 from musiclab.runs.predictions import Predictions, Rows, as_predictions
 from musiclab.runs.result_files import drawn_of
 from musiclab.runs.solution import HEADER, SUFFIX, solution_axes, write_solution
@@ -18,6 +18,15 @@ from musiclab.runs.value_results import ValueResults
 
 WORDS = {"accuracy": "accuracy", "f1_macro": "macro F1", "spearman": "Spearman, mean over the axes"}
 """What metrics are called, but for those of an axis."""
+
+RESULTS = (
+    "test_metrics.json",
+    "classification_report.txt",
+    "confusion_matrix.csv",
+    "confusion_matrix.png",
+    "scatter.png",
+)
+"""Files that a combination may leave beside its predictions."""
 
 
 def combine(
@@ -51,14 +60,15 @@ def combine(
         option = "--standardise" if standardise else "--solution"
         raise UserError(f"{members[0].path}: of genres; {option} is for emotional values")
     combined = mean_of(members, standardise)
-    if folder is None and solution_file is None and not combined.known.any():
+    if folder is None and solution_file is None and not scores(combined):
         raise UserError("no truth is known, so that there is nothing to compare; give --out DIR or --solution FILE")
     if solution_file is not None:
         _write_solution(solution_file, combined, members, header, suffix)
     if folder is not None:
         _write(folder, combined)
-    if combined.known.any():
-        print("\n".join(compare(members, combined)))
+    lines = compare(members, combined)
+    if lines:
+        print("\n".join(lines))
 
 
 def mean_of(members: Sequence[Predictions], standardise: bool = False) -> Predictions:
@@ -103,19 +113,23 @@ def compare(members: Sequence[Predictions], combined: Predictions) -> list[str]:
         metrics = metrics[:1] if same else metrics[1:]
     lines = []
     for metric in metrics:
-        having = [member for member in members if metric in metric_names(member)]
+        having = [judged_by(member, metric) for member in members if metric in metric_names(member)]
+        mean = judged_by(combined, metric)
+        if not mean.known.any():
+            continue
         values = [scores(member)[metric] for member in having]
         best = having[int(np.argmax(values))]
-        title = WORDS.get(metric) or f"Spearman, {metric.removeprefix('spearman_')}"
+        title = WORDS.get(metric) or f"Spearman, {metric.removeprefix(AXIS_SCORE)}"
         rows = [(_name(member.path), member) for member in having]
         if len(having) > 1:
-            rows.append((f"mean of these {len(having)}", combined))
+            rows.append((f"mean of these {len(having)}", mean))
         width = max(len(name) for name, _ in rows)
-        lines += ["", f"{title}, 95 % intervals ({drawn_of(combined)})"]
+        lines += ["", f"{title}, 95 % intervals ({drawn_of(mean)})"]
         for name, predictions in rows:
             low, high = mean_interval([predictions], metric)
+            ends = f"{low:.3f} to {high:.3f}" if np.isfinite(low) else "none of a single one"
             than = "the best of them" if predictions is best else difference([predictions], [best], metric).words
-            line = f"  {name:{width}}  {scores(predictions)[metric]:.3f}  {low:.3f} to {high:.3f}"
+            line = f"  {name:{width}}  {scores(predictions)[metric]:.3f}  {ends}"
             lines.append(f"{line}  {than}" if len(having) > 1 else line)
     return lines
 
@@ -130,10 +144,14 @@ def _write(folder: Path, combined: Predictions) -> None:
     rows = Rows(combined.ids, combined.truth, combined.predicted, combined.artists if any(combined.artists) else ())
     files = ClassResults(combined.genres) if combined.genres else ValueResults(combined.axes)
     folder.mkdir(parents=True, exist_ok=True)
+    earlier = {path: path.stat().st_mtime_ns for path in (folder / name for name in RESULTS) if path.exists()}
     if combined.known.all():
         files.write_test(folder, rows, files.scores(rows))
     else:
         files.write_predictions(folder, rows)
+    for path, written in earlier.items():
+        if path.stat().st_mtime_ns == written:  # of other predictions than those that are there now
+            path.unlink()
 
 
 def _write_solution(

@@ -4,8 +4,9 @@ from collections.abc import Collection, Sequence
 from pathlib import PurePath
 
 from musiclab.commands.report.datasets import DataSet
-from musiclab.commands.report.published import AXIS_SCORE, Published, PublishedSet
+from musiclab.commands.report.published import Published, PublishedSet
 from musiclab.pages.document import Block, Table, Text
+from musiclab.runs.comparison import AXIS_SCORE
 
 COMPARES = "published, on this data"
 

@@ -10,13 +10,11 @@ import yaml
 
 from musiclab.data.tables import is_number, read_text
 from musiclab.errors import UserError, did_you_mean
+from musiclab.runs.comparison import AXIS_SCORE
 
 LAB_FILE = files("musiclab.commands.report").joinpath("published.yaml")
 
 GENRE_SCORES, EMOTION_SCORES = ("accuracy", "f1_macro"), ("spearman",)
-AXIS_SCORE = "spearman_"
-"""How scores of an axis begin; the axis follows."""
-
 LEADERBOARD = "leaderboard"
 """Score of the lab's competition, which is of no data that anyone else has."""
 

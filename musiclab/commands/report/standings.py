@@ -7,9 +7,8 @@ from statistics import fmean
 
 from musiclab.commands.report.datasets import DataSet
 from musiclab.commands.report.groups import Group, is_single
-from musiclab.commands.report.published import AXIS_SCORE
 from musiclab.errors import UserError
-from musiclab.runs.comparison import Difference, difference, mean_interval
+from musiclab.runs.comparison import AXIS_SCORE, Difference, difference, judged_by, mean_interval
 from musiclab.runs.intervals import Interval
 from musiclab.runs.predictions import Predictions
 
@@ -136,14 +135,6 @@ def _difference(group: Group, best: Group, metric: str) -> Difference | None:
 def _predictions(group: Group, metric: str) -> list[Predictions]:
     """Return the predictions that the scores of a model are of; none where those of a run are missing."""
     found = [run.predictions for run in group.tested(metric)]
-    predictions = [_of_axis(run, metric.removeprefix(AXIS_SCORE)) for run in found if run is not None]
+    predictions = [judged_by(run, metric) for run in found if run is not None]
     known = [run for run in predictions if run.known.any()]
     return known if len(known) == len(found) else []
-
-
-def _of_axis(run: Predictions, axis: str) -> Predictions:
-    """Return predictions of one axis alone, to be compared with those of a model of this; all where it is none."""
-    if axis not in run.axes:
-        return run
-    column = [run.axes.index(axis)]
-    return run._replace(axes=[axis], truth=run.truth[:, column], predicted=run.predicted[:, column])

@@ -5,9 +5,9 @@ from pathlib import Path
 from statistics import fmean
 
 from musiclab.commands.report.groups import Group, is_single, spread, task_words
-from musiclab.commands.report.published import AXIS_SCORE
 from musiclab.commands.report.standings import Ranking, Standing, interval_of
 from musiclab.pages.document import Heading, Link, Table
+from musiclab.runs.comparison import AXIS_SCORE
 from musiclab.runs.intervals import Interval
 from musiclab.runs.run import Run
 

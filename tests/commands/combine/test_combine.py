@@ -263,3 +263,38 @@ def test_arguments_that_do_not_fit_are_one_line(arguments, said, folder, capfd):
     (folder / "run" / "checkpoints" / "best.ckpt").write_text("")
     write_genres(folder / "root" / "lightning_logs" / "version_1" / "predictions.csv", 1)
     assert said in refused(folder, capfd, arguments)
+
+
+def test_an_axis_is_compared_on_all_tracks_whose_value_on_it_is_known(folder, capsys):
+    truth = VALUES.copy()
+    truth[:12, 0] = np.nan
+    files = [write_values(folder / "a.csv", 1, truth), write_values(folder / "b.csv", 2, axes=AXES[1:])]
+    main(["combine", *files])
+    printed = capsys.readouterr().out
+    first, second = (
+        f"Spearman, {axis}, 95 % intervals (bootstrap over {count} tracks)"
+        for axis, count in zip(AXES, (28, 40), strict=True)
+    )
+    assert first in printed
+    assert second in printed
+    assert f"{scores(read_predictions(folder / 'b.csv'))['spearman_' + AXES[1]]:.3f}" in printed.split(second)[1]
+
+
+def test_nothing_stays_of_an_earlier_combination(folder):
+    main(["combine", write_genres(folder / "g.csv", 1), "--out", "both"])
+    main(["combine", write_values(folder / "v.csv", 1), "--out", "both"])
+    assert {path.name for path in (folder / "both").iterdir()} == {
+        "predictions.csv",
+        "test_metrics.json",
+        "scatter.png",
+    }
+    main(["combine", write_values(folder / "w.csv", 1, NOTHING), "--out", "both"])
+    assert {path.name for path in (folder / "both").iterdir()} == {"predictions.csv"}
+
+
+def test_of_a_single_track_there_is_no_interval(folder, capsys):
+    file = write_genres(folder / "one.csv", 1, np.where(np.arange(len(IDS)) == 3, CLASSES, -1))
+    main(["combine", file])
+    printed = capsys.readouterr().out
+    assert "nan" not in printed
+    assert "bootstrap over 1 track)" in printed

@@ -129,7 +129,7 @@ def test_genres_of_too_few_artists_are_said(folds, said, genres, caplog):
 
 def test_artists_of_given_parts_that_stand_in_training_are_counted(tmp_path, caplog):
     root = give_validation(make_genre_folder(tmp_path / "genres", train=36, test=6), 6)
-    write_artists(root, {100: "Can", 130: "Can", 131: "Can", 140: "Can", 133: "Neu!"})
+    write_artists(root, {100: "Can", 130: "Can", 131: "Can", 140: "Can", 133: "Neu!", 141: "Neu!"})
     for groups, said in (("artists.txt", True), (None, False)):
         caplog.clear()
         with caplog.at_level(logging.INFO):
@@ -137,6 +137,8 @@ def test_artists_of_given_parts_that_stand_in_training_are_counted(tmp_path, cap
         for count, part, shared, first in ((6, "validation", 2, 130), (6, "test", 1, 140)):
             line = f"{root}: of {count} {part} tracks, {shared} are by artists of the training part ({first} first)"
             assert (f"{line}; figures on them flatter" in caplog.text) is said
+        line = f"{root}: of 6 test tracks, 2 are by artists of the validation part (140 first)"
+        assert (line in caplog.text) is said
 
 
 def test_another_file_may_say_what_belongs_together(genres):
