@@ -12,10 +12,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from lightning_fabric.utilities import move_data_to_device
+from tqdm import tqdm
 
 from musiclab.batch import Batch, OutputKind, StepOutput
 from musiclab.checkpoint import output_kind
 from musiclab.data.audio.decoding import duration
+from musiclab.data.audio.song import SongFrames, read_song
 from musiclab.data.audio.windows import mean_over_windows
 from musiclab.data.datamodules.audio import training_window
 from musiclab.errors import UserError
@@ -63,6 +65,19 @@ def load(
     import_modules([modules] if isinstance(modules, str) else modules, "load: module")
     trained = TrainedModel(path)
     return Model(trained, trained.task(task), any_scale=any_scale)
+
+
+def checked_hop(hop: Any) -> float:
+    """Return the distance of windows in s.
+
+    Raises:
+        UserError: If it is none.
+    """
+    with suppress(TypeError, ValueError):
+        hop = float(hop)
+    if not (isinstance(hop, float) and LEAST_HOP <= hop < math.inf):
+        raise UserError(f"hop is {hop}; it must be at least {LEAST_HOP}, in seconds")
+    return hop
 
 
 class OverTime(NamedTuple):
@@ -159,23 +174,24 @@ class Model:
         rows = self._ask(what if several else [what], self._embeddings).astype(np.float32)
         return rows if several else rows[0]
 
-    def over_time(self, song: str | Path, hop: float = 3.0) -> OverTime:
+    def over_time(self, song: str | Path, hop: float = 3.0, frames: SongFrames | None = None) -> OverTime:
         """Return what the model says along a song, in windows of its usual length that begin every ``hop`` seconds.
 
         The first begins with the song; the last ends with it, or up to ``hop`` seconds before. A song that is no
-        longer than a window is one window.
+        longer than a window is one window. Windows are cut from the frames of the whole song, which are computed once,
+        and begin with the nearest frame; each has decibels relative to its own maximum, as in :meth:`predict`. Beats
+        are found in each window by itself.
 
         Args:
             song: Path of an audio file.
             hop: Distance of the windows in s; where it is less than their length, they overlap.
+            frames: What :func:`musiclab.data.audio.song.read_song` returned for the song the recipe of its windows;
+                None to compute it.
 
         Raises:
             UserError: If the file cannot be used, or no window of it can.
         """
-        with suppress(TypeError, ValueError):
-            hop = float(hop)
-        if not (isinstance(hop, float) and LEAST_HOP <= hop < math.inf):
-            raise UserError(f"hop is {hop}; it must be at least {LEAST_HOP}, in seconds")
+        hop = checked_hop(hop)
         data = self._questions.song(song)
         (windows,) = data.songs.values()
         length, first = duration(windows[0].path), windows[0]
@@ -186,7 +202,12 @@ class Model:
             str(number): [first._replace(clip=replace(first.clip, offset=float(offset)))]
             for number, offset in enumerate(offsets)
         }
-        ids, rows = self._predictions(data.predict_dataloader())
+        if self.beat_synced:
+            batches: Iterable[Batch] = data.predict_dataloader()
+        else:
+            batches = self._questions.windows(data, frames or read_song(first.path, data.making))
+        total = math.ceil(count / (1 if self.beat_synced else data.batch_size))
+        ids, rows = self._predictions(tqdm(batches, f"Asking {self.path.stem}", total, delay=1, leave=False))
         if not ids:
             raise UserError(data.failures[0])
         values = np.full((count, rows.shape[1]), np.nan)

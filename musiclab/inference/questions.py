@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ import torch
 from musiclab.batch import Batch
 from musiclab.checkpoint import DATA_SETTINGS, output_kind
 from musiclab.data.arrays import ARRAY_SUFFIXES, ArrayHeader, check_array, read_array, require_lab_rows
+from musiclab.data.audio.decoding import AudioError
+from musiclab.data.audio.song import SongFrames
 from musiclab.data.datamodules import AudioDataModule
 from musiclab.data.dataset import Track, collate
 from musiclab.data.recipe import read_recipe
@@ -67,6 +70,25 @@ class Questions:
             )
         data.setup("predict")
         return data
+
+    def windows(self, data: AudioDataModule, frames: SongFrames) -> Iterator[Batch]:
+        """Yield windows of a song, cut from its frames; why one cannot be used is noted in ``data.failures``.
+
+        Args:
+            data: The song, cut into windows that are songs by themselves.
+            frames: Of the song, by the recipe of its windows.
+        """
+        named = ((identifier, window.clip) for identifier, windows in data.songs.items() for window in windows)
+        while some := list(islice(named, data.batch_size)):
+            tracks = []
+            for identifier, clip in some:
+                array = frames.window(clip.offset, data.window, clip.every)
+                if isinstance(array, AudioError):
+                    data.failures.append(str(array))
+                else:
+                    tracks.append(Track(array[self.columns].T, self.target, identifier))
+            if tracks:
+                yield collate(tracks)
 
     def frames(self, item: Any, name: str) -> Frames:
         """Return the features of an array ``(time, features)``, as exact as a store keeps them.

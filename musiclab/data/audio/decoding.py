@@ -65,23 +65,34 @@ def load_audio(path: Path, offset: float = 0.0, seconds: float | None = None, ra
         AudioError: If the file cannot be read or decoded, is truncated within the clip, empty, silent or shorter
             than a second.
     """
-    librosa = import_librosa()
-
     samples, own_rate = _decode(path, offset, seconds)
     if len(samples) < MIN_SECONDS * own_rate:
         since = f" from {offset:g} s on" if offset else ""
         raise AudioError(
             path, f"only {len(samples) / own_rate:.2f} s long{since}; at least {MIN_SECONDS:g} s are needed"
         )
-    if not np.isfinite(samples).all():
-        raise AudioError(path, "holds samples that are not finite")
-    mono = samples.mean(axis=1)
+    mono = _to_mono(path, samples)
     peak = float(np.abs(mono).max())
     if peak < SILENCE and np.abs(samples).max() >= SILENCE:
         raise AudioError(path, "left and right cancel out, so that mixed to mono it is silent; invert one of them")
     if peak < SILENCE:
-        raise AudioError(path, f"silent: its peak is {peak:.1e} of full scale")
-    return np.asarray(librosa.resample(mono, orig_sr=own_rate, target_sr=rate), np.float32)
+        raise AudioError(path, silence(peak))
+    return _resampled(mono, own_rate, rate)
+
+
+def load_part(path: Path, offset: float, seconds: float, rate: int = SAMPLE_RATE) -> Audio:
+    """Return what :func:`load_audio` does, also of a part that is silent or very short.
+
+    Raises:
+        AudioError: If the file cannot be read or decoded, or is truncated within the part.
+    """
+    samples, own_rate = _decode(path, offset, seconds)
+    return _resampled(_to_mono(path, samples), own_rate, rate)
+
+
+def silence(peak: float) -> str:
+    """Return what is wrong with audio of a peak below :data:`SILENCE`."""
+    return f"silent: its peak is {peak:.1e} of full scale"
 
 
 def duration(path: Path) -> float:
@@ -101,6 +112,18 @@ def _decode(path: Path, offset: float, seconds: float | None) -> tuple[Audio, in
         samples = file.clip(first, None if seconds is None else int(seconds * file.samplerate))
         _check_length(path, file, first, len(samples), seconds)
         return samples, file.samplerate
+
+
+def _to_mono(path: Path, samples: Audio) -> Audio:
+    if not np.isfinite(samples).all():
+        raise AudioError(path, "holds samples that are not finite")
+    return np.asarray(samples.mean(axis=1))
+
+
+def _resampled(mono: Audio, own_rate: int, rate: int) -> Audio:
+    librosa = import_librosa()
+
+    return np.asarray(librosa.resample(mono, orig_sr=own_rate, target_sr=rate), np.float32)
 
 
 @contextmanager

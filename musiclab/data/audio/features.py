@@ -42,8 +42,8 @@ def fused_spectrogram(audio: Audio) -> Spectrogram:
     Raises:
         ValueError: if the audio is not mono, is empty or silent, or is not finite.
     """
-    _, power, chroma = _analyse(audio)
-    return _fuse(power, chroma)
+    _, power, chroma = analyse(audio)
+    return fuse(power, chroma)
 
 
 def mel_spectrogram(audio: Audio, recipe: Recipe) -> Spectrogram:
@@ -59,12 +59,20 @@ def mel_spectrogram(audio: Audio, recipe: Recipe) -> Spectrogram:
     Raises:
         ValueError: as `fused_spectrogram`.
     """
+    return decibels(mel_power(audio, recipe)).astype(np.float32)
+
+
+def mel_power(audio: Audio, recipe: Recipe) -> _Floats:
+    """Return the power in the mel bands of a recipe, ``(mels, frames)``; arguments as of `mel_spectrogram`.
+
+    Raises:
+        ValueError: as `fused_spectrogram`.
+    """
     librosa = import_librosa()
 
     rate, window, hop, mels = recipe.numbers
     stft = librosa.stft(_checked(audio), n_fft=window, hop_length=hop)
-    power = librosa.feature.melspectrogram(S=np.abs(stft) ** 2, sr=rate, n_mels=mels)
-    return _decibels(power).astype(np.float32)
+    return np.asarray(librosa.feature.melspectrogram(S=np.abs(stft) ** 2, sr=rate, n_mels=mels))
 
 
 def own_recipe(mels: int | None, hop: int | None, rate: int | None, window: int | None) -> Recipe:
@@ -135,15 +143,15 @@ def spectrograms(audio: Audio) -> tuple[Spectrogram, Spectrogram | None]:
     """
     librosa = import_librosa()
 
-    stft, power, chroma = _analyse(audio)
-    full = _fuse(power, chroma)
+    stft, power, chroma = analyse(audio)
+    full = fuse(power, chroma)
     beats = beat_frames(percussive_part(stft, len(audio)))
     if len(beats) == 0:
         return full, None
     synced = [librosa.util.sync(rows, list(beats), aggregate=np.median) for rows in (power, chroma)]
     if not synced[0].max() > MIN_POWER:  # sound in fewer than half of the frames of every column
         return full, None
-    return full, _fuse(*synced)
+    return full, fuse(*synced)
 
 
 def beat_frames(percussive: Audio) -> npt.NDArray[np.int64]:
@@ -221,7 +229,7 @@ def _median_along_rows(image: _Floats) -> _Floats:
     return np.asarray(filtered[:, half:-half])
 
 
-def _analyse(audio: Audio) -> tuple[_Complex, _Floats, _Floats]:
+def analyse(audio: Audio) -> tuple[_Complex, _Floats, _Floats]:
     """Return the STFT of a clip, ``(1025, frames)``, its mel power and chroma, ``(128, frames)`` and ``(12, frames)``.
 
     Raises:
@@ -268,11 +276,12 @@ def hann(length: int) -> npt.NDArray[np.float64]:
     return np.asarray(get_window("hann", length))
 
 
-def _fuse(power: _Floats, chroma: _Floats) -> Spectrogram:
-    return np.concatenate([_decibels(power), chroma]).astype(np.float32)
+def fuse(power: _Floats, chroma: _Floats) -> Spectrogram:
+    """Return mel power in dB relative to its maximum with chroma below it, ``(140, frames)``."""
+    return np.concatenate([decibels(power), chroma]).astype(np.float32)
 
 
-def _decibels(power: _Floats) -> _Floats:
+def decibels(power: _Floats) -> _Floats:
     """Return power in dB relative to its maximum."""
     librosa = import_librosa()
 
