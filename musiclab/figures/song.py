@@ -54,39 +54,74 @@ def song_figure(clip: Clip, title: str, genres: Answers | None = None, emotions:
     draw_clip(panels[: len(heights)], clip)
     lower = iter(panels[len(heights) :])
     if genres is not None:
-        _draw_shares(next(lower), genres, clip.duration)
+        panel = next(lower)
+        draw_shares(panel, genres, clip.duration)
+        _label_shares(panel)
     if emotions is not None:
-        _draw_lines(next(lower), emotions, clip.duration)
+        panel = next(lower)
+        draw_lines(panel, emotions, clip.duration, dots=True)
+        _label_lines(panel)
     for panel in panels[:-1]:
         panel.set_xlabel("")
     panels[-1].set(xlim=(0, clip.duration), xlabel=clip.unit)
     return figure
 
 
-def _draw_shares(panel: Axes, genres: Answers, duration: float) -> None:
-    """Draw probabilities end to end, the most likely genre at the bottom, those that are hardly likely as one."""
-    seconds, values = _to_the_ends(genres, duration)
-    order = np.argsort(-np.nan_to_num(genres.values).mean(axis=0), kind="stable")
+class Layer(NamedTuple):
+    """What is drawn in a colour of its own.
+
+    Attributes:
+        label: What it is called.
+        colour: Its colour.
+        columns: Which of the values are summed in it.
+    """
+
+    label: str
+    colour: str
+    columns: list[int]
+
+
+def genre_layers(genres: Answers) -> list[Layer]:
+    """Return the layers of genre probabilities, the most likely genre first, those that are hardly likely as one."""
+    order = np.argsort(-np.nan_to_num(genres.values).mean(axis=0), kind="stable").tolist()
     named = order if len(order) <= NAMED + 1 else order[:NAMED]
-    others = np.setdiff1d(order, named)
-    layers = [*values[:, named].T, *([values[:, others].sum(axis=1)] if others.size else [])]
-    labels = [*(genres.names[index] for index in named), *([f"{others.size} others"] if others.size else [])]
-    colours = [*(look(place)[0] for place in range(len(named))), *([OTHERS] if others.size else [])]
-    panel.stackplot(seconds, layers, labels=labels, colors=colours, linewidth=0.4, edgecolor="white")
-    panel.set(ylim=(0, 1), ylabel="probability")
-    handles, said = panel.get_legend_handles_labels()
-    panel.legend(handles[::-1], said[::-1], **BESIDE, handlelength=1, labelspacing=0.25)  # in the order of the layers
+    others = sorted(set(order) - set(named))
+    layers = [Layer(genres.names[index], look(place)[0], [index]) for place, index in enumerate(named)]
+    return [*layers, *([Layer(f"{len(others)} others", OTHERS, others)] if others else [])]
 
 
-def _draw_lines(panel: Axes, emotions: Answers, duration: float) -> None:
-    """Draw a line for each axis; where a window has its middle there is a dot."""
+def draw_shares(panel: Axes, genres: Answers, duration: float) -> None:
+    """Draw probabilities end to end, the first layer at the bottom."""
+    seconds, values = _to_the_ends(genres, duration)
+    layers = genre_layers(genres)
+    shares = [values[:, layer.columns].sum(axis=1) for layer in layers]
+    looks = {"labels": [layer.label for layer in layers], "colors": [layer.colour for layer in layers]}
+    panel.stackplot(seconds, shares, **looks, linewidth=0.4, edgecolor="white")
+    panel.set(xlim=(0, duration), ylim=(0, 1))
+
+
+def draw_lines(panel: Axes, emotions: Answers, duration: float, dots: bool) -> tuple[float, float]:
+    """Draw a line for each axis, where wanted with a dot where a window has its middle; return the panel's range."""
     seconds, values = _to_the_ends(emotions, duration)
     for index, name in enumerate(emotions.names):
         colour, style = look(index, LINES)
         panel.plot(seconds, values[:, index], style, color=colour, linewidth=1.8, label=name)
-        panel.plot(emotions.seconds, emotions.values[:, index], "o", color=colour, markersize=3.5)
+        if dots:
+            panel.plot(emotions.seconds, emotions.values[:, index], "o", color=colour, markersize=3.5)
     low, high = value_range(emotions.values)
-    panel.set(ylim=(low - 0.02 * (high - low), high + 0.02 * (high - low)), ylabel="value")
+    low, high = low - 0.02 * (high - low), high + 0.02 * (high - low)
+    panel.set(xlim=(0, duration), ylim=(low, high))
+    return low, high
+
+
+def _label_shares(panel: Axes) -> None:
+    panel.set_ylabel("probability")
+    handles, said = panel.get_legend_handles_labels()
+    panel.legend(handles[::-1], said[::-1], **BESIDE, handlelength=1, labelspacing=0.25)  # in the order of the layers
+
+
+def _label_lines(panel: Axes) -> None:
+    panel.set_ylabel("value")
     panel.grid(color=GRID)
     panel.set_axisbelow(True)
     panel.legend(**BESIDE, handlelength=1.8)

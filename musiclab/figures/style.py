@@ -1,11 +1,13 @@
 """What all figures share: size, resolution, colours, and how they become files."""
 
 import io
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -65,6 +67,18 @@ def new_chart(width: float, height: float, title: str = "", grid: bool = False, 
     return figure, axes
 
 
+def bare_figure(width: float, height: float) -> tuple[Figure, Axes]:
+    """Return a figure of ``width`` by ``height`` inches that is filled by its axes, of which nothing is seen.
+
+    A page that says in its own letters what lies where can show it in any size.
+    """
+    figure = Figure(figsize=(width, height), dpi=DPI)
+    FigureCanvasAgg(figure)
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set_axis_off()
+    return figure, axes
+
+
 def save_figure(figure: Figure, path: Path) -> None:
     """Write a figure as a picture, whole or not at all; the suffix gives the format."""
     with replacing(path) as partial:
@@ -86,6 +100,16 @@ def png_bytes(figure: Figure, colours: int | None = None) -> bytes:
     fewer = io.BytesIO()
     picture.convert("RGB").quantize(colours, dither=Image.Dither.NONE).save(fewer, "png", dpi=picture.info["dpi"])
     return fewer.getvalue()
+
+
+def svg_bytes(figure: Figure) -> bytes:
+    """Return a figure as the bytes of an SVG file that fills whatever it is shown in, with lines of the same width."""
+    drawn = io.StringIO()
+    with rc_context({"svg.hashsalt": "musiclab"}):  # the same figure gives the same bytes
+        figure.savefig(drawn, format="svg", metadata={"Date": None, "Creator": None}, transparent=True)
+    text = re.sub(r"<!DOCTYPE.*?>|<metadata>.*?</metadata>", "", drawn.getvalue(), flags=re.DOTALL)
+    text = re.sub(r'<svg [^>]*?(viewBox="[^"]*")', r'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" preserveAspectRatio="none" \1', text, count=1)
+    return text.replace("*{", "*{vector-effect: non-scaling-stroke; ", 1).encode()
 
 
 def value_range(values: npt.NDArray[np.floating]) -> tuple[float, float]:

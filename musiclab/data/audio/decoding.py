@@ -90,6 +90,19 @@ def load_part(path: Path, offset: float, seconds: float, rate: int = SAMPLE_RATE
     return _resampled(_to_mono(path, samples), own_rate, rate)
 
 
+def audio_blocks(path: Path) -> Iterator[tuple[Audio, int]]:
+    """Yield all of an audio file as it is, in blocks ``(samples, channels)``, each with the sample rate in Hz.
+
+    Raises:
+        AudioError: If the file cannot be read or decoded.
+    """
+    with _opened(path) as file:
+        file.seek(0)
+        for block in file.in_blocks(None):
+            if len(block):
+                yield block, file.samplerate
+
+
 def silence(peak: float) -> str:
     """Return what is wrong with audio of a peak below :data:`SILENCE`."""
     return f"silent: its peak is {peak:.1e} of full scale"
