@@ -60,6 +60,10 @@ COMMANDS = {
         "musiclab.commands.activations.activations:activations",
         "Show what a network sees of a track: feature maps of a CNN, attention of an LSTM.",
     ),
+    "listen": (
+        "musiclab.commands.listen.listen:listen",
+        "Make a page of a song that plays it and shows what models say along it.",
+    ),
     "embed": ("musiclab.commands.embed:embed", "Write embeddings of songs or of a data set to a file."),
     "similar": ("musiclab.commands.similar:similar", "Name the tracks of a file of embeddings nearest to a song."),
     "export": ("musiclab.commands.export:export", "Write a trained network as an ONNX file."),
@@ -74,7 +78,7 @@ COMMANDS = {
 REPLACED = {"submit": "musiclab combine A/predictions.csv B/predictions.csv --solution solution.txt"}
 """Commands that there were, with what does the same now."""
 
-OF_CHECKPOINTS = ("latents", "activations", "embed", "similar", "export")
+OF_CHECKPOINTS = ("latents", "activations", "listen", "embed", "similar", "export")
 """Those of them that make models again, perhaps of parts of the user's own."""
 
 TERMINATED = 128 + signal.SIGTERM

@@ -9,10 +9,12 @@ from matplotlib.figure import Figure
 
 from musiclab.figures.network import DECIBELS, IMAGE
 from musiclab.figures.song import Answers, draw_lines, draw_shares
-from musiclab.figures.style import COLOURS, GRID, VALUES, bare_figure, value_range
+from musiclab.figures.style import VALUES, bare_figure
 
 WIDTH, HEIGHT = 12.0, 1.6  # inches
 SQUARE = 3.0
+LEAST_SPAN = 0.2
+"""So much of each axis is in sight at least: less would make a path of what is hardly a change."""
 
 Array = npt.NDArray[np.floating[Any]]
 
@@ -53,29 +55,26 @@ def lines_panel(emotions: Answers, duration: float) -> tuple[Figure, tuple[float
     return figure, draw_lines(axes, emotions, duration, dots=False)
 
 
-def plane_panel(across: Array, up: Array) -> tuple[Figure, tuple[float, float]]:
-    """Draw the path of a song in the plane of two axes, from dark to bright; return where both axes begin and end, too.
+def plane_panel(across: Array, up: Array) -> tuple[Figure, tuple[float, float], tuple[float, float]]:
+    """Draw the path of a song in the plane of two axes, from dark to bright; return where each begins and ends, too.
 
     Args:
         across: Values on one axis, ``(windows,)``; NaN leaves a gap.
         up: Values on the other.
     """
     figure, axes = bare_figure(SQUARE, SQUARE)
-    low, high = value_range(np.stack([across, up]))
-    low, high = low - 0.04 * (high - low), high + 0.04 * (high - low)
-    axes.axhline((low + high) / 2, color=GRID, linewidth=1)
-    axes.axvline((low + high) / 2, color=GRID, linewidth=1)
     points = np.stack([across, up], axis=1)
+    middle = (np.nanmin(points, axis=0) + np.nanmax(points, axis=0)) / 2
+    half = max(LEAST_SPAN, 1.2 * float(np.ptp(points[np.isfinite(points).all(axis=1)], axis=0).max())) / 2
     segments = np.stack([points[:-1], points[1:]], axis=1)
     kept = np.isfinite(segments).all(axis=(1, 2))
-    path = LineCollection(list(segments[kept]), cmap=VALUES, linewidth=2, capstyle="round")
+    path = LineCollection(list(segments[kept]), cmap=VALUES, linewidth=2.5, capstyle="round")
     path.set_array(np.arange(len(segments))[kept])
     path.set_clim(0, max(1, len(segments)))
     axes.add_collection(path)
-    if len(points) == 1:
-        axes.plot(across, up, "o", color=COLOURS[0], markersize=6)
-    axes.set(xlim=(low, high), ylim=(low, high))
-    return figure, (low, high)
+    limits = [(float(centre - half), float(centre + half)) for centre in middle]
+    axes.set(xlim=limits[0], ylim=limits[1])
+    return figure, limits[0], limits[1]
 
 
 def _rows_panel(rows: Array, colours: str) -> Figure:

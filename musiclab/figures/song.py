@@ -18,7 +18,7 @@ NAMED = 6
 LOWER = 0.8
 """Height of a panel of answers, relative to that of a mel spectrogram."""
 
-OTHERS = "0.88"
+OTHERS = "#e0e0e0"
 BESIDE: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.005, 1.02), "frameon": False, "fontsize": 9}
 """A legend to the right of its panel."""
 
@@ -95,8 +95,8 @@ def draw_shares(panel: Axes, genres: Answers, duration: float) -> None:
     seconds, values = _to_the_ends(genres, duration)
     layers = genre_layers(genres)
     shares = [values[:, layer.columns].sum(axis=1) for layer in layers]
-    looks = {"labels": [layer.label for layer in layers], "colors": [layer.colour for layer in layers]}
-    panel.stackplot(seconds, shares, **looks, linewidth=0.4, edgecolor="white")
+    labels, colours = [layer.label for layer in layers], [layer.colour for layer in layers]
+    panel.stackplot(seconds, shares, labels=labels, colors=colours, linewidth=0.4, edgecolor="white")
     panel.set(xlim=(0, duration), ylim=(0, 1))
 
 

@@ -108,7 +108,8 @@ def svg_bytes(figure: Figure) -> bytes:
     with rc_context({"svg.hashsalt": "musiclab"}):  # the same figure gives the same bytes
         figure.savefig(drawn, format="svg", metadata={"Date": None, "Creator": None}, transparent=True)
     text = re.sub(r"<!DOCTYPE.*?>|<metadata>.*?</metadata>", "", drawn.getvalue(), flags=re.DOTALL)
-    text = re.sub(r'<svg [^>]*?(viewBox="[^"]*")', r'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" preserveAspectRatio="none" \1', text, count=1)
+    text = re.sub(r' (width|height)="[\d.]+pt"', "", text, count=2)  # of the picture itself
+    text = text.replace("<svg ", '<svg preserveAspectRatio="none" ', 1)
     return text.replace("*{", "*{vector-effect: non-scaling-stroke; ", 1).encode()
 
 

@@ -6,6 +6,7 @@ player are there all the same.
 
 import base64
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -13,13 +14,16 @@ from urllib.parse import quote
 
 from markupsafe import Markup
 
-from musiclab.pages.document import TEMPLATES
+from musiclab.pages.document import TEMPLATES, Table
 
 STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600)
 """Distances in s of the marks on the axis of time."""
 
 MARKS = 9
 """At most so many of them."""
+
+LEVELS = 5
+"""At most so many marks on an axis of values."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +85,8 @@ class Plane:
         key: What the page's values call the answers that it is of.
         across: Name of the axis from left to right, and ``up`` of that from bottom to top.
         picture: Its bytes, an SVG that fills the plane.
-        limits: Where both axes begin and end.
+        across_limits: Where the axis across begins and ends.
+        up_limits: The same of the axis up.
         note: What is to be seen.
     """
 
@@ -89,7 +94,8 @@ class Plane:
     across: str
     up: str
     picture: bytes
-    limits: tuple[float, float]
+    across_limits: tuple[float, float]
+    up_limits: tuple[float, float]
     note: str
 
     @property
@@ -97,10 +103,9 @@ class Plane:
         """The picture as a page holds it."""
         return picture_source(self.picture)
 
-    @property
-    def marks(self) -> list[tuple[float, str]]:
-        """Words at a side, and where."""
-        return value_marks(*self.limits)
+    def marks(self, limits: tuple[float, float]) -> list[tuple[float, str]]:
+        """Return numbers at a side, and where."""
+        return value_marks(*limits)
 
 
 @dataclass(frozen=True)
@@ -173,7 +178,12 @@ class SongList:
     @property
     def links(self) -> list[str]:
         """Where each song's page is."""
-        return [quote(file) for _, file, _ in self.rows]
+        return [quote(file, errors="replace") for _, file, _ in self.rows]
+
+    @property
+    def numbers(self) -> list[bool]:
+        """Tell of each column after the first whether it is one of numbers."""
+        return Table(self.header, [cells for *_, cells in self.rows]).numbers()
 
     def to_html(self) -> str:
         """Return the page."""
@@ -195,8 +205,11 @@ def clock(seconds: float) -> str:
 
 def value_marks(low: float, high: float) -> list[tuple[float, str]]:
     """Return marks of a value that reaches from ``low`` to ``high``, and where they are."""
-    if -0.1 < low <= 0 and 1 <= high < 1.1:
-        values = [0.0, 0.5, 1.0]
-    else:
-        values = [low + share * (high - low) for share in (0.04, 0.5, 0.96)]
+    step = next(
+        step
+        for power in range(-4, 9)
+        for step in (10.0**power, 2 * 10.0**power, 5 * 10.0**power)
+        if (high - low) / step < LEVELS
+    )
+    values = [number * step for number in range(math.ceil(low / step), math.floor(high / step) + 1)]
     return [((value - low) / (high - low), f"{value:.3g}") for value in values]

@@ -37,8 +37,8 @@
       const dot = path.querySelector(".dot");
       dot.hidden = !values;
       if (!values) continue;
-      const [low, high] = [Number(path.dataset.low), Number(path.dataset.high)];
       for (const side of ["across", "up"]) {
+        const [low, high] = path.dataset[`${side}Limits`].split(" ").map(Number);
         const value = values[answers.names.indexOf(path.dataset[side])];
         dot.style.setProperty(`--${side}`, (value - low) / (high - low));
       }

@@ -1,0 +1,1 @@
+"""``musiclab listen``: songs as pages that play them, with what models say along them."""
