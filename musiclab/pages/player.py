@@ -22,6 +22,9 @@ STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600)
 MARKS = 9
 """At most so many of them."""
 
+EDGE = 0.96
+"""Beyond that share of an axis, the words of a mark would stick out."""
+
 LEVELS = 5
 """At most so many marks on an axis of values."""
 
@@ -104,8 +107,8 @@ class Plane:
         return picture_source(self.picture)
 
     def marks(self, limits: tuple[float, float]) -> list[tuple[float, str]]:
-        """Return numbers at a side, and where."""
-        return value_marks(*limits)
+        """Return numbers at a side, and where, but for its very ends."""
+        return [mark for mark in value_marks(*limits) if 1 - EDGE < mark[0] < EDGE]
 
 
 @dataclass(frozen=True)
@@ -146,7 +149,7 @@ class SongPage:
     def marks(self) -> list[tuple[float, str]]:
         """Marks on the axis of time, and where: 0 is the beginning, 1 the end."""
         step = next((step for step in STEPS if self.duration / step < MARKS), STEPS[-1])
-        return [(second / self.duration, clock(second)) for second in range(0, int(self.duration) + 1, step)]
+        return [(second / self.duration, clock(second)) for second in range(0, math.ceil(EDGE * self.duration), step)]
 
     @property
     def data(self) -> Markup:

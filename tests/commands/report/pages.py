@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 from html.parser import HTMLParser
 
-VOID = {"meta", "img", "br"}
+VOID = {"meta", "img", "br", "link"}
 
 
 class Outline(HTMLParser):
