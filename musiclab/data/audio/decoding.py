@@ -26,6 +26,7 @@ SILENCE = 1e-4
 """Peak amplitude below which a clip counts as silent: -80 dB of full scale, three steps of 16 bits."""
 
 _TOLERANCE = 0.1  # s by which a sound file may be shorter than its header says: codecs add and cut a little
+_BLOCK_SECONDS = 30
 _PAGE = 2**16  # bytes, more than a page of ogg has
 
 
@@ -97,10 +98,12 @@ def audio_blocks(path: Path) -> Iterator[tuple[Audio, int]]:
         AudioError: If the file cannot be read or decoded.
     """
     with _opened(path) as file:
-        file.seek(0)
-        for block in file.in_blocks(None):
-            if len(block):
-                yield block, file.samplerate
+        first, count = 0, _BLOCK_SECONDS * file.samplerate
+        while len(block := file.clip(first, count)):
+            yield block, file.samplerate
+            first += len(block)
+            if len(block) < count:
+                return
 
 
 def silence(peak: float) -> str:

@@ -53,7 +53,7 @@ class SoundFile(soundfile.SoundFile):  # type: ignore[misc]
         if self.stated is not None:
             return self.stated
         self.seek(0)
-        return sum(map(len, self.in_blocks(None)))
+        return sum(map(len, self._blocks(None)))
 
     def clip(self, first: int, count: int | None) -> npt.NDArray[np.float32]:
         """Return at most ``count`` samples from ``first`` on, ``(samples, channels)``, the same as of the whole file.
@@ -73,9 +73,9 @@ class SoundFile(soundfile.SoundFile):  # type: ignore[misc]
                 return nothing  # beyond the end
             raise
         self._read(first - begin)
-        return np.concatenate([nothing, *self.in_blocks(count)]) if self.stated is None else self._read(count or 0)
+        return np.concatenate([nothing, *self._blocks(count)]) if self.stated is None else self._read(count or 0)
 
-    def in_blocks(self, count: int | None) -> Iterator[npt.NDArray[np.float32]]:
+    def _blocks(self, count: int | None) -> Iterator[npt.NDArray[np.float32]]:
         """Yield what comes next, ``count`` samples at most, in blocks."""
         while count is None or count:
             block = self._read(_BLOCK if count is None else min(_BLOCK, count))
