@@ -180,13 +180,13 @@ class Model:
         The first begins with the song; the last ends with it, or up to ``hop`` seconds before. A song that is no
         longer than a window is one window. Windows are cut from the frames of the whole song, which are computed once,
         and begin with the nearest frame; each has decibels relative to its own maximum, as in :meth:`predict`. Beats
-        are found in each window by itself.
+        are found in each window by itself, in the percussive part of the song.
 
         Args:
             song: Path of an audio file.
             hop: Distance of the windows in s; where it is less than their length, they overlap.
-            frames: What :func:`musiclab.data.audio.song.read_song` returned for the song the recipe of its windows;
-                None to compute it.
+            frames: What :func:`musiclab.data.audio.song.read_song` returned for the song the recipe of its windows,
+                with beats for a beat-synchronised model; None to compute it.
 
         Raises:
             UserError: If the file cannot be used, or no window of it can.
@@ -202,11 +202,9 @@ class Model:
             str(number): [first._replace(clip=replace(first.clip, offset=float(offset)))]
             for number, offset in enumerate(offsets)
         }
-        if self.beat_synced:
-            batches: Iterable[Batch] = data.predict_dataloader()
-        else:
-            batches = self._questions.windows(data, frames or read_song(first.path, data.making))
-        total = math.ceil(count / (1 if self.beat_synced else data.batch_size))
+        frames = frames or read_song(first.path, data.making, beats=self.beat_synced)
+        batches = self._questions.windows(data, frames)
+        total = math.ceil(count / data.batch_size)
         ids, rows = self._predictions(tqdm(batches, f"Asking {self.path.stem}", total, delay=1, leave=False))
         if not ids:
             raise UserError(data.failures[0])

@@ -14,6 +14,7 @@ from musiclab.batch import Batch
 from musiclab.checkpoint import DATA_SETTINGS, output_kind
 from musiclab.data.arrays import ARRAY_SUFFIXES, ArrayHeader, check_array, read_array, require_lab_rows
 from musiclab.data.audio.decoding import AudioError
+from musiclab.data.audio.extraction import Form
 from musiclab.data.audio.song import SongFrames
 from musiclab.data.datamodules import AudioDataModule
 from musiclab.data.dataset import Track, collate
@@ -78,11 +79,12 @@ class Questions:
             data: The song, cut into windows that are songs by themselves.
             frames: Of the song, by the recipe of its windows.
         """
+        form: Form = "beat" if data.beat_synced else "full"
         named = ((identifier, window.clip) for identifier, windows in data.songs.items() for window in windows)
         while some := list(islice(named, data.batch_size)):
             tracks = []
             for identifier, clip in some:
-                array = frames.window(clip.offset, data.window, clip.every)
+                array = frames.window(clip.offset, data.window, clip.every, form)
                 if isinstance(array, AudioError):
                     data.failures.append(str(array))
                 else:

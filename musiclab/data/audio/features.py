@@ -141,17 +141,21 @@ def spectrograms(audio: Audio) -> tuple[Spectrogram, Spectrogram | None]:
     Raises:
         ValueError: as `fused_spectrogram`.
     """
+    stft, power, chroma = analyse(audio)
+    return fuse(power, chroma), beat_spectrogram(power, chroma, percussive_part(stft, len(audio)))
+
+
+def beat_spectrogram(power: _Floats, chroma: _Floats, percussive: Audio) -> Spectrogram | None:
+    """Return the beat-synchronised spectrogram of a clip of these parts; see `spectrograms`."""
     librosa = import_librosa()
 
-    stft, power, chroma = analyse(audio)
-    full = fuse(power, chroma)
-    beats = beat_frames(percussive_part(stft, len(audio)))
+    beats = beat_frames(percussive)
     if len(beats) == 0:
-        return full, None
+        return None
     synced = [librosa.util.sync(rows, list(beats), aggregate=np.median) for rows in (power, chroma)]
     if not synced[0].max() > MIN_POWER:  # sound in fewer than half of the frames of every column
-        return full, None
-    return full, fuse(*synced)
+        return None
+    return fuse(*synced)
 
 
 def beat_frames(percussive: Audio) -> npt.NDArray[np.int64]:

@@ -16,8 +16,8 @@ import numpy.typing as npt
 
 from musiclab.data.audio import features
 from musiclab.data.audio.decoding import MIN_SECONDS, SILENCE, AudioError, duration, load_audio, load_part, silence
-from musiclab.data.audio.extraction import thin_out
-from musiclab.spectrogram import LAB, Recipe, Spectrogram
+from musiclab.data.audio.extraction import Form, thin_out
+from musiclab.spectrogram import LAB, Audio, Recipe, Spectrogram
 
 BLOCK = 60.0
 """Length in s of the blocks that are computed at a time, so that any song fits in memory."""
@@ -42,6 +42,7 @@ class SongFrames:
         chroma: ``(12, frames)``, 0..1; None where the recipe has none.
         peaks: Peak amplitude of the samples from each frame to the next, ``(frames,)``; NaN where they cannot be used.
         beats: Where beats are, in s, ``(beats,)``; None if they were not asked for.
+        percussive: The song's percussive part, ``(samples,)``, in which beats are found; None likewise.
         faults: Why parts of it cannot be used.
     """
 
@@ -52,15 +53,19 @@ class SongFrames:
     chroma: _Floats | None
     peaks: _Floats
     beats: _Floats | None
+    percussive: Audio | None
     faults: list[AudioError]
 
-    def window(self, offset: float, seconds: float, every: float | None = None) -> Spectrogram | AudioError:
+    def window(
+        self, offset: float, seconds: float, every: float | None = None, form: Form = "full"
+    ) -> Spectrogram | AudioError:
         """Return the spectrogram of a window, ``(rows, time)``, dB relative to its maximum; or why there is none.
 
         Args:
             offset: Where it begins, in s; the nearest frame is its first.
             seconds: How long it is; as many frames as a clip of that length has, up to the song's end.
             every: See :class:`musiclab.data.audio.extraction.Clip`.
+            form: ``full``, or ``beat`` where beats were asked for: they are found in the window by itself.
         """
         rate, _, hop, _ = self.recipe.numbers
         first = round(offset * rate / hop)
@@ -72,6 +77,13 @@ class SongFrames:
         if peak < SILENCE:
             return AudioError(self.path, silence(peak))
         power = self.power[:, part]
+        if form == "beat":
+            assert self.chroma is not None
+            assert self.percussive is not None
+            audio = self.percussive[first * hop : first * hop + int(seconds * rate)]
+            with warnings.catch_warnings(action="ignore"):
+                synced = features.beat_spectrogram(power, self.chroma[:, part], audio)
+            return AudioError(self.path, "no beat was found") if synced is None else synced
         if self.chroma is None:
             array = features.decibels(power).astype(np.float32)
         else:
@@ -101,6 +113,7 @@ def read_song(path: Path, recipe: Recipe = LAB, *, beats: bool = False) -> SongF
     power = np.zeros((mels, frames), np.float32)
     chroma = np.zeros((CHROMA_ROWS, frames), np.float32)
     peaks = np.full(frames, np.nan, np.float32)
+    percussive = np.zeros(math.floor(length * rate) if beats else 0, np.float32)
     found: list[_Floats] = [np.zeros(0)]
     faults: list[AudioError] = []
     firsts = range(0, frames, size)
@@ -114,6 +127,8 @@ def read_song(path: Path, recipe: Recipe = LAB, *, beats: bool = False) -> SongF
         part = slice(first, first + len(block.peaks))
         power[:, part], chroma[:, part], peaks[part] = block.power, block.chroma, block.peaks
         found.append(block.beats)
+        own = slice(first * hop, first * hop + len(block.percussive))
+        percussive[own] = block.percussive[: len(percussive) - own.start]
         if part.stop < frames and first == firsts[-1]:  # a codec may add or leave out a little
             power, chroma, peaks = power[:, : part.stop], chroma[:, : part.stop], peaks[: part.stop]
     if len(faults) == len(firsts):
@@ -121,7 +136,8 @@ def read_song(path: Path, recipe: Recipe = LAB, *, beats: bool = False) -> SongF
     if not faults and peaks.max() < SILENCE:
         load_audio(path)  # which says how it is silent
     where = _without_doubles(np.concatenate(found) * hop / rate) if beats else None
-    return SongFrames(path, recipe, length, power, chroma if recipe.chroma else None, peaks, where, faults)
+    chroma_rows, sound = (chroma if recipe.chroma else None), (percussive if beats else None)
+    return SongFrames(path, recipe, length, power, chroma_rows, peaks, where, sound, faults)
 
 
 class _Block(NamedTuple):
@@ -129,6 +145,7 @@ class _Block(NamedTuple):
     chroma: _Floats | int  # 0 where the recipe has none, or all is silent
     peaks: _Floats
     beats: _Floats = np.zeros(0)  # in frames from the song's beginning
+    percussive: Audio = np.zeros(0)
 
 
 def _read_block(path: Path, recipe: Recipe, part: slice, beats: bool) -> _Block:
@@ -157,8 +174,10 @@ def _read_block(path: Path, recipe: Recipe, part: slice, beats: bool) -> _Block:
             block = _Block(power[:, own], chroma[:, own], peaks)
             if not beats:
                 return block
-            at = features.beat_frames(features.percussive_part(stft, len(audio)))
-            return block._replace(beats=begin + at[(at >= own.start) & (at < own.stop)].astype(np.float64))
+            percussive = features.percussive_part(stft, len(audio))
+            at = features.beat_frames(percussive)
+            at = begin + at[(at >= own.start) & (at < own.stop)]
+            return block._replace(beats=at.astype(np.float64), percussive=percussive[own.start * hop : own.stop * hop])
         except Exception as error:  # whatever it is about this file, it must not stop the others
             raise AudioError(path, f"{type(error).__name__}: {error}") from error
 

@@ -24,6 +24,8 @@ def test_of_one_block_a_song_is_what_extract_makes_of_it(tmp_path):
     song = read_song(path)
     whole = clip_spectrograms(path, Clip(0.0, None), ["full"])["full"]
     np.testing.assert_array_equal(song.window(0.0, song.duration), whole)
+    of_beats = clip_spectrograms(path, Clip(0.0, None), ["beat"])["beat"]
+    np.testing.assert_array_equal(read_song(path, beats=True).window(0.0, song.duration, form="beat"), of_beats)
     np.testing.assert_array_equal(read_song(path, RECIPE).window(0.0, 3.0), _of_recipe(path))
     assert song.duration == 3.0
     assert song.beats is None
