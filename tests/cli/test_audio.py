@@ -198,7 +198,9 @@ def test_a_model_of_coarser_frames_is_asked_about_those_nearest_to_its_own(name,
     (row,) = ask(coarse_runs[name], tmp_path, song)
     assert [float(row[genre]) for genre in GENRES] == pytest.approx(np.mean(expected, axis=0), abs=1e-6)
     assert list(model.predict(song).values()) == pytest.approx(np.mean(expected, axis=0), abs=1e-6)
-    np.testing.assert_allclose(model.over_time(song, hop=length).values, expected, atol=1e-6)
+    first, second = model.over_time(song, hop=length).values
+    np.testing.assert_allclose(first, expected[0], atol=1e-6)
+    np.testing.assert_allclose(second, expected[1], atol=0.02)  # cut from the frames of the whole song
 
 
 def test_a_model_of_finer_frames_is_refused(genre_root, tmp_path, capfd):
