@@ -5,8 +5,8 @@ from typing import Any, Literal, NamedTuple, Protocol, TypedDict, runtime_checka
 
 from torch import Tensor
 
-OutputKind = Literal["classes", "values"]
-"""What a task gives for each track: probabilities of classes, or values on axes."""
+OutputKind = Literal["classes", "values", "tags"]
+"""What a task gives for each track: probabilities of classes, values on axes, or a probability for each tag."""
 
 
 class Batch(NamedTuple):
@@ -19,7 +19,7 @@ class Batch(NamedTuple):
             length on are padding, of no meaning.
         lengths: Frames of each track, ``(batch,)`` int64.
         targets: Class of each track, ``(batch,)`` int64 with -1 where it is not known, or values,
-            ``(batch, axes)`` float32 with NaN where they are not known.
+            ``(batch, axes)`` float32 with NaN where they are not known; of tags, 1 for those that a track has, else 0.
         ids: Track ids.
     """
 

@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -32,13 +32,16 @@ FEATURE_ROWS: dict[str, slice] = {
 DECIBELS = "dB"
 """The scale of mel bands in decibels relative to the clip's maximum."""
 
+COMPRESSED = "log10(10000 x + 1)"
+"""The scale of mel bands of power ``x`` by itself, relative to nothing: 0 is silence."""
+
 
 @dataclass(frozen=True)
 class Recipe:
     """How arrays were made, as the ``features.json`` beside them says it.
 
-    If it says all but ``about``, and its scale is ``dB``, musiclab makes such arrays of any song. What is None is not
-    known: of frames of another model's embeddings, ``seconds`` may be all there is to say.
+    If it says all but ``about``, and its scale is one of the two that musiclab knows, it makes such arrays of any song.
+    What is None is not known: of frames of another model's embeddings, ``seconds`` may be all there is to say.
 
     Attributes:
         seconds: Duration of a frame in s: ``hop / rate`` where these are known.
@@ -47,7 +50,8 @@ class Recipe:
         hop: Samples from one frame to the next.
         mels: Number of mel bands, the first rows.
         chroma: Number of rows of chroma below them.
-        scale: ``dB`` for mel bands in dB relative to the clip's maximum, cut off at -80; any other word.
+        scale: ``dB`` for mel bands in dB relative to the clip's maximum, cut off at -80; ``log10(10000 x + 1)`` for
+            such of power x; any other word.
         about: What the rows are, for people.
 
     Raises:
@@ -117,7 +121,9 @@ class Recipe:
     @property
     def is_complete(self) -> bool:
         """Whether musiclab can make such arrays of audio."""
-        return all(self.numbers) and self.scale == DECIBELS and (not self.chroma or not LAB.differences(self))
+        if self.chroma:
+            return all(self.numbers) and self.scale == DECIBELS and not LAB.differences(self)
+        return all(self.numbers) and self.scale in (DECIBELS, COMPRESSED)
 
     def plain(self) -> dict[str, Any]:
         """Return what is known, as plain values."""
@@ -138,6 +144,13 @@ class Recipe:
 
 LAB = Recipe(None, SAMPLE_RATE, N_FFT, HOP_LENGTH, NUM_MELS, NUM_CHROMA, DECIBELS)
 """How the lab's arrays are made."""
+
+MUSICNN = Recipe(None, 16000, 512, 256, 96, 0, COMPRESSED)
+"""What MusiCNN reads, see :class:`musiclab.models.MusiCNN`."""
+
+RecipeName = Literal["musicnn"]
+RECIPES: dict[RecipeName, Recipe] = {"musicnn": MUSICNN}
+"""Recipes that have a name."""
 
 QUIETEST = -80.0  # dB, where extraction cuts off
 

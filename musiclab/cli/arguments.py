@@ -27,7 +27,7 @@ PLACEHOLDER = "GENRE_CHECKPOINT"
 
 CLASSES = {
     "--data.help": "GenreDataModule, EmotionDataModule or AudioDataModule",
-    "--model.help": "ClassificationTask, RegressionTask or MultitaskRegressionTask",
+    "--model.help": "ClassificationTask, RegressionTask, MultitaskRegressionTask or TaggingTask",
 }
 """Options that ask about a class, and the classes that there are."""
 

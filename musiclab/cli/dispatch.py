@@ -48,6 +48,10 @@ COMMANDS = {
         "musiclab.commands.build_fma.build_fma:build_fma",
         "Make a genre and an emotion data set of the Free Music Archive.",
     ),
+    "import-weights": (
+        "musiclab.commands.import_weights.import_weights:import_weights",
+        "Turn the published weights of MusiCNN into a checkpoint.",
+    ),
     "study": (
         "musiclab.commands.study.study:study",
         "Train many models as a file says: seeds, folds, variations, searches.",

@@ -16,6 +16,7 @@ from musiclab.data.ids import id_order
 from musiclab.data.tables import as_list
 from musiclab.errors import UserError
 from musiclab.files import shown
+from musiclab.spectrogram import RecipeName
 
 
 def build_emotions(
@@ -34,6 +35,7 @@ def build_emotions(
     hop: int | None = None,
     rate: int | None = None,
     window: int | None = None,
+    recipe: RecipeName | None = None,
     ids: Ids = "stem",
     duplicates: Duplicates = "keep",
     jobs: int | None = None,
@@ -67,6 +69,8 @@ def build_emotions(
         hop: Samples from one frame to the next; null for 512.
         rate: Sample rate in Hz; null for 22050.
         window: Length of a window in samples; null for 2048.
+        recipe: Name of a way of making arrays, in place of mels, hop, rate and window: musicnn for what the pretrained
+            MusiCNN reads, 96 mel bands at 16 kHz, log10(10000 x + 1) of power.
         ids: Name tracks by the file's name (stem) or with the folders below the input before it (path). Dots and
             slashes become _.
         duplicates: What to do with the same music twice, be it identical arrays or likely the same recording at
@@ -74,9 +78,9 @@ def build_emotions(
             by their ids. A track that is left out is extracted again by the next run, and left out again.
         jobs: Number of processes; null for as many as there are cores.
     """
-    recipe = own_recipe(mels, hop, rate, window)
-    clip = Clip(offset, seconds, recipe)
-    folders = output_folders(out, kind, recipe)
+    made = own_recipe(mels, hop, rate, window, recipe)
+    clip = Clip(offset, seconds, made)
+    folders = output_folders(out, kind, made)
     if not 0 <= test_fraction < 1:
         raise UserError(f"test_fraction is {test_fraction}; it must be 0 for no test part, or below 1, as in 0.2")
     table = Path(labels).expanduser()
@@ -88,7 +92,7 @@ def build_emotions(
     parts = draw(matched, test_fraction, seed)
     sources = {track_name(part, identifier): files[identifier].path for identifier, part in parts.items()}
     settings = {"made by": "musiclab build-emotions", "offset": clip.offset, "seconds": clip.seconds}
-    output = Output(folders, settings, sources, recipe)
+    output = Output(folders, settings, sources, made)
     header = ",".join(["Id", *ratings.axes])
     rows: dict[str, dict[str, str]] = {part: {} for part in ("train", *(["test"] if test_fraction else []))}
     for identifier, part in parts.items():

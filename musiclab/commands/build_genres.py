@@ -16,6 +16,7 @@ from musiclab.data.audio.unmatched import Unmatched, tell_unmatched
 from musiclab.data.ids import id_order
 from musiclab.data.tables import one_form, read_lines
 from musiclab.errors import UserError, raise_first
+from musiclab.spectrogram import RecipeName
 
 LISTED = (*PARTS, "validation")
 
@@ -37,6 +38,7 @@ def build_genres(
     hop: int | None = None,
     rate: int | None = None,
     window: int | None = None,
+    recipe: RecipeName | None = None,
     ids: Ids = "stem",
     duplicates: Duplicates = "keep",
     jobs: int | None = None,
@@ -70,6 +72,8 @@ def build_genres(
         hop: Samples from one frame to the next; null for 512.
         rate: Sample rate in Hz; null for 22050.
         window: Length of a window in samples; null for 2048.
+        recipe: Name of a way of making arrays, in place of mels, hop, rate and window: musicnn for what the pretrained
+            MusiCNN reads, 96 mel bands at 16 kHz, log10(10000 x + 1) of power.
         ids: Name tracks by the file's name (stem) or with the folders of the tree before it (path). Dots and slashes
             become _.
         duplicates: What to do with the same music twice, be it identical arrays or likely the same recording at
@@ -77,9 +81,9 @@ def build_genres(
             by their ids. A track that is left out is extracted again by the next run, and left out again.
         jobs: Number of processes; null for as many as there are cores.
     """
-    recipe = own_recipe(mels, hop, rate, window)
-    clip = Clip(offset, seconds, recipe)
-    folders = output_folders(out, kind, recipe)
+    made = own_recipe(mels, hop, rate, window, recipe)
+    clip = Clip(offset, seconds, made)
+    folders = output_folders(out, kind, made)
     if not Path(tree).expanduser().is_dir():
         raise UserError(f"{tree}: no such folder; give one that has a folder of audio files for each genre")
     files = name_tracks(find_audio([tree]), ids)
@@ -93,7 +97,7 @@ def build_genres(
     settings = {"made by": "musiclab build-genres", "offset": clip.offset, "seconds": clip.seconds}
     sources = {track_name(part, identifier): files[identifier].path for identifier, part in parts.items()}
     rows = {part: {i: genre_row(i, genres[i]) for i, own in parts.items() if own == part} for part in LISTED}
-    output = Output(folders, settings, sources, recipe)
+    output = Output(folders, settings, sources, made)
     outcome = make_data_set(output, clip, GENRE_HEADER, rows, duplicates, jobs, artists and artists.of)
     if artists:
         print(f"Artists: {len(artists.known(list(parts)))}, of {sum(i in artists.of for i in parts)} tracks")

@@ -4,6 +4,7 @@ from musiclab.data.audio.extraction import Clip, Kind, extract_tracks
 from musiclab.data.audio.features import own_recipe
 from musiclab.data.audio.files import Ids, find_audio, name_tracks
 from musiclab.data.audio.output import Output, claimed, output_folders, planned_tracks, report
+from musiclab.spectrogram import RecipeName
 
 
 def extract(
@@ -17,6 +18,7 @@ def extract(
     hop: int | None = None,
     rate: int | None = None,
     window: int | None = None,
+    recipe: RecipeName | None = None,
     ids: Ids = "stem",
     jobs: int | None = None,
 ) -> None:
@@ -42,16 +44,18 @@ def extract(
         hop: Samples from one frame to the next; null for 512.
         rate: Sample rate in Hz; null for 22050.
         window: Length of a window in samples; null for 2048.
+        recipe: Name of a way of making arrays, in place of mels, hop, rate and window: musicnn for what the pretrained
+            MusiCNN reads, 96 mel bands at 16 kHz, log10(10000 x + 1) of power.
         ids: Name tracks by the file's name (stem) or with the folders below the input before it (path). Dots and
             slashes become _.
         jobs: Number of processes; null for as many as there are cores.
     """
-    recipe = own_recipe(mels, hop, rate, window)
-    clip = Clip(offset, seconds, recipe)
-    folders = output_folders(out, kind, recipe)
+    made = own_recipe(mels, hop, rate, window, recipe)
+    clip = Clip(offset, seconds, made)
+    folders = output_folders(out, kind, made)
     named = name_tracks(find_audio(inputs), ids)
     settings = {"made by": "musiclab extract", "offset": clip.offset, "seconds": clip.seconds}
-    output = Output(folders, settings, {identifier: file.path for identifier, file in named.items()}, recipe)
+    output = Output(folders, settings, {identifier: file.path for identifier, file in named.items()}, made)
     with claimed(output):
         outcome = extract_tracks(planned_tracks(output), clip, jobs)
         report(outcome, output)

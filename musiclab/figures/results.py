@@ -73,14 +73,15 @@ def scatter_figure(
     return figure
 
 
-def f1_figure(names: Sequence[str], scores: npt.NDArray[np.floating]) -> Figure:
+def f1_figure(names: Sequence[str], scores: npt.NDArray[np.floating], quantity: str = "F1 on the test set") -> Figure:
     """Draw the F1 of each genre as a bar: the mean over runs, and a dot for each run if there are several.
 
     Args:
         names: Of the genres.
         scores: ``(runs, genres)``.
+        quantity: What the scores are; others than F1, from 0 to 1, look alike.
     """
-    figure, axes = new_chart(3.3, max(2.8, 1.0 + 0.24 * len(names)), xlabel="F1 on the test set")
+    figure, axes = new_chart(3.3, max(2.8, 1.0 + 0.24 * len(names)), xlabel=quantity)
     means = scores.mean(axis=0)
     places = np.arange(len(names))
     axes.barh(places, means, height=0.7, color=COLOURS[4])

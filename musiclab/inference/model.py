@@ -103,8 +103,9 @@ class Model:
     Attributes:
         path: The checkpoint.
         task: The task, in evaluation mode.
-        kind: ``classes`` (values are probabilities, which sum to 1) or ``values`` (on emotional axes).
-        target_names: Genres or axes, in the order of the values.
+        kind: ``classes`` (values are probabilities, which sum to 1), ``values`` (on emotional axes) or ``tags`` (a
+            probability for each).
+        target_names: Genres, axes or tags, in the order of the values.
         features: ``mel``, ``chroma``, ``fused`` or ``all``.
         num_features: Values per frame.
         beat_synced: Whether a frame is a beat.
@@ -132,7 +133,7 @@ class Model:
     def __repr__(self) -> str:
         """Say what it is a model of."""
         names = ", ".join(self.target_names[:4]) + (", ..." if len(self.target_names) > 4 else "")
-        kind = "genres" if self.kind == "classes" else "axes"
+        kind = {"classes": "genres", "values": "axes", "tags": "tags"}[self.kind]
         frames = "beats" if self.beat_synced else f"frames of {1000 * self.seconds:.3g} ms"
         return shown(
             f"<musiclab model {self.path}: {type(self.task.backbone).__name__} on {self.features} ({self.num_features} "
@@ -147,8 +148,8 @@ class Model:
                 of one (``.npy``, ``.npy.gz``); or a list of any of these.
 
         Returns:
-            For one, a dict of the value for each name: the probability of each genre, or the value on each axis. For a
-            list, a list of such, in its order.
+            For one, a dict of the value for each name: the probability of each genre or tag, or the value on each axis.
+            For a list, a list of such, in its order.
 
         Raises:
             UserError: If something cannot be used, as silence or an array of another scale; one line that says why.

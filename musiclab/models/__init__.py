@@ -3,5 +3,6 @@
 from musiclab.models.backbone import Backbone
 from musiclab.models.cnn import CNN
 from musiclab.models.lstm import LSTM
+from musiclab.models.musicnn import MusiCNN
 
-__all__ = ["CNN", "LSTM", "Backbone"]
+__all__ = ["CNN", "LSTM", "Backbone", "MusiCNN"]

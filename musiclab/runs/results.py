@@ -15,11 +15,16 @@ from musiclab.runs.class_results import ClassResults
 from musiclab.runs.gathering import gather
 from musiclab.runs.predictions import Rows
 from musiclab.runs.result_files import ResultFiles
+from musiclab.runs.tag_results import TagResults
 from musiclab.runs.tensorboard import compare_run, overlay_curves, show_figure
 from musiclab.runs.value_results import ValueResults
 from musiclab.tasks import SpectrogramTask
 
-FILES: dict[OutputKind, type[ClassResults | ValueResults]] = {"classes": ClassResults, "values": ValueResults}
+FILES: dict[OutputKind, type[ClassResults | ValueResults | TagResults]] = {
+    "classes": ClassResults,
+    "values": ValueResults,
+    "tags": TagResults,
+}
 """What writes the results of each kind of outputs."""
 
 

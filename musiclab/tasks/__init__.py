@@ -4,5 +4,6 @@ from musiclab.tasks.base import SpectrogramTask
 from musiclab.tasks.classification import ClassificationTask
 from musiclab.tasks.multitask import MultitaskRegressionTask
 from musiclab.tasks.regression import RegressionTask
+from musiclab.tasks.tagging import TaggingTask
 
-__all__ = ["ClassificationTask", "MultitaskRegressionTask", "RegressionTask", "SpectrogramTask"]
+__all__ = ["ClassificationTask", "MultitaskRegressionTask", "RegressionTask", "SpectrogramTask", "TaggingTask"]

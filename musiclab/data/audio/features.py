@@ -15,7 +15,19 @@ import numpy.typing as npt
 
 from musiclab.errors import UserError
 from musiclab.files import import_librosa
-from musiclab.spectrogram import DECIBELS, HOP_LENGTH, LAB, N_FFT, NUM_MELS, SAMPLE_RATE, Audio, Recipe, Spectrogram
+from musiclab.spectrogram import (
+    DECIBELS,
+    HOP_LENGTH,
+    LAB,
+    N_FFT,
+    NUM_MELS,
+    RECIPES,
+    SAMPLE_RATE,
+    Audio,
+    Recipe,
+    RecipeName,
+    Spectrogram,
+)
 
 NUM_OCTAVES, BINS_PER_OCTAVE = 7, 36  # of the constant-Q transform that chroma is folded from; chroma_cqt's defaults
 MEDIAN_LENGTH = 31  # frames and bins; librosa's default for harmonic-percussive separation
@@ -54,12 +66,18 @@ def mel_spectrogram(audio: Audio, recipe: Recipe) -> Spectrogram:
         recipe: A complete one.
 
     Returns:
-        ``(mels, frames)``: power in dB relative to the clip's maximum, -80..0.
+        ``(mels, frames)``: power in dB relative to the clip's maximum, -80..0, or as the recipe's scale has it.
 
     Raises:
         ValueError: as `fused_spectrogram`.
     """
-    return decibels(mel_power(audio, recipe)).astype(np.float32)
+    return scaled(mel_power(audio, recipe), recipe)
+
+
+def scaled(power: _Floats, recipe: Recipe) -> Spectrogram:
+    """Return mel power of a clip on the scale of a recipe without chroma, ``(mels, frames)``."""
+    array = decibels(power) if recipe.scale == DECIBELS else np.log10(10000 * power + 1)
+    return np.asarray(array, np.float32)
 
 
 def mel_power(audio: Audio, recipe: Recipe) -> _Floats:
@@ -75,7 +93,9 @@ def mel_power(audio: Audio, recipe: Recipe) -> _Floats:
     return np.asarray(librosa.feature.melspectrogram(S=np.abs(stft) ** 2, sr=rate, n_mels=mels))
 
 
-def own_recipe(mels: int | None, hop: int | None, rate: int | None, window: int | None) -> Recipe:
+def own_recipe(
+    mels: int | None, hop: int | None, rate: int | None, window: int | None, name: RecipeName | None = None
+) -> Recipe:
     """Return the recipe of mel bands alone that options ask for, the lab's values for those that are None.
 
     Without any option it is the lab's, with chroma.
@@ -85,6 +105,7 @@ def own_recipe(mels: int | None, hop: int | None, rate: int | None, window: int 
         hop: Samples from one frame to the next.
         rate: Sample rate in Hz.
         window: Length of a window in samples.
+        name: Of a recipe, in place of all these.
 
     Raises:
         UserError: If there is no such recipe.
@@ -92,7 +113,12 @@ def own_recipe(mels: int | None, hop: int | None, rate: int | None, window: int 
     given = {"mels": mels, "hop": hop, "rate": rate, "window": window}
     wanted = {name: value for name, value in given.items() if value is not None}
     if not wanted:
-        return LAB
+        return LAB if name is None else RECIPES[name]
+    if name is not None:
+        raise UserError(
+            f"recipe is {name} and {next(iter(wanted))} {next(iter(wanted.values()))}; give a recipe by its name or by "
+            "--mels, --hop, --rate and --window, but not both"
+        )
     if rate is not None and not LOWEST_RATE <= rate <= HIGHEST_RATE:
         raise UserError(f"rate is {rate}; it must be {LOWEST_RATE} to {HIGHEST_RATE}, in Hz, as in 16000")
     known = {"mels": LAB.mels, "hop": LAB.hop, "rate": LAB.rate, "window": LAB.window, "scale": DECIBELS}

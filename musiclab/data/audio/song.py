@@ -85,7 +85,7 @@ class SongFrames:
                 synced = features.beat_spectrogram(power, self.chroma[:, part], audio)
             return AudioError(self.path, "no beat was found") if synced is None else synced
         if self.chroma is None:
-            array = features.decibels(power).astype(np.float32)
+            array = features.scaled(power, self.recipe)
         else:
             array = features.fuse(power, self.chroma[:, part])
         return thin_out(array, every * rate / hop) if every else array

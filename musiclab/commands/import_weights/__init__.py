@@ -1,0 +1,1 @@
+"""``musiclab import-weights``."""
