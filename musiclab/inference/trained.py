@@ -13,7 +13,8 @@ from jsonargparse import ArgumentParser
 from pytorch_lightning.cli import instantiate_module
 
 from musiclab.checkpoint import data_settings, read_checkpoint
-from musiclab.data.datamodules import FolderDataModule, SpectrogramDataModule
+from musiclab.data.datamodules import EmotionDataModule, FolderDataModule, GenreDataModule, SpectrogramDataModule
+from musiclab.data.labels import is_emotion, read_table
 from musiclab.demo import demo_folder
 from musiclab.errors import UserError, describe_user_error, one_line
 from musiclab.inference.own_parts import import_parts
@@ -107,17 +108,25 @@ class TrainedModel:
                 raise UserError(f"{self.path}: was trained with {name} {theirs}, but the task has {own}; {LIKE_IT}")
         require_recipe(self.hyperparameters.get("recipe"), task.hparams["recipe"], self.path)
 
-    def data_settings(self) -> tuple[str, dict[str, Any]]:
+    def data_settings(self, root: str | Path | None = None) -> tuple[str, dict[str, Any]]:
         """Return class and arguments of the datamodule that it was trained with, but for the machine's.
 
+        Args:
+            root: A data set folder that says which kind of data is meant where the checkpoint names none, as one of
+                imported weights; its labels tell.
+
         Raises:
-            UserError: If the checkpoint names no datamodule.
+            UserError: If neither says it.
         """
         self.require_kept("data")
         settings = data_settings(self.checkpoint)
-        if settings is None:
-            raise UserError(f"{self.path}: does not say what data it was trained on; {FIT}")
-        return settings
+        if settings is not None:
+            return settings
+        if root is None:
+            raise UserError(f"{self.path}: does not say what data it was trained on; name a folder by --data.root")
+        emotion = is_emotion(read_table(Path(root).expanduser() / "train_labels.txt"))
+        kind = EmotionDataModule if emotion else GenreDataModule
+        return f"{kind.__module__}.{kind.__name__}", {"root": str(root)}
 
     def check_data_settings(self) -> None:
         """Make sure that the settings of the datamodule are settings of it, wherever the data are.
@@ -143,7 +152,7 @@ class TrainedModel:
         Raises:
             UserError: If the checkpoint names no datamodule, or it cannot be made.
         """
-        class_path, arguments = self.data_settings()
+        class_path, arguments = self.data_settings(changes.get("root"))
         arguments.pop("limit", None)
         if "target_names" in arguments:
             arguments["target_names"] = self.hyperparameters["target_names"]

@@ -53,13 +53,18 @@ class TaggingTask(SpectrogramTask):
         """Fit the normalisation and balanced weights on the training part.
 
         Raises:
-            UserError: If targets are neither 0 nor 1.
+            UserError: If targets are genres, or neither 0 nor 1.
         """
         super().fit_to(data)
         targets = data.train_targets()
+        if targets.ndim == 1:
+            raise UserError(
+                "a TaggingTask learns a column of 0 and 1 for each tag, as EmotionDataModule reads them, but the data gives "
+                "a genre for each track; use a ClassificationTask"
+            )
         wrong = targets[(targets != 0) & (targets != 1)]
         if len(wrong):
-            raise UserError(f"tags are 0 or 1, but there is {wrong[0]:g} among the labels; mend the label file")
+            raise UserError(f"tags are 0 or 1, but there is {wrong[0]:g} among the labels; mend train_labels.txt")
         if self.balanced:
             having = targets.sum(dim=0)
             self.tag_weights.copy_(((len(targets) - having) / having.clamp(min=1)).clamp(1 / MOST_WEIGHT, MOST_WEIGHT))

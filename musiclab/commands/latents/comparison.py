@@ -79,7 +79,7 @@ def compare_models(paths: Sequence[Path], tracks: TrackChoice) -> Comparison:
     opened = _open_data(trained, tracks)
     for model, path, task, name, data in zip(trained, paths, tasks, name_models(paths, tasks), opened, strict=True):
         data.setup("test")
-        same_kind = model.data_settings()[0] == trained[0].data_settings()[0]
+        same_kind = model.data_settings(data.root)[0] == trained[0].data_settings(data.root)[0]
         try:
             data.compare_parts(model.checkpoint.get("parts"), "test", same_draw=same_kind)
         except UserError as error:
@@ -95,15 +95,16 @@ def compare_models(paths: Sequence[Path], tracks: TrackChoice) -> Comparison:
 
 def _open_data(models: Sequence[TrainedModel], tracks: TrackChoice) -> list[FolderDataModule]:
     """Return the datamodule for each model: that of the first, but with the model's own features."""
-    first, (first_kind, first_settings) = models[0], models[0].data_settings()
-    same = [own for kind, own in (model.data_settings() for model in models) if kind == first_kind]
+    first, (first_kind, first_settings) = models[0], models[0].data_settings(tracks.root)
+    common_root = tracks.root or first_settings["root"]  # for those that name no data
+    same = [own for kind, own in (model.data_settings(common_root) for model in models) if kind == first_kind]
     common: dict[str, Any] = {"limit": tracks.limit, "cache": tracks.cache, "any_scale": tracks.any_scale}
     axes = [axis for own in same for axis in own.get("axes") or []]
     if axes:
         common["axes"] = list(dict.fromkeys(axes))
     opened: list[FolderDataModule] = []
     for model in models:
-        kind, own = model.data_settings()
+        kind, own = model.data_settings(common_root)
         root = tracks.root or (own if kind == first_kind else first_settings)["root"]
         inputs = {name: model.hyperparameters[name] for name in INPUT_HPARAMS}
         data = first.data(root=root, **inputs, **common)
