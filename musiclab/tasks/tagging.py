@@ -59,8 +59,8 @@ class TaggingTask(SpectrogramTask):
         targets = data.train_targets()
         if targets.ndim == 1:
             raise UserError(
-                "a TaggingTask learns a column of 0 and 1 for each tag, as EmotionDataModule reads them, but the data gives "
-                "a genre for each track; use a ClassificationTask"
+                "a TaggingTask learns a column of 0 and 1 for each tag, as EmotionDataModule reads them, but the data "
+                "gives a genre for each track; use a ClassificationTask"
             )
         wrong = targets[(targets != 0) & (targets != 1)]
         if len(wrong):

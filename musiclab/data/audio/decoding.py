@@ -121,6 +121,23 @@ def duration(path: Path) -> float:
         return float(file.length() / file.samplerate)
 
 
+def missing_above(path: Path, rate: int) -> str | None:
+    """Return what an audio file lacks of what is wanted at a rate, as it was sampled less often; None if nothing.
+
+    Args:
+        path: The file.
+        rate: Sample rate in Hz.
+
+    Raises:
+        AudioError: If the file cannot be read.
+    """
+    with _opened(path) as file:
+        own = file.samplerate
+    if own >= rate:
+        return None
+    return f"sampled at {own} Hz, so that all from {own // 2} to {rate // 2} Hz is missing"
+
+
 def _decode(path: Path, offset: float, seconds: float | None) -> tuple[Audio, int]:
     """Return the samples of a clip, ``(samples, channels)``, and their rate in Hz."""
     with _opened(path) as file:

@@ -53,8 +53,8 @@ def output_folders(out: str | Path, kind: Kind | None, recipe: Recipe = LAB) -> 
     kind = kind or ("both" if recipe == LAB else "full")
     if kind != "full" and recipe != LAB:
         raise UserError(
-            f"kind is {kind}, but with --mels, --hop, --rate, --window or --recipe there is a column a frame alone; give "
-            "--kind full, or leave these out for the lab's arrays, which there are of beats too"
+            f"kind is {kind}, but with --mels, --hop, --rate, --window or --recipe there is a column a frame alone; "
+            "give --kind full, or leave these out for the lab's arrays, which there are of beats too"
         )
     folder = Path(out).expanduser().absolute()
     folders: dict[Form, Path] = {"full": folder, "beat": folder.with_name(folder.name + BEAT_SUFFIX)}

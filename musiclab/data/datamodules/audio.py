@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, IterableDataset
 from musiclab.batch import Batch
 from musiclab.checkpoint import output_kind, read_checkpoint
 from musiclab.data.arrays import ARRAY_SUFFIXES
-from musiclab.data.audio.decoding import MIN_SECONDS, AudioError
+from musiclab.data.audio.decoding import MIN_SECONDS, AudioError, missing_above
 from musiclab.data.audio.extraction import Form
 from musiclab.data.audio.files import Ids, exists, find_audio, name_tracks
 from musiclab.data.audio.windows import Window, cut, window_spectrograms
@@ -24,7 +24,7 @@ from musiclab.data.tables import as_list
 from musiclab.data.targets import unknown_targets
 from musiclab.errors import UserError
 from musiclab.files import import_librosa, shown
-from musiclab.spectrogram import FEATURE_ROWS, FRAME_SECONDS, LAB, Recipe, Spectrogram, features_fault
+from musiclab.spectrogram import FEATURE_ROWS, FRAME_SECONDS, LAB, SAMPLE_RATE, Recipe, Spectrogram, features_fault
 
 BEAT_WINDOW = 30.0
 """Length in s of windows for beat-synchronised models, as of the tracks in the lab's data."""
@@ -123,14 +123,20 @@ class AudioDataModule(SpectrogramDataModule):
             raise UserError(f"audio files have no labels to {stage} with; use `musiclab predict`")
         self.failures.clear()
         self.songs: dict[str, list[Window]] = {}
+        dull: list[str] = []
         for identifier, file in self.files.items():
             try:
                 self.songs[identifier] = self.cut(file.path)
+                if missing := missing_above(file.path, self.making.rate or SAMPLE_RATE):
+                    dull.append(f"{file.path}: {missing} that the model was trained on")
             except AudioError as error:
                 self.failures.append(str(error))
         if not self.songs:
             more = f" (and {len(self.failures) - 1} more files that cannot be used)" if len(self.failures) > 1 else ""
             raise UserError(self.failures[0] + more)
+        if dull:
+            more = f" (and {len(dull) - 1} more files)" if len(dull) > 1 else ""
+            print(shown(f"{dull[0]}; its answer may be worth little{more}"))
 
     def predict_dataloader(self) -> DataLoader[Batch]:
         """Return the loader of this process's share of the files."""
