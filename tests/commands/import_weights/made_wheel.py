@@ -98,7 +98,7 @@ def musicnn_tensors(tags: int = len(TAGS)) -> dict[str, np.ndarray]:
         name = f"batch_normalization{f'_{index}' if index else ''}"
         shapes |= {f"{name}/{part}": (size,) for part in ("gamma", "beta", "moving_mean", "moving_variance")}
     tensors = {
-        name: rng.uniform(0.1, 1, shape).astype(np.float32) - (0.5 if "kernel" in name else 0)
+        name: rng.uniform(*((-0.05, 0.05) if "kernel" in name else (0.1, 1)), shape).astype(np.float32)
         for name, shape in shapes.items()
     }
     tensors |= {f"{name}/Adam": np.zeros(shape, np.float32) for name, shape in shapes.items() if "kernel" in name}
