@@ -259,3 +259,28 @@ def test_torch_is_not_imported(tmp_path):
         "--jobs=1",
     ]
     subprocess.run(command, check=True, capture_output=True)
+
+
+def test_a_recipe_by_name(tmp_path, capfd):
+    """What MusiCNN reads, by librosa and numpy."""
+    import librosa
+
+    song = write(tmp_path / "song.wav", clicks(2.0, rate=16000), 16000)
+    extract(song, tmp_path / "arrays", "--recipe=musicnn")
+    audio, _ = librosa.load(song, sr=None)
+    power = librosa.feature.melspectrogram(y=audio, sr=16000, n_fft=512, hop_length=256, n_mels=96)
+    array = np.load(tmp_path / "arrays" / "song.fused.full.npy")
+    np.testing.assert_allclose(array, np.log10(10000 * power + 1), atol=1e-6)
+    assert array.shape == (96, 126)
+    assert json.loads((tmp_path / "arrays" / "features.json").read_text()) == {
+        "seconds": 0.016, "rate": 16000, "window": 512, "hop": 256, "mels": 96, "chroma": 0,
+        "scale": "log10(10000 x + 1)",
+    }  # fmt: skip
+    assert not (tmp_path / "arrays_beat").exists()
+    for more, message in [
+        (["--recipe=musicnn", "--mels=64"], "recipe is musicnn and mels 64; give a recipe by its name or by --mels"),
+        (["--recipe=musicnn", "--kind=beat"], "with --mels, --hop, --rate, --window or --recipe there is a column a"),
+        (["--recipe=vgg"], "--recipe"),
+    ]:
+        args = ["extract", str(song), f"--out={tmp_path / 'other'}", *more]
+        assert message.strip("-") in error_of(capfd, args, 2 if "vgg" in more[0] else 1)

@@ -179,7 +179,11 @@ def incomplete(path):
     ("make", "more", "message"),
     [
         (other_package, [], "a wheel of numpy-2.1.0, without models of musicnn; give that of musicnn: `pip download"),
-        (truncated, [], "not a wheel, or truncated or damaged; fetch it again: `pip download --no-deps musicnn==0.1.0`"),
+        (
+            truncated,
+            [],
+            "not a wheel, or truncated or damaged; fetch it again: `pip download --no-deps musicnn==0.1.0`",
+        ),
         (damaged, [], "not a wheel, or truncated or damaged"),
         (lambda path: path.write_text("wheel"), [], "not a wheel"),
         (incomplete, [], "lacks a file of MSD_musicnn"),
