@@ -79,7 +79,8 @@ def place(tmp_path: Path, checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.chdir(tmp_path)
     make_genre_folder(tmp_path / "ROOT", train=36, test=6)
     make_emotion_folder(tmp_path / "EMOTION_ROOT", train=20, test=4)
-    shutil.copy(checkpoint, tmp_path / "best.ckpt")
+    for name in ("best.ckpt", "musicnn.ckpt"):
+        shutil.copy(checkpoint, tmp_path / name)
     sound = np.random.default_rng(0).normal(scale=0.1, size=2 * 22050)
     soundfile.write(tmp_path / "song.mp3", sound, 22050)
     np.savez(tmp_path / "library.npz", embedding=np.zeros((3, 8), np.float32), id=["a", "b", "c"])
