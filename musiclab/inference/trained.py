@@ -126,7 +126,8 @@ class TrainedModel:
             raise UserError(f"{self.path}: does not say what data it was trained on; name a folder by --data.root")
         emotion = is_emotion(read_table(Path(root).expanduser() / "train_labels.txt"))
         kind = EmotionDataModule if emotion else GenreDataModule
-        return f"{kind.__module__}.{kind.__name__}", {"root": str(root)}
+        inputs = {name: self.hyperparameters[name] for name in INPUT_HPARAMS}
+        return f"{kind.__module__}.{kind.__name__}", {"root": str(root), **inputs}
 
     def check_data_settings(self) -> None:
         """Make sure that the settings of the datamodule are settings of it, wherever the data are.

@@ -57,18 +57,15 @@ def _model_folder(path: Path, names: list[str], model: str) -> str:
     Raises:
         UserError: If the wheel is of another package or has no such model.
     """
-    models = [PurePosixPath(name).parent.name for name in names if name.startswith(f"{PACKAGE}/") and INDEX in name]
+    files = [name for name in names if name.startswith(f"{PACKAGE}/") and name.endswith(f"/{INDEX}")]
+    models = [PurePosixPath(name).parent.name for name in files]
     if not models:
         package = next((name.split(".dist-info/")[0] for name in names if ".dist-info/" in name), "no package")
         raise UserError(f"{path}: a wheel of {package}, without models of {PACKAGE}; give that of {PACKAGE}: {FETCH}")
     if model not in models:
-        near = did_you_mean(model, models)
-        raise UserError(f"{path}: has no model {model}{near or '; there are'}{'' if near else f' {_list(models)}'}")
+        near = did_you_mean(model, models) or f"; there are {', '.join(sorted(models))}"
+        raise UserError(f"{path}: has no model {model}{near}")
     return f"{PACKAGE}/{model}/"
-
-
-def _list(names: list[str]) -> str:
-    return ", ".join(sorted(names))
 
 
 def _tags(path: Path, source: bytes, model: str) -> list[str]:

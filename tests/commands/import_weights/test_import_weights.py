@@ -121,6 +121,11 @@ def test_latents_are_those_of_a_data_set_that_is_named(checkpoint, root, tmp_pat
     np.testing.assert_allclose([float(own[f"e{n}"]) for n in range(5)], expected, rtol=1e-4)
 
 
+def test_activations_are_not_those_of_musicnn(checkpoint, root, capfd):
+    error = error_of(capfd, ["activations", "--ckpt_path", str(checkpoint), f"--data.root={root}"])
+    assert "the model's backbone is MusiCNN; what can be shown" in error
+
+
 def changed(**tensors):
     """Weights of which some are others, or None for none."""
     return {name: array for name, array in {**musicnn_tensors(), **tensors}.items() if array is not None}
