@@ -29,7 +29,7 @@ from musiclab.spectrogram import FRAME_SECONDS
 from musiclab.tasks import SpectrogramTask
 
 SPECTROGRAMS, LENGTHS = "spectrograms", "lengths"
-OUTPUTS = {"classes": "probabilities", "values": "values"}
+OUTPUTS = {"classes": "probabilities", "values": "values", "tags": "probabilities"}
 """Names of inputs and outputs."""
 
 EXTRA = ("onnx", "onnxscript", "onnxruntime")

@@ -90,9 +90,17 @@ class MusiCNN(Backbone):
         parts = zip(torch.split(spectrograms, tracks), torch.split(lengths, tracks), strict=True)
         return torch.cat([self._embed(*part) for part in parts])
 
+    def masked(self, spectrograms: Tensor, lengths: Tensor) -> Tensor:
+        """Return the embeddings in evaluation, by operations whose shapes and course depend on no value."""
+        mask = frame_mask(lengths, spectrograms.shape[1])
+        return self._by_masks(spectrograms, mask, mask)
+
     def _embed(self, spectrograms: Tensor, lengths: Tensor) -> Tensor:
         mask = frame_mask(lengths, spectrograms.shape[1])
-        padded = None if bool(mask.all()) else mask
+        return self._by_masks(spectrograms, mask, None if bool(mask.all()) else mask)
+
+    def _by_masks(self, spectrograms: Tensor, mask: Tensor, padded: Tensor | None) -> Tensor:
+        """Return the embeddings, given which frames are a track's own; ``padded`` is None to say that all are."""
         if padded is not None:
             spectrograms = spectrograms.masked_fill(~padded[:, :, None], 0.0)
         images = self.input_norm(spectrograms[:, None], padded)

@@ -211,3 +211,14 @@ def test_the_checkpoint_is_written_where_nothing_else_lies(tmp_path, capfd):
     assert "a folder; give a file in it" in error_of(capfd, ["import-weights", str(wheel), f"--out={tmp_path}"])
     assert "the wheel itself" in error_of(capfd, ["import-weights", str(wheel), f"--out={wheel}"])
     assert wheel.read_bytes() == before
+
+
+@pytest.mark.slow
+def test_it_is_exported(checkpoint, root, tmp_path):
+    pytest.importorskip("onnxscript", reason="there is no onnxscript")
+    onnxruntime = pytest.importorskip("onnxruntime", reason="there is no onnxruntime")
+    main(["export", f"--ckpt_path={checkpoint}", f"--out={tmp_path / 'musicnn.onnx'}"])
+    array = np.load(next((root / "test").iterdir()))
+    inputs = {"spectrograms": array.T[None], "lengths": np.array([array.shape[1]])}
+    (tags,) = onnxruntime.InferenceSession(tmp_path / "musicnn.onnx").run(["probabilities"], inputs)
+    np.testing.assert_allclose(tags[0], list(musiclab.load(checkpoint).predict(array).values()), atol=1e-4)
