@@ -54,7 +54,8 @@ def build_genres(
             OUT_beat.
         kind: Which arrays to make; null for both, which are computed in one pass, in little more time than the
             beat-synchronised ones alone. Of other mel bands than the lab's there are full ones.
-        test_fraction: Share of the tracks to test on, genres in proportion, tracks of one artist together.
+        test_fraction: Share of the tracks to test on, genres in proportion, tracks of one artist together; 0 for none,
+            where all are to be tested on in turn: fit with --data.folds 5 --data.test_fraction 0.2.
         seed: Seed of the split. It is drawn before tracks fail.
         train_list: Text file with a track to train on a line: its path in the tree (blues/blues.00029.wav, with
             whatever ending), its file's name or its id. With it, or with test_list, nothing is drawn: all other tracks
@@ -91,7 +92,11 @@ def build_genres(
     artists = None if artist_level is None else artists_of(files, artist_level)
     unmatched: list[Unmatched] = []
     if train_list is None and test_list is None and validation_list is None:
-        parts = draw_parts(list(genres), list(genres.values()), test_fraction, seed, artists)
+        parts = (
+            draw_parts(list(genres), list(genres.values()), test_fraction, seed, artists)
+            if test_fraction
+            else dict.fromkeys(sorted(genres, key=id_order), "train")
+        )
     else:
         parts, unmatched = listed_parts(files, train_list, test_list, validation_list)
     settings = {"made by": "musiclab build-genres", "offset": clip.offset, "seconds": clip.seconds}

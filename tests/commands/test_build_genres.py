@@ -185,6 +185,18 @@ def test_folders_within_genres_and_ids_of_paths(tmp_path):
     }
 
 
+def test_without_a_test_part_all_tracks_are_to_train_on(tmp_path, capsys):
+    for genre, pitch in (("rock", 110.0), ("jazz", 220.0)):
+        for number in range(2):
+            write(tmp_path / "tree" / genre / f"{number}.wav", clicks(1.2, seed=number, pitch=pitch * 1.01**number))
+    arguments = ["build-genres", str(tmp_path / "tree"), f"--out={tmp_path / 'out'}", "--kind=full", "--ids=path"]
+    main([*arguments, "--test_fraction=0"])
+    assert len(labels(tmp_path / "out", "train")) == 4
+    assert not (tmp_path / "out" / "test_labels.txt").exists()
+    main(["check", str(tmp_path / "out")])
+    assert "nothing is wrong" in capsys.readouterr().out
+
+
 class TestLists:
     """A split by given lists."""
 

@@ -122,7 +122,7 @@ def compare(members: Sequence[Predictions], combined: Predictions) -> list[str]:
         title = WORDS.get(metric) or f"Spearman, {metric.removeprefix(AXIS_SCORE)}"
         rows = [(_name(member.path), member) for member in having]
         if len(having) > 1:
-            rows.append((f"mean of these {len(having)}", mean))
+            rows.append((f"all {len(having)} averaged", mean))
         width = max(len(name) for name, _ in rows)
         lines += ["", f"{title}, 95 % intervals ({drawn_of(mean)})"]
         for name, predictions in rows:
@@ -131,6 +131,10 @@ def compare(members: Sequence[Predictions], combined: Predictions) -> list[str]:
             than = "the best of them" if predictions is best else difference([predictions], [best], metric).words
             line = f"  {name:{width}}  {scores(predictions)[metric]:.3f}  {ends}"
             lines.append(f"{line}  {than}" if len(having) > 1 else line)
+        if len(having) > 1:
+            # Which member is the best was seen on these tracks; the mean of their scores was not chosen.
+            words = difference([mean], having, metric).words
+            lines.append(f"  {rows[-1][0]}, against the mean of their scores, {np.mean(values):.3f}: {words}")
     return lines
 
 

@@ -32,11 +32,12 @@ def emotion_row(identifier: str | int, values: Sequence[float]) -> str:
 def write_labels(folder: Path, part: str, header: str, rows: Mapping[str, str]) -> list[str]:
     """Write the label file of a part: those tracks whose array is there; return their ids.
 
-    A validation part without any tracks has no label file: it is then drawn, as if none had been given.
+    A validation part without any tracks has no label file: it is then drawn, as if none had been given. Nor has a test
+    part that was not asked for.
     """
     listed = [identifier for identifier in rows if is_whole(folder / (track_name(part, identifier) + ARRAY_ENDING))]
     path = folder / f"{part}_labels.txt"
-    if part == "validation" and not listed:
+    if (part == "validation" and not listed) or (part == "test" and not rows):
         path.unlink(missing_ok=True)
     else:
         write_text(path, "\n".join([header, *(rows[identifier] for identifier in listed)]) + "\n")

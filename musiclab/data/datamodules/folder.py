@@ -66,7 +66,6 @@ class FolderDataModule(SpectrogramDataModule, TrainingData, KnownParts, ScaledDa
         any_scale: Take arrays of another scale than those that a model was trained on, which are refused otherwise.
 
     Attributes:
-        groups: Artist of each track that ``groups`` names, by track id; empty if there is no such file.
         draw: How tracks are drawn.
         parts: Which tracks; see :meth:`use_targets`.
         loading: How they are loaded.

@@ -61,12 +61,16 @@ def assert_table(printed, title, files, combined):
     found = [scores(member)[metric] for member in members]
     best = members[int(np.argmax(found))]
     lines = printed[printed.index(f"\n{title}, 95 % intervals") :].splitlines()[2 : 3 + len(files)]
-    for line, name, predictions in zip(lines, [*files, "mean of these"], [*members, combined], strict=True):
+    for line, name, predictions in zip(
+        lines, [*files, f"all {len(files)} averaged"], [*members, combined], strict=True
+    ):
         low, high = mean_interval([predictions], metric)
         assert line.startswith(f"  {name}")
         assert f"  {scores(predictions)[metric]:.3f}  {low:.3f} to {high:.3f}  " in line
         expected = "the best of them" if predictions is best else difference([predictions], [best], metric).words
         assert line.endswith(f"  {expected}")
+    beside = difference([combined], members, metric).words
+    assert f"all {len(files)} averaged, against the mean of their scores, {np.mean(found):.3f}: {beside}\n" in printed
 
 
 def test_values_are_the_mean_of_the_values(folder, capsys):
@@ -159,8 +163,8 @@ def test_each_axis_may_have_models_of_its_own(folder, capsys):
     np.testing.assert_allclose(found.predicted[:, 1], expected, atol=1e-6)
     printed = capsys.readouterr().out
     valence, energy = (printed[printed.index(f"Spearman, {axis},") :] for axis in AXES)
-    assert "mean of these" not in valence.split("\n\n")[0]
-    assert "mean of these 3 " in energy
+    assert "averaged" not in valence.split("\n\n")[0]
+    assert "all 3 averaged " in energy
 
 
 def test_a_run_may_be_a_folder_and_its_truth_that_of_another(folder):

@@ -141,6 +141,13 @@ def test_artists_of_given_parts_that_stand_in_training_are_counted(tmp_path, cap
         assert (line in caplog.text) is said
 
 
+@pytest.mark.parametrize(("options", "said"), [({}, True), ({"test_fraction": 0.2}, False)])
+def test_that_all_folds_are_tested_on_the_same_tracks_is_said(options, said, genres, caplog):
+    with caplog.at_level(logging.INFO):
+        GenreDataModule(root=genres, folds=3, val_fraction=0.3, **options).setup("fit")
+    assert (f"Test: the 9 tracks of {genres / 'test_labels.txt'}, the same for all folds" in caplog.text) is said
+
+
 def test_another_file_may_say_what_belongs_together(genres):
     write_artists(genres, {number: number // 2 for number in range(100, 136)}, "albums.txt")
     module = GenreDataModule(root=genres, groups="albums.txt")
