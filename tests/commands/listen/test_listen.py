@@ -114,6 +114,12 @@ def test_bad_requests(genre_cnn, songs, tmp_path, capfd):
     assert error(song, f"--ckpt_path={genre_cnn}").startswith(f"{tmp_path / 'out'}: a file; give the folder")
 
 
+def test_models_of_tags_are_refused(genre_cnn, songs, monkeypatch, capfd):
+    monkeypatch.setattr("musiclab.inference.model.output_kind", lambda checkpoint: "tags")
+    error = error_of(capfd, ["listen", str(songs / "short.flac"), f"--ckpt_path={genre_cnn}"])
+    assert f"{genre_cnn}: a model of tags" in error
+
+
 def test_beats_that_are_not_there(genre_root, tmp_path, capfd):
     main(fit_args("genre_lstm.yaml", genre_root, tmp_path, "--data.beat_synced=true", "--data.features=mel"))
     checkpoint = run_folder(tmp_path) / "checkpoints" / "best.ckpt"
