@@ -14,7 +14,7 @@ from musiclab.data.audio.files import Ids
 from musiclab.errors import UserError
 from musiclab.files import shown
 from musiclab.inference.collection import Answer, Embedder, Item, is_data_set, list_arrays, list_songs
-from musiclab.inference.library import MODEL, VALUES, Library, require_format, write_library
+from musiclab.inference.library import RESERVED, Library, require_format, write_library, written
 from musiclab.inference.unfinished import Embedded, Unfinished
 
 
@@ -56,6 +56,9 @@ def embed(
     data = None
     if roots:
         items = list_arrays(Path(roots[0]).expanduser())
+        taken = next((name for item in items for name in item.labels if name in RESERVED), None)
+        if taken is not None:
+            raise UserError(f"{roots[0]}: an axis is called {taken}, as a column of every such file; rename it")
     else:
         items, data = list_songs(inputs, embedder, ids=ids, jobs=jobs, any_scale=any_scale)
     unfinished = Unfinished(path, {"model": embedder.model, "windows": windows})
@@ -96,13 +99,11 @@ def _library(model: str, items: Sequence[Item], done: Mapping[str, Embedded], wi
     rows = [item for item, one in zip(items, embedded, strict=True) for _ in one.starts]
     columns: dict[str, npt.NDArray[Any]] = {
         "id": np.array([item.id for item in rows]),
-        "path": np.array([str(item.path).encode(errors="backslashreplace").decode() for item in rows]),
+        "path": np.array([written(item.path) for item in rows]),
     }
     if windows:
         columns["start"] = np.array([start for one in embedded for start in one.starts])
     for name in dict.fromkeys(name for item in items for name in item.labels):
-        if name in (*columns, MODEL, VALUES):
-            continue
         known = [item.labels.get(name) for item in rows]
         texts = any(isinstance(value, str) for value in known)
         columns[name] = np.array([("" if texts else np.nan) if value is None else value for value in known])

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from musiclab.checkpoint import fingerprint, read_checkpoint
 from musiclab.errors import UserError
 from musiclab.files import shown
-from musiclab.inference.library import Library, read_library
+from musiclab.inference.library import Library, read_library, written
 from musiclab.inference.model import load
 
 
@@ -33,7 +33,7 @@ def similar(song: str, *, library: str, ckpt_path: str, most: int = 10, any_scal
             f"compare; give that model, or make it anew by musiclab embed --ckpt_path {ckpt_path}"
         )
     order, cosines = known.nearest(load(ckpt_path, any_scale=any_scale).embed(song))
-    other = known.columns["path"][order] != str(Path(song).expanduser().absolute())
+    other = known.columns["path"][order] != written(Path(song))
     order, cosines = order[other][:most], cosines[other][:most]
     print(shown(f"Of {len(known.values)} in {library}, nearest to {song} by cosine:"))
     for line in _lines(known, order, cosines):

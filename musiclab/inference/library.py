@@ -2,7 +2,8 @@
 
 import csv
 import importlib
-import zipfile
+import io
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,15 @@ from musiclab.files import replacing, write_csv
 VALUES = "embedding"
 MODEL = "model"
 """Column of the fingerprint of the model, the last one before the values."""
+
+
+RESERVED = ("id", "path", "start", MODEL, VALUES, "file")
+"""Names that no axis can have; the last one is NumPy's own."""
+
+
+def written(path: Path) -> str:
+    """Return a path as files of embeddings hold it: the same for all ways to name a file, and in letters."""
+    return os.path.realpath(path.expanduser()).encode(errors="backslashreplace").decode()
 
 
 class Library(NamedTuple):
@@ -38,7 +48,15 @@ class Library(NamedTuple):
 
         Args:
             embedding: ``(embedding,)``, of the same model.
+
+        Raises:
+            UserError: If it is of another size.
         """
+        if self.values.shape[1:] != embedding.shape:
+            raise UserError(
+                f"the library's embeddings have {self.values.shape[1]} values each, but the model's {len(embedding)}; "
+                "make the file anew by musiclab embed"
+            )
         values, wanted = self.values.astype(np.float64), embedding.astype(np.float64)
         lengths = np.linalg.norm(values, axis=1) * np.linalg.norm(wanted)
         cosines = values @ wanted / np.maximum(lengths, 1e-30)
@@ -54,6 +72,8 @@ def require_format(path: Path) -> None:
     """
     if path.suffix.lower() not in FORMATS:
         raise UserError(f"{path}: embeddings are written as .npz, .csv or .parquet; give a name that ends so")
+    if path.is_dir():
+        raise UserError(f"{path}: a folder; give the name of a file")
     if path.suffix.lower() == ".parquet":
         _arrow(path)
 
@@ -91,9 +111,9 @@ def read_library(path: Path) -> Library:
 def _explained(path: Path) -> Iterator[None]:
     try:
         yield
-    except (ValueError, KeyError, IndexError, OSError, EOFError, zipfile.BadZipFile) as error:
-        if isinstance(error, UserError):
-            raise
+    except UserError:
+        raise
+    except Exception:  # what damage does to an archive may show in any way
         raise UserError(f"{path}: no embeddings, or damaged; give a file that `musiclab embed` wrote") from None
 
 
@@ -118,7 +138,10 @@ def _write_csv(path: Path, library: Library) -> None:
 
 def _read_csv(path: Path) -> Library:
     with path.open(newline="", encoding="utf-8") as stream:
-        header, *rows = list(csv.reader(stream))
+        text = stream.read()
+    if not text.endswith("\n"):
+        raise ValueError("cut off")
+    header, *rows = list(csv.reader(io.StringIO(text, newline="")))
     before = header.index(MODEL)
     if len({row[before] for row in rows}) != 1 or any(len(row) != len(header) for row in rows):
         raise ValueError("rows")

@@ -55,15 +55,17 @@ class Unfinished:
             try:
                 track, stamp, starts, size, text = json.loads(line)
                 values = np.frombuffer(base64.b64decode(text), np.float32).reshape(len(starts), size)
-            except ValueError:
+            except (ValueError, TypeError):
                 raise UserError(f"{self.path}: damaged; remove it to begin anew") from None
             self.done[track], self._stamps[track] = Embedded(starts, values), stamp
         self._before = whole or [f"{header}\n".encode()]
         self._stream: BinaryIO | None = None
 
     def knows(self, track: Path) -> bool:
-        """Tell whether a track is done, and its file the same since."""
-        return str(track) in self.done and self._stamps[str(track)] == _stamp(track)
+        """Tell whether a track is done, and its file the same since; else what is known of it is forgotten."""
+        if self._stamps.get(str(track)) != _stamp(track):
+            self.done.pop(str(track), None)
+        return str(track) in self.done
 
     def add(self, track: Path, embedded: Embedded) -> None:
         """Note down a track."""

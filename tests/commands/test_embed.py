@@ -165,3 +165,23 @@ def test_a_model_of_beats_on_a_song_without_any(fit, genre_root, tmp_path, capfd
     args = ["embed", str(song), f"--ckpt_path={checkpoint}", f"--out={out}"]
     assert "swell.wav: no beat was found" in error_of(capfd, args)
     assert [path.name for path in tmp_path.iterdir()] == ["swell.wav"]
+
+
+def test_what_has_changed_and_cannot_be_read_any_more_is_not_written(genre_cnn, songs, tmp_path, monkeypatch):
+    folder = shutil.copytree(songs, tmp_path / "songs")
+    with monkeypatch.context() as patch:
+        patch.setattr("musiclab.commands.embed.write_library", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            embed(genre_cnn, tmp_path / "out.npz", folder)
+    (folder / "1.wav").write_text("no music")
+    with pytest.raises(SystemExit):
+        embed(genre_cnn, tmp_path / "out.npz", folder)
+    assert read_library(tmp_path / "out.npz").columns["id"].tolist() == ["0", "2"]
+
+
+def test_an_axis_of_a_name_that_files_need_is_refused(emotion_cnn, emotion_root, tmp_path, capfd):
+    root = shutil.copytree(emotion_root, tmp_path / "root")
+    labels = root / "train_labels.txt"
+    labels.write_text(labels.read_text().replace("valence", "model", 1))
+    error = error_of(capfd, ["embed", str(root), f"--ckpt_path={emotion_cnn}", f"--out={tmp_path / 'out.npz'}"])
+    assert "an axis is called model" in error

@@ -1,12 +1,14 @@
 """Files of embeddings hold what was written to them, and are refused where they do not."""
 
+import os
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from musiclab.errors import UserError
-from musiclab.inference.library import FORMATS, Library, read_library, write_library
+from musiclab.inference.library import FORMATS, Library, read_library, write_library, written
 
 SUFFIXES = list(FORMATS)
 
@@ -92,3 +94,37 @@ def test_parquet_without_pyarrow(tmp_path, monkeypatch):
         UserError, match=r"library\.parquet: parquet needs pyarrow; .*pip install 'musiclab\[parquet\]'"
     ):
         write_library(tmp_path / "library.parquet", make_library())
+
+
+def test_archives_of_something_else(tmp_path):
+    path = tmp_path / "library.npz"
+
+    def refused():
+        with pytest.raises(UserError, match="no embeddings, or damaged"):
+            read_library(path)
+
+    with path.open("wb") as stream:
+        np.save(stream, np.zeros((2, 3)))
+    refused()
+    whole = make_library()
+    np.savez(path, **whole.columns, model=whole.model, embedding=np.float32(1))
+    refused()
+    write_library(tmp_path / "library.csv", whole)
+    text = (tmp_path / "library.csv").read_text()
+    path = tmp_path / "library.csv"
+    path.write_text(text[:-3])
+    refused()
+
+
+def test_embeddings_of_another_size_are_refused():
+    with pytest.raises(UserError, match="7 values each, but the model's 6"):
+        make_library().nearest(np.ones(6, np.float32))
+
+
+def test_a_path_is_written_alike_however_it_is_given(tmp_path, monkeypatch):
+    (tmp_path / "songs").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "songs")
+    monkeypatch.chdir(tmp_path / "songs")
+    ways = [Path("a.wav"), Path("../songs/a.wav"), tmp_path / "link" / "a.wav"]
+    assert {written(way) for way in ways} == {os.path.realpath(tmp_path / "songs" / "a.wav")}
+    assert written(Path(os.fsdecode(b"/\xff.wav"))) == "/\\udcff.wav"

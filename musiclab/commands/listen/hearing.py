@@ -11,7 +11,7 @@ from musiclab.data.audio.song import SongFrames, read_song
 from musiclab.data.datamodules.audio import audio_recipe
 from musiclab.errors import UserError
 from musiclab.files import import_librosa
-from musiclab.inference.library import Library, read_library
+from musiclab.inference.library import Library, read_library, written
 from musiclab.inference.model import Model, OverTime, load
 from musiclab.inference.trained import name_models
 from musiclab.spectrogram import LAB, Recipe
@@ -67,14 +67,15 @@ class Neighbours(NamedTuple):
         """Return the nearest tracks but for the song itself, each with its cosine and its genre where that is known."""
         order, cosines = self.library.nearest(self.model.embed(song))
         columns = self.library.columns
-        near: dict[str, str] = {}  # of a track of many windows, the nearest one
+        near: dict[str, tuple[str, str]] = {}  # of a track of many windows, the nearest one
+        own = written(song)
         for row, cosine in zip(order, cosines, strict=True):
-            if columns["path"][row] != str(song.absolute()):
+            if columns["path"][row] != own:
                 genre = f", {columns['genre'][row]}" if "genre" in columns and columns["genre"][row] else ""
-                near.setdefault(str(columns["id"][row]), f"cosine {cosine:.3f}{genre}")
+                near.setdefault(str(columns["path"][row]), (str(columns["id"][row]), f"cosine {cosine:.3f}{genre}"))
             if len(near) == most:
                 break
-        return list(near.items())
+        return list(near.values())
 
 
 def load_listeners(paths: Sequence[str]) -> list[Listener]:

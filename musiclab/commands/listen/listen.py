@@ -1,5 +1,7 @@
 """``musiclab listen``: songs as pages that play them, with what models say along them."""
 
+from collections.abc import Sequence
+
 from tqdm import tqdm
 
 from musiclab.commands.listen.hearing import hear, load_listeners, load_neighbours
@@ -46,6 +48,7 @@ def listen(
     near = load_neighbours(library, listeners) if library else None
     folder = page_folder(out)
     several = len(files) > 1
+    names = page_names(list(files))
     header: list[str] = []
     rows: list[tuple[str, str, list[str]]] = []
     failures = []
@@ -59,7 +62,7 @@ def listen(
             failures.append(str(error))
             continue
         page = song_page(heard, identifier, f"{INDEX}.html" if several else None)
-        name = f"{identifier}_.html" if identifier.lower() == INDEX else f"{identifier}.html"
+        name = names[identifier]
         write_text(folder / name, page.to_html())
         header = list_header(heard)
         rows.append((identifier, name, list_row(heard)))
@@ -77,3 +80,16 @@ def listen(
     print(shown(f"{pages}, to be looked at in a browser: {first}"))
     if failures:
         raise SystemExit(1)
+
+
+def page_names(identifiers: Sequence[str]) -> dict[str, str]:
+    """Return the file of each song's page, no two alike on disks that know no capitals, nor that of the list."""
+    taken = {INDEX}
+    names = {}
+    for identifier in identifiers:
+        name = identifier
+        while name.lower() in taken:
+            name += "_"
+        taken.add(name.lower())
+        names[identifier] = f"{name}.html"
+    return names

@@ -98,6 +98,9 @@ def audio_blocks(path: Path) -> Iterator[tuple[Audio, int]]:
         AudioError: If the file cannot be read or decoded.
     """
     with _opened(path) as file:
+        if isinstance(file, FfmpegFile):
+            yield from ((block, file.samplerate) for block in file.blocks())
+            return
         first, count = 0, _BLOCK_SECONDS * file.samplerate
         while len(block := file.clip(first, count)):
             yield block, file.samplerate

@@ -1,5 +1,6 @@
 """Sound of files that libsndfile does not decode, as m4a and films, by the program ffmpeg where it is installed."""
 
+import math
 import re
 import shutil
 import struct
@@ -17,6 +18,7 @@ _HEADER = struct.Struct(">4s5I")  # of au: a word, bytes of the header, of the d
 _BLOCK = 2**20  # bytes
 _PREROLL = 1  # s; decoders that begin somewhere need a while until they give what they do in the whole file
 _MORE = 1e-3  # s that are decoded and not taken: times are rounded
+_SEEKABLE = (".m4a", ".m4b", ".mp4", ".mov", ".aac")  # elsewhere, seeks lead up to 0.1 s aside
 _FORMATS = "mov,matroska,aac,asf,ape,ac3,eac3,amr"  # of play lists, others would be opened that a file names
 
 
@@ -74,18 +76,34 @@ class FfmpegFile:
         """
         return sum(len(samples) for samples in self._decode(0, None))
 
+    def blocks(self) -> Iterator[npt.NDArray[np.float32]]:
+        """Yield all samples, in blocks ``(samples, channels)``, decoded in one go.
+
+        Raises:
+            FfmpegError: If they cannot be decoded.
+        """
+        return self._decode(0, None)
+
     def clip(self, first: int, count: int | None) -> npt.NDArray[np.float32]:
         """Return at most ``count`` samples from ``first`` on, ``(samples, channels)``.
 
         Raises:
             FfmpegError: If they cannot be decoded.
         """
-        begin = max(0, first // self.samplerate - _PREROLL)  # whole seconds, which are no matter of rounding
-        before = first - begin * self.samplerate
-        seconds = None if count is None else (before + count) / self.samplerate + _MORE
-        nothing = np.empty((0, self.channels), np.float32)
-        samples = np.concatenate([nothing, *self._decode(begin, seconds)])
-        return samples[before:][:count]
+        begin, seconds = 0, None
+        if self.path.suffix.lower() in _SEEKABLE:
+            begin = max(0, first // self.samplerate - _PREROLL)  # whole seconds, which are no matter of rounding
+            if count is not None:
+                seconds = first / self.samplerate - begin + count / self.samplerate + _MORE
+        first -= begin * self.samplerate
+        end = math.inf if count is None else first + count
+        kept, passed = [np.empty((0, self.channels), np.float32)], 0
+        for samples in self._decode(begin, seconds):
+            kept.append(samples[max(0, first - passed) :])
+            passed += len(samples)
+            if passed >= end:
+                break
+        return np.concatenate(kept)[:count]
 
     def _decode(self, begin: int, seconds: float | None) -> Iterator[npt.NDArray[np.float32]]:
         """Yield samples, ``(samples, channels)``, from ``begin`` on, in blocks."""

@@ -14,6 +14,7 @@ from data.audio.sounds import clicks, swell, write
 import musiclab
 from commands.report.pages import Outline, Tables
 from musiclab.cli import main
+from musiclab.commands.listen.listen import page_names
 
 
 def data_of(path):
@@ -144,3 +145,8 @@ def test_the_nearest_tracks_of_a_library(genre_cnn, emotion_cnn, genre_root, son
     assert page.texts["li"] == [name for _, name, *_ in lines]
     assert page.texts["small"][-10:] == [f"cosine {cosine}, {genre}" for cosine, _, genre, _ in lines]
     assert "embeddings of two models do not compare" in error_of(capfd, [*args, f"--ckpt_path={emotion_cnn}"])
+
+
+def test_no_two_songs_have_one_page():
+    names = page_names(["index", "index_", "A", "a", "b"])
+    assert list(names.values()) == ["index_.html", "index__.html", "A.html", "a_.html", "b.html"]
