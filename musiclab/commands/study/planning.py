@@ -3,10 +3,12 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from musiclab.commands.study.progress import BEST, done_version, folder_of
 from musiclab.commands.study.reading import PLACEHOLDER, Entry
 from musiclab.errors import UserError
+from musiclab.runs.files import read_yaml
 
 BEST_CONFIG = "best.yaml"
 """What a search leaves: the options of its best trial."""
@@ -73,8 +75,8 @@ class Plan:
             yield name, nearest.name if nearest else name
 
     def is_there(self, name: str) -> bool:
-        """Whether what a training waits for has been done."""
-        return (self.out / name / BEST_CONFIG).is_file() or done_version(self.out / name) is not None
+        """Whether a training that others wait for has been done."""
+        return done_version(self.out / name) is not None
 
     def product(self, name: str) -> Path:
         """Return what a training makes use of: the best checkpoint of another one, or what a search has found."""
@@ -82,6 +84,25 @@ class Plan:
         if entry and entry.search:
             return self.out / name / BEST_CONFIG
         return (done_version(self.out / name) or folder_of(self.out / name)) / BEST
+
+    def outdated(self, fit: Fit) -> str | None:
+        """Return the run before a done training that has another best checkpoint, or has found other values, by now."""
+        version = done_version(self.out / fit.name)
+        used = {name for text in fit.entry.texts() for name in PLACEHOLDER.findall(text)}
+        for need, name in self.needs(fit):
+            if version is None or need not in used:
+                continue
+            config, product = version / "config.yaml", self.product(name)
+            try:
+                if product.name == BEST_CONFIG:  # written again with each trial, so that its time says nothing
+                    newer = not _holds(read_yaml(config), read_yaml(product))
+                else:
+                    newer = product.stat().st_mtime > config.stat().st_mtime
+            except (OSError, UserError):  # of which the report tells
+                continue
+            if newer:
+                return need
+        return None
 
     def arguments(self, fit: Fit, name: str | None = None, found: Mapping[str, str] | None = None) -> list[str]:
         """Return the arguments that begin a training.
@@ -115,18 +136,41 @@ class Plan:
         return [*arguments, "--trainer.default_root_dir", str(self.out / (name or fit.name))]
 
     def check_root(self, entries: Sequence[Entry]) -> None:
-        """Refuse a root that lacks data sets of some runs.
+        """Refuse a root that lacks data sets of some runs; without one, runs that have to have it.
 
         Raises:
             UserError: Naming what is missing, and all that is to be there.
         """
         if self.root is None:
+            _check_rootless(entries)
             return
-        texts = dict.fromkeys(text for entry in entries for text in entry.options.values() if "{root}" in text)
+        texts = dict.fromkeys(text for entry in entries for text in entry.texts() if "{root}" in text)
         missing = [text for text in texts if not Path(text.replace("{root}", str(self.root))).exists()]
         if missing:
             wanted = ", ".join(text.removeprefix("{root}").lstrip("/") or "data" for text in texts)
             raise UserError(
                 f"{missing[0].replace('{root}', str(self.root))}: no such folder; give --root the folder that holds "
                 f"{wanted}"
+            )
+
+
+def _holds(whole: Any, part: Any) -> bool:
+    """Whether all values of nested mappings stand in others."""
+    if not isinstance(part, dict):
+        return bool(whole == part)
+    return isinstance(whole, dict) and all(name in whole and _holds(whole[name], part[name]) for name in part)
+
+
+def _check_rootless(entries: Sequence[Entry]) -> None:
+    """Refuse runs that cannot be without a root: of a config below it, or of data sets whose names they have."""
+    seen: dict[object, Entry] = {}
+    for entry in entries:
+        for config in entry.configs:
+            if "{root}" in config:
+                raise UserError(f"{entry.name}: {config} in its configs, but no --root; give the folder that holds it")
+        left = tuple((option, text) for option, text in entry.options.items() if "{root}" not in text)
+        other = seen.setdefault((entry.base, tuple(entry.configs), left), entry)
+        if other.options != entry.options:
+            raise UserError(
+                f"{other.name} and {entry.name} would both take the demo corpus; give --root the folder of their data"
             )

@@ -10,6 +10,9 @@ from musiclab.errors import UserError
 from musiclab.runs.files import pick, read_json, read_yaml
 
 LOGS = "lightning_logs"
+KINDS = {"status": str, "tracks": dict, "command_line": list, "best": dict, "history": list}
+"""What is read of a run.json, which anybody may have damaged."""
+
 BEST, LAST = "checkpoints/best.ckpt", "checkpoints/last.ckpt"
 ROOT = "--trainer.default_root_dir"
 
@@ -50,11 +53,12 @@ def _is_done(version: Path) -> bool:
 
 
 def record_of(version: Path) -> dict[str, Any]:
-    """Return the run.json in a folder, empty if there is none that can be read."""
+    """Return what the run.json in a folder says and is of its kind; nothing if there is none that can be read."""
     try:
-        return read_json(version / "run.json")
+        record = read_json(version / "run.json")
     except (UserError, OSError, ValueError):
         return {}
+    return {name: value for name, value in record.items() if isinstance(value, KINDS.get(name, object))}
 
 
 def next_arguments(root: Path, fresh: Sequence[str]) -> list[str] | None:
@@ -99,16 +103,25 @@ def changes(root: Path, name: str, fresh: Sequence[str]) -> str | None:
         return None
     version = done_version(root) or found[-1]
     line = record_of(version).get("command_line") or []
-    then, now = _without_folder([str(word) for word in line[1:]], name), _without_folder(fresh, name)
-    if then == now:
+    return difference(settings([str(word) for word in line[1:]], name), settings(fresh, name))
+
+
+def difference(then: Sequence[str], now: Sequence[str]) -> str | None:
+    """Return in words what settings had or had not that they have not or have now; None if they are the same."""
+    if list(then) == list(now):
         return None
     had, has = ([word for word in one if word not in other] for one, other in ((then, now), (now, then)))
     words = [f"with {' '.join(had)}" if had else "", f"without {' '.join(has)}" if has else ""]
     return " and ".join(filter(None, words)) or "with its options in another order"
 
 
-def _without_folder(arguments: Sequence[str], name: str) -> list[str]:
-    """Return the options of a command line, each with its value; the folder of the study, wherever it is, is OUT."""
+def settings(arguments: Sequence[str], name: str) -> list[str]:
+    """Return the options of a command line, each with its value; the folder of the study, wherever it is, is OUT.
+
+    Args:
+        arguments: The command line, without the program.
+        name: The end of the training's folder, below that of the study.
+    """
     words = list(arguments)
     if ROOT in words[:-1]:
         folder = words[words.index(ROOT) + 1]

@@ -1,10 +1,13 @@
 """What a search tries: ranges of options, a number of trials and the metric of validation that decides."""
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from musiclab.commands.study.values import keys_of, number_of, text_of
+import yaml
+
+from musiclab.commands.study.values import keys_of, number_of, options_of, text_of
 from musiclab.errors import UserError
 
 if TYPE_CHECKING:
@@ -70,12 +73,10 @@ def read_search(value: Any, where: str) -> Search:
     mode = search.get("mode", "min" if "loss" in metric else "max")
     if mode not in ("min", "max"):
         raise UserError(f"{where}.mode: {mode!r}; it must be min or max")
-    options = keys_of(search.get("options"), f"{where}.options")
+    options = options_of(search.get("options"), f"{where}.options")
     if not options:
         raise UserError(f"{where}.options: no ranges, as in model.optimizer.lr: {{low: 1e-4, high: 1e-2, log: true}}")
-    ranges = {
-        str(name).removeprefix("--"): read_range(item, f"{where}.options.{name}") for name, item in options.items()
-    }
+    ranges = {name: read_range(item, f"{where}.options.{name}") for name, item in options.items()}
     return Search(ranges, trials, metric, mode, number_of(search.get("seed"), f"{where}.seed", 0) or 0)
 
 
@@ -105,6 +106,14 @@ def read_range(value: Any, where: str) -> Range:
     return Range(low, high, log, step)
 
 
+def described(search: Search) -> list[str]:
+    """Return in words what trials of a search are drawn from, as far as it must not change on the way."""
+    return [
+        *(f"{name}: {json.dumps(given._asdict())}" for name, given in search.options.items()),
+        f"seed: {search.seed}",
+    ]
+
+
 def distributions(search: Search) -> dict[str, "BaseDistribution"]:
     """Return the ranges of a search as Optuna has them."""
     from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
@@ -119,6 +128,31 @@ def distributions(search: Search) -> dict[str, "BaseDistribution"]:
         return FloatDistribution(given.low, given.high, given.log, given.step)
 
     return {name: one(given) for name, given in search.options.items()}
+
+
+def overlay(config: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the part of a config that some options stand for.
+
+    Args:
+        config: A whole one, with these options, as a run saves it.
+        options: Values by their names on the command line, where ``init_args`` may be left out.
+    """
+    part: dict[str, Any] = {}
+    for option, text in options.items():
+        keys: list[str] = []
+        node: Any = config
+        for word in option.split("."):
+            if isinstance(node, dict) and "class_path" in node and word not in ("class_path", "init_args"):
+                keys.append("init_args")
+                node = node.get("init_args") or {}
+            keys.append(word)
+            node = node.get(word) if isinstance(node, dict) else None
+        value = yaml.safe_load(str(text)) if node is None else node
+        inner = part
+        for key in keys[:-1]:
+            inner = inner.setdefault(key, {})
+        inner[keys[-1]] = value
+    return part
 
 
 def _number(value: Any, where: str) -> float | None:

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from musiclab.commands.study.ranges import Search, read_search
-from musiclab.commands.study.values import keys_of, list_of, nearest, number_of, text_of
+from musiclab.commands.study.values import keys_of, list_of, nearest, number_of, options_of, text_of
 from musiclab.errors import UserError
 from musiclab.files import find_config, is_special
 from musiclab.runs.predictions import first_doubled
@@ -22,11 +22,11 @@ RUN = ("configs", "options", "after", "seeds", "folds", "vary", "search")
 NAME = re.compile(r"\w[\w.+-]*", re.ASCII)
 """What a folder can be called on every system, and stands in a command line as it is."""
 
-RESERVED = ("root", "seed", "fold", "report", "lightning_logs")
+RESERVED = ("root", "seed", "fold", "report", "table.csv", "lightning_logs")
 """Names of other things in a study or in its folder."""
 
-OURS = ("trainer.default_root_dir", "ckpt_path", "config", "c")
-"""Options that a study gives itself."""
+LARGEST_SEED = 2**32 - 1
+MOST_SEEDS = 10_000
 
 PLACEHOLDER = re.compile(r"\{(\w[\w.+-]*)\}", re.ASCII)
 
@@ -94,6 +94,8 @@ def read_study(path: Path, seeds: int | None = None, folds: int | None = None) -
         mark = getattr(error, "problem_mark", None)
         where = f"line {mark.line + 1}: " if mark else ""
         raise UserError(f"{path}: {where}not YAML ({getattr(error, 'problem', None) or 'damaged'})") from None
+    except RecursionError:
+        raise UserError(f"{path}: too many brackets or lists in each other for a study") from None
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
 
@@ -122,10 +124,27 @@ def _entries(content: Any, seeds: int | None, folds: int | None) -> list[Entry]:
     _check_order(entries)
     for entry in entries:
         _check_placeholders(entry, [other.name for other in entries])
+        names = [*entry.options, *(["seed_everything"] if entry.seeds else []), *(["data.fold"] if entry.folds else [])]
+        check_searched(entry, entries, names, entry.name)
         for config in entry.configs:
-            if not PLACEHOLDER.search(config):
-                find_config(config)
+            if not PLACEHOLDER.search(config) and not find_config(config).is_file():
+                raise UserError(f"{entry.name}.configs: {config!r} is no file; name a config, as in genre_cnn.yaml")
     return entries
+
+
+def check_searched(entry: Entry, entries: Sequence[Entry], options: Collection[str], where: str) -> None:
+    """Refuse options for which a search, this run or one whose findings it takes, has ranges: one of both would win.
+
+    Raises:
+        UserError: Naming the option, and the search.
+    """
+    taken = {name for config in entry.configs for name in PLACEHOLDER.findall(config)}
+    for other in entries:
+        if other.search and (other.name == entry.name or other.name in taken):
+            ranges = {option.replace(".init_args", "") for option in other.search.options}
+            for option in options:
+                if option.replace(".init_args", "") in ranges:
+                    raise UserError(f"{where}: {option} is what {other.name} searches; give it here or there, not both")
 
 
 def _variations(name: Any, run: dict[str, Any], common: dict[str, str]) -> Iterator[Entry]:
@@ -176,37 +195,26 @@ def _values(option: str, values: Any, where: str) -> list[tuple[str, Any]]:
 
 
 def _options(value: Any, where: str) -> dict[str, str]:
-    options = {str(key).removeprefix("--"): item for key, item in keys_of(value or {}, where).items()}
-    check_own(options, where)
-    return {key: text_of(item, f"{where}.{key}") for key, item in options.items()}
-
-
-def check_own(options: Collection[str], where: str) -> None:
-    """Refuse options that a study gives itself.
-
-    Raises:
-        UserError: Naming the first.
-    """
-    for option in options:
-        if option in OURS:
-            raise UserError(f"{where}: {option} is what a study gives itself; leave it out (configs has its own key)")
+    return {key: text_of(item, f"{where}.{key}") for key, item in options_of(value or {}, where).items()}
 
 
 def _seeds(value: Any, where: str) -> list[int] | None:
     if isinstance(value, list):
-        seeds = [number_of(seed, where, 0) or 0 for seed in value]
+        if None in value:
+            raise UserError(f"{where}: a seed is nothing; give its number")
+        seeds = [number_of(seed, where, 0, LARGEST_SEED) or 0 for seed in value]
         doubled = first_doubled(seeds)
         if doubled is not None or not seeds:
             raise UserError(f"{where}: {'no seeds' if not seeds else f'{doubled} stands there twice'}")
         return seeds
-    count = number_of(value, where, 1)
+    count = number_of(value, where, 1, MOST_SEEDS)
     return None if count is None else list(range(count))
 
 
 def _check_name(name: Any, where: str) -> None:
     if not isinstance(name, str) or not NAME.fullmatch(name):
         raise UserError(f"{where}: {name!r} is no name for a folder; use letters, digits, _, - and .")
-    if name in RESERVED:
+    if name.casefold() in RESERVED:
         raise UserError(f"{where}: {name} is the name of something else in a study; choose another one")
 
 

@@ -5,7 +5,7 @@ The journal in the folder of the search is all that is kept: any process goes on
 
 import math
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,20 +14,28 @@ import numpy as np
 import yaml
 from filelock import FileLock
 
+from musiclab.commands.study.journal import JOURNAL, ended, open_journal
 from musiclab.commands.study.planning import BEST_CONFIG, Fit, Plan
-from musiclab.commands.study.progress import changes, done_version, next_arguments, record_of
-from musiclab.commands.study.ranges import distributions
+from musiclab.commands.study.progress import (
+    busy_version,
+    changes,
+    difference,
+    done_version,
+    next_arguments,
+    record_of,
+    settings,
+)
+from musiclab.commands.study.ranges import described, distributions, overlay
 from musiclab.commands.study.reading import Entry
 from musiclab.commands.study.running import take
 from musiclab.errors import UserError, did_you_mean
 from musiclab.files import write_text
-from musiclab.runs.files import read_yaml
+from musiclab.runs.files import pick, read_yaml
 
 if TYPE_CHECKING:
     from optuna import Study
     from optuna.trial import FrozenTrial
 
-JOURNAL = "journal.log"
 SIGNALLED = (130, 143)
 """Exit codes after Ctrl+C and SIGTERM; those of signals that nobody handles are negative."""
 
@@ -57,38 +65,41 @@ class Trials:
         assert entry.search
         self.plan, self.entry, self.search = plan, entry, entry.search
         self.folder = plan.out / entry.name
+        self.own = set[int]()  # the numbers of those that this process trains
 
     def open(self) -> "Study":
         """Return Optuna's study.
 
         Raises:
-            UserError: If it was begun by another metric.
+            UserError: If it was begun by another metric, with other options or ranges, or its journal is damaged.
         """
-        import optuna
-        from optuna.storages import JournalStorage
-        from optuna.storages.journal import JournalFileBackend
-
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
-        self.folder.mkdir(parents=True, exist_ok=True)
-        storage = JournalStorage(JournalFileBackend(str(self.folder / JOURNAL)))
-        study = optuna.create_study(
-            storage=storage,
-            study_name=self.entry.name,
-            direction="maximize" if self.search.mode == "max" else "minimize",
-            load_if_exists=True,
-        )
+        study = open_journal(self.folder, self.entry.name, self.search.mode)
         judged = [self.search.metric, self.search.mode]
         if study.user_attrs.get("judged", judged) != judged:
             raise UserError(
                 f"{self.folder}: begun as a search by {' '.join(study.user_attrs['judged'])}, not by "
                 f"{' '.join(judged)}; call the run otherwise, or remove the folder"
             )
-        study.set_user_attr("judged", judged)
+        fresh = settings(self.plan.arguments(Fit(self.entry)), self.entry.name)
+        # In another order, options are the same; those that stand twice, as configs, keep theirs.
+        begun = [*sorted(fresh, key=lambda option: option.split()[0]), *sorted(described(self.search))]
+        if changed := difference(study.user_attrs.get("begun", begun), begun):
+            raise UserError(
+                f"{self.folder}: begun {changed}; trials of both do not compare: call the run otherwise, or remove the "
+                "folder"
+            )
+        for name, value in {"judged": judged, "begun": begun}.items():
+            if name not in study.user_attrs:
+                study.set_user_attr(name, value)
         return study
 
     def ended(self) -> int:
         """Return how many trials have ended; there may be no journal yet."""
-        return len(_ended(self.open())) if (self.folder / JOURNAL).exists() else 0
+        return len(ended(self.open())) if (self.folder / JOURNAL).exists() else 0
+
+    def is_done(self) -> bool:
+        """Whether all trials have ended, so that what was found is what the search finds."""
+        return self.ended() >= self.search.trials and (self.folder / BEST_CONFIG).is_file()
 
     def works(self) -> list["Trial"]:
         """Return the trials that are still to be run."""
@@ -98,7 +109,10 @@ class Trials:
     def next(self) -> tuple["FrozenTrial", Any] | None:
         """Return the trial that is next and a lock of its folder: one that was interrupted, or a new one.
 
-        None if the last trials are those of other processes.
+        None if others have ended the last.
+
+        Raises:
+            UserError: If other processes train the last.
         """
         from optuna.exceptions import ExperimentalWarning
         from optuna.samplers import TPESampler
@@ -107,17 +121,21 @@ class Trials:
         with FileLock(self.folder / ".search.lock"):
             study = self.open()
             ranges = distributions(self.search)
-            others = 0
+            others = list[int]()
             for trial in study.get_trials(states=(TrialState.RUNNING,)):
-                lock = take(self.root(trial.number))
+                root = self.root(trial.number)
+                lock = None if busy_version(root) else take(root)  # it may live on when its study has been killed
                 if lock is None:
-                    others += 1
+                    others.append(trial.number)
                 elif ranges.keys() <= trial.params.keys():
                     return trial, lock
                 else:  # killed while it was drawn
                     lock.release()
                     study.tell(trial.number, state=TrialState.FAIL)
-            if len(_ended(study)) + others >= self.search.trials:
+            if len(ended(study)) + len(others) >= self.search.trials:
+                elsewhere = ", ".join(self.root(number).name for number in others if number not in self.own)
+                if elsewhere:
+                    raise UserError(f"{elsewhere} still trained by another process; wait for its end, or end it")
                 return None
             # A sampler of a seed for all trials would begin from the start whenever the study goes on.
             seeds = np.random.SeedSequence([self.search.seed, len(study.get_trials(deepcopy=False))])
@@ -142,7 +160,7 @@ class Trials:
         if not (self.folder / JOURNAL).exists():
             return None
         study = self.open()
-        return study.best_trial if _ended(study) else None
+        return study.best_trial if ended(study) else None
 
     def write_best(self) -> None:
         """Write the options of the best trial as a config."""
@@ -181,18 +199,22 @@ class Trial:
     def begin(self) -> list[str] | None:
         """Return the arguments of the trial that is next."""
         for need in self.needs:
-            if not self.trials.plan.is_there(need):
+            if not is_there(self.trials.plan, need):
                 raise UserError(f"not run, as {need} has not been done")
         found = self.trials.next()
         if found is None:
             return None
         self._trial, self._lock = found
+        self.trials.own.add(self._trial.number)
         self.folder = self.trials.root(self._trial.number)
         options = {name: str(value) for name, value in self._trial.params.items()}
         name = f"{self.group}/{self.folder.name}"
         fresh = self.trials.plan.arguments(Fit(self.trials.entry), name, options)
         if changed := changes(self.folder, name, fresh):
-            print(f"{name}: was begun {changed}: it goes on so", flush=True)
+            raise UserError(
+                f"{self.folder}: a trial that was begun {changed}, of which {JOURNAL} does not know; put back a copy "
+                f"of that, or remove {self.trials.folder} to search anew"
+            )
         arguments = next_arguments(self.folder, fresh)
         if arguments is None:  # it had ended, but whoever ran it was killed before it could tell
             print(f"{name}: {self.end(0)}", flush=True)
@@ -224,6 +246,8 @@ class Trial:
         """Let go of the folder."""
         if self._lock:
             self._lock.release()
+        if self._trial:
+            self.trials.own.discard(self._trial.number)
 
     def _value(self) -> float:
         """Return what the trial is judged by: the metric in the epoch whose checkpoint is kept as the best.
@@ -234,46 +258,29 @@ class Trial:
         version, search = done_version(self.folder), self.trials.search
         record = record_of(version) if version else {}
         best = record.get("best") or {}
-        rows = [row for row in record.get("history") or [] if row.get("epoch") == best.get("epoch")]
+        rows = [row for row in record.get("history") or [] if pick(row, "epoch") == best.get("epoch")]
         values = {name: value for row in rows for name, value in row.items() if name.startswith("val_")}
         if best.get("monitor") == search.metric:
             if best.get("mode") != search.mode:
                 raise UserError(f"{search.metric} is better the other way: give its search mode: {best.get('mode')}")
-            return float(best["value"])
+            return _number(best.get("value"))
         if search.metric not in values:
             there = f"; there are {', '.join(values)}" if values else ""
             raise UserError(
                 f"{search.metric}: the trainings have no such metric{did_you_mean(search.metric, values) or there}"
             )
-        return float(values[search.metric])
+        return _number(values[search.metric])
 
 
-def overlay(config: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the part of a config that some options stand for.
-
-    Args:
-        config: A whole one, with these options, as a run saves it.
-        options: Values by their names on the command line, where ``init_args`` may be left out.
-    """
-    part: dict[str, Any] = {}
-    for option, text in options.items():
-        keys: list[str] = []
-        node: Any = config
-        for word in option.split("."):
-            if isinstance(node, dict) and "class_path" in node and word not in ("class_path", "init_args"):
-                keys.append("init_args")
-                node = node.get("init_args") or {}
-            keys.append(word)
-            node = node.get(word) if isinstance(node, dict) else None
-        value = yaml.safe_load(str(text)) if node is None else node
-        inner = part
-        for key in keys[:-1]:
-            inner = inner.setdefault(key, {})
-        inner[keys[-1]] = value
-    return part
+def is_there(plan: Plan, name: str) -> bool:
+    """Whether what a training waits for has been done: of a search, all trials."""
+    search = next((entry for entry in plan.entries if entry.name == name and entry.search), None)
+    return Trials(plan, search).is_done() if search else plan.is_there(name)
 
 
-def _ended(study: "Study") -> list["FrozenTrial"]:
-    from optuna.trial import TrialState
-
-    return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+def _number(value: Any) -> float:
+    """Return what a run.json has as a number, NaN for anything else."""
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return math.nan

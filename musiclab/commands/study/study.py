@@ -9,11 +9,11 @@ from filelock import FileLock
 
 from musiclab.commands.study.planning import Fit, Plan
 from musiclab.commands.study.progress import busy_version, changes, done_version, next_arguments
-from musiclab.commands.study.reading import Entry, check_own, read_study
+from musiclab.commands.study.reading import Entry, check_searched, read_study
 from musiclab.commands.study.running import Work, end_by_signal, run_all, start, take
-from musiclab.commands.study.search import Trials, require_optuna
+from musiclab.commands.study.search import Trials, is_there, require_optuna
 from musiclab.commands.study.table import make_rows, score_of, table_text, write_table
-from musiclab.commands.study.values import nearest
+from musiclab.commands.study.values import check_own, nearest
 from musiclab.errors import UserError
 from musiclab.files import find_config
 
@@ -57,11 +57,15 @@ def study(
     plan = Plan(entries, folder, None if root is None else Path(root).expanduser(), _split(options))
     chosen = _chosen(entries, only)
     plan.check_root(chosen)
-    if any(entry.search for entry in chosen):
+    for entry in chosen:
+        check_searched(entry, entries, _names(plan.more), "--options")
+    before = {name for entry in chosen for name in entry.after}
+    if any(entry.search for entry in entries if entry in chosen or entry.name in before):
         require_optuna()
     if show:
-        again = ["study", file, *(["--root", root] if root else []), "--out", str(folder)]
-        _show(plan, chosen, [*again, *(["--options", options] if options else [])])
+        given = {"root": root, "out": str(folder), "seeds": seeds, "folds": folds, "options": options or None}
+        words = (word for name, value in given.items() if value is not None for word in (f"--{name}", str(value)))
+        _show(plan, chosen, ["study", file, *words])
         return
     slots: list[str | None] = [gpu.strip() for gpu in gpus.split(",")] if gpus is not None else [None]
     if "" in slots:
@@ -103,8 +107,10 @@ class Training:
                 flush=True,
             )
         if done_version(self.folder):
+            if source := self.plan.outdated(self.fit):
+                print(f"{self.name}: made from an earlier {source}; remove {self.folder} to make it anew", flush=True)
             return None
-        missing = [name for name in self.needs if not self.plan.is_there(name)]
+        missing = [name for name in self.needs if not is_there(self.plan, name)]
         if missing:
             raise UserError(f"not run, as {' and '.join(missing)}, which it comes after, has not been done")
         busy = busy_version(self.folder)
@@ -129,8 +135,13 @@ def _split(options: str) -> list[str]:
         words = shlex.split(options)
     except ValueError as error:
         raise UserError(f"--options {options}: {error}; close it") from None
-    check_own([word.lstrip("-").partition("=")[0] for word in words if word.startswith("-")], "--options")
+    check_own(_names(words), "--options")
     return words
+
+
+def _names(words: Sequence[str]) -> list[str]:
+    """Return the options among the words of a command line."""
+    return [word.lstrip("-").partition("=")[0] for word in words if word.startswith("-")]
 
 
 def _chosen(entries: Sequence[Entry], only: Sequence[str] | None) -> list[Entry]:

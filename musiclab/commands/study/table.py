@@ -1,12 +1,13 @@
 """The table at the end of a study: what each run reached, over its seeds and folds."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import NamedTuple
 
 from musiclab.commands.study.planning import Plan
-from musiclab.commands.study.progress import done_version
+from musiclab.commands.study.progress import changes, done_version
 from musiclab.commands.study.reading import Entry
 from musiclab.commands.study.search import Trials
 from musiclab.errors import UserError
@@ -23,7 +24,7 @@ class Row(NamedTuple):
 
     Attributes:
         run: Its name.
-        done: Number of its trainings, or trials, that are done, of how many.
+        done: Number of its trainings, or trials, that are done, of how many; and how many of them not as now.
         metric: Of the test.
         mean: Over the trainings.
         lowest: Of the trainings.
@@ -88,13 +89,22 @@ def score_of(folder: Path) -> str:
 
 def _row(plan: Plan, entry: Entry) -> Row:
     fits = plan.fits(entry)
-    runs = []
-    for version in filter(None, (done_version(plan.out / fit.name) for fit in fits)):
+    runs, otherwise, earlier = [], 0, 0
+    for fit in fits:
+        version = done_version(plan.out / fit.name)
+        if version is None:
+            continue
+        if changes(plan.out / fit.name, fit.name, plan.arguments(fit)):
+            otherwise += 1  # runs of other settings have no mean
+            continue
         try:
             runs.append(read_run(version))
         except UserError:  # of a damaged record, of which the report tells
             continue
-    row = Row(entry.name, f"{len(runs)} of {len(fits)}")
+        earlier += plan.outdated(fit) is not None
+    notes = {"begun otherwise": otherwise, f"made from an earlier {' or '.join(entry.after)}": earlier}
+    said = ", ".join(f"{number} {words}" for words, number in notes.items() if number)
+    row = Row(entry.name, f"{len(runs)} of {len(fits)}" + (f" ({said})" if said else ""))
     best = [run.best for run in runs if run.best]
     if best:
         row = row._replace(metric_of_validation=best[0].monitor, validation=_text(fmean(one.value for one in best)))
@@ -126,6 +136,8 @@ def _interval(runs: Sequence[Run], metric: str) -> tuple[str, str]:
     try:
         low, high = mean_interval(predictions, metric)
     except UserError:
+        return "", ""
+    if math.isnan(low) or math.isnan(high):  # of too few tracks for any
         return "", ""
     return _text(low), _text(high)
 

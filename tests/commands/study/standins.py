@@ -5,6 +5,8 @@ import shutil
 from itertools import pairwise
 from pathlib import Path
 
+import yaml
+
 from commands.report.making import make_config, make_run
 
 
@@ -66,6 +68,14 @@ def folder_of(arguments):
     return Path(options["--trainer.default_root_dir"])
 
 
+def merge(config, part):
+    for key, value in part.items():
+        if isinstance(value, dict):
+            merge(config.setdefault(key, {}), value)
+        else:
+            config[key] = value
+
+
 def leave(arguments, score, finished=True, record=None):
     """Leave the folder of a run, at its end or after its first epoch."""
     options = dict(pairwise(arguments))
@@ -79,6 +89,9 @@ def leave(arguments, score, finished=True, record=None):
     value = score(options)
     config = make_config()
     config["model"]["init_args"]["lr_scheduler"] = {"class_path": "OneCycleLR", "init_args": {}}
+    for name, path in pairwise(line):
+        if name == "-c" and path.endswith("best.yaml"):
+            merge(config, yaml.safe_load(Path(path).read_text()))
     if not tested:
         config["trainer"]["limit_test_batches"] = 0
     for option, text in options.items():

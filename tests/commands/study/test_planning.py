@@ -1,5 +1,6 @@
 """Which trainings a study has, and the command line of each."""
 
+import re
 import textwrap
 from pathlib import Path
 
@@ -124,3 +125,30 @@ def test_the_lab_s_table():
         *(f"cnn_{axis}" for axis in axes),
         *("transfer", "multitask", "multitask_fixed", "multitask_learned"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("run", "said"),
+    [
+        ('configs: ["{root}/x.yaml"]', "a: {root}/x.yaml in its configs, but no --root"),
+        (
+            'configs: [genre_cnn.yaml], vary: {data.root: {x: "{root}/x", y: "{root}/y"}}',
+            "a_x and a_y would both take the demo corpus; give --root",
+        ),
+    ],
+)
+def test_what_cannot_be_without_a_root(run, said, plan, tmp_path):
+    without = plan(f"runs: {{a: {{{run}}}}}", root=None)
+    with pytest.raises(UserError, match=re.escape(said)):
+        without.check_root(without.entries)
+    for name in ("x", "y", "x.yaml"):
+        (tmp_path / name).touch()
+    plan(f"runs: {{a: {{{run}}}}}", root=tmp_path).check_root(without.entries)
+
+
+def test_variations_that_differ_without_a_root(plan):
+    text = (
+        "runs: {a: {configs: [genre_cnn.yaml], options: {data.root: '{root}/x'}, vary: {data.features: [mel, chroma]}}}"
+    )
+    without = plan(text, root=None)
+    without.check_root(without.entries)

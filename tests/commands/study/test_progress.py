@@ -112,3 +112,10 @@ def test_a_folder_in_which_a_process_trains(root):
         assert busy_version(root) == version
     (version / ".lock").touch()  # of one that was killed
     assert busy_version(root) is None
+
+
+@pytest.mark.parametrize("record", [{"status": 3}, {"tracks": 4}, {"command_line": 5}, {"command_line": {"a": 1}}])
+def test_records_of_other_kinds_say_nothing(record, root):
+    version = make(root, finished=False, **{"status": "finished", "tracks": {"train": 3}, **record})
+    assert done_version(root) == (None if "status" in record else version)
+    assert changes(root, "cnn", [*FRESH, str(root)]) is None

@@ -3,7 +3,7 @@
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-from musiclab.commands.study.ranges import Range, Search, distributions, read_range, read_search
+from musiclab.commands.study.ranges import Range, Search, distributions, overlay, read_range, read_search
 from musiclab.errors import UserError
 
 GOOD = {"options": {"a": {"low": 1, "high": 2}}, "trials": 3, "metric": "val_accuracy"}
@@ -88,4 +88,28 @@ def test_ranges_are_those_of_optuna():
         "d": FloatDistribution(0, 1, step=0.25),
         "e": FloatDistribution(1e-4, 1, log=True),
         "f": CategoricalDistribution(["[1, 2]", "3"]),
+    }
+
+
+def test_the_options_found_are_those_of_the_saved_config():
+    config = {
+        "model": {"class_path": "T", "init_args": {"backbone": {"class_path": "C", "init_args": {"channels": [1, 2]}}}},
+        "data": {"class_path": "D", "init_args": {"batch_size": 16}},
+        "trainer": {"max_epochs": 3},
+    }
+    options = {
+        "model.backbone.channels": "[1, 2]",
+        "data.init_args.batch_size": 16,
+        "trainer.max_epochs": 3,
+        "model.unknown": "1e-3",
+    }
+    assert overlay(config, options) == {
+        "model": {
+            "init_args": {"backbone": {"init_args": {"channels": [1, 2]}}, "unknown": "1e-3"},
+        },
+        "data": {"init_args": {"batch_size": 16}},
+        "trainer": {"max_epochs": 3},
+    }
+    assert overlay(config, {"model.backbone": "C"}) == {
+        "model": {"init_args": {"backbone": config["model"]["init_args"]["backbone"]}}
     }

@@ -149,6 +149,30 @@ WRONG = {
 }
 
 
+SEARCH = f"{CNN}, search: {{metric: val_x, trials: 1, options: {{model.init_args.a: {{low: 1, high: 2}}}}}}"
+WRONG |= {
+    f"runs: {{a: {{{CNN}, options: {{x: &a [*a]}}}}}}": "a.options.x: [[...]], which no option takes",
+    "[" * 3000: "too many brackets",
+    f"runs: {{a: {{{CNN}, seeds: [null]}}}}": "a.seeds: a seed is nothing",
+    f"runs: {{a: {{{CNN}, seeds: [4294967296]}}}}": "a.seeds: 4294967296; it must be a whole number from 0 to "
+    "4294967295",
+    f"runs: {{a: {{{CNN}, seeds: 4294967296}}}}": "a.seeds: 4294967296; it must be a whole number from 1 to 10000",
+    f"runs: {{table.csv: {{{CNN}}}}}": "table.csv is the name of something else",
+    f"runs: {{Report: {{{CNN}}}}}": "Report is the name of something else",
+    "runs: {a: {configs: ['']}}": "a.configs: '' is no file; name a config",
+    "runs: {a: {configs: ['.']}}": "a.configs: '.' is no file; name a config",
+    f"runs: {{a: {{{CNN}, options: {{'': 1}}}}}}": "a.options: '' is no option",
+    f"runs: {{a: {{{CNN}, options: {{-c: x}}}}}}": "a.options: '-c' is no option",
+    f"runs: {{a: {{{CNN}, vary: {{'a b': [1]}}}}}}": "a.vary: 'a b' is no option",
+    f"runs: {{a: {{{SEARCH.replace('model.init_args.a', 'ckpt_path')}}}}}": "ckpt_path is what a study gives itself",
+    f"runs: {{a: {{{SEARCH}, options: {{model.a: 3}}}}}}": "a: model.a is what a searches; give it here or there",
+    f"options: {{model.a: 3}}\nruns: {{a: {{{SEARCH}}}}}": "a: model.a is what a searches",
+    f"runs: {{a: {{{SEARCH}}}, b: {{after: a, configs: ['{{a}}'], options: {{model.a: 3}}}}}}": "b: model.a is what a",
+    f"runs: {{a: {{{SEARCH.replace('model.init_args.a', 'seed_everything')}}}, "
+    "b: {after: a, configs: ['{a}'], seeds: 2}}": "b: seed_everything is what a searches",
+}
+
+
 @pytest.mark.parametrize(("text", "said"), WRONG.items())
 def test_what_is_wrong_is_said_in_a_line_with_the_file(text, said, read, tmp_path):
     with pytest.raises(UserError) as caught:

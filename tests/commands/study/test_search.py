@@ -15,7 +15,6 @@ from optuna.storages.journal import JournalFileBackend
 
 from musiclab.cli import main
 from musiclab.commands.study import search as module
-from musiclab.commands.study.search import overlay
 
 RATE = "--model.lr_scheduler.max_lr"
 
@@ -114,16 +113,31 @@ def test_a_trial_that_had_ended_before_anybody_was_told_is_read(search, standins
     assert len(trials()) == 6
 
 
-def test_a_trial_of_another_process_is_left_to_it(search, standins):
+def test_a_trial_of_another_process_is_left_to_it(search, standins, capfd):
     standins.code = lambda line: KeyboardInterrupt() if len(standins.lines) == 2 else 0
     with pytest.raises(SystemExit):
         search()
     standins.lines.clear()
     standins.code = lambda line: 0
-    with FileLock("out/lr/trial_1/.study.lock"):
+    with FileLock("out/lr/trial_1/.study.lock"), pytest.raises(SystemExit):
         search()
+    assert "lr, trial 6 of 6: trial_1 still trained by another process; wait for its end" in capfd.readouterr().out
     assert standins.folders == [Path("out/lr", f"trial_{number}") for number in range(2, 6)]
     assert [trial.state.name for trial in trials()].count("COMPLETE") == 5
+
+
+def test_a_trial_that_outlives_its_study_is_left_alone(search, standins, capfd):
+    standins.code = lambda line: KeyboardInterrupt() if len(standins.lines) == 2 else 0
+    with pytest.raises(SystemExit):
+        search()
+    standins.lines.clear()
+    standins.code = lambda line: 0
+    with FileLock("out/lr/trial_1/lightning_logs/version_0/.lock"), pytest.raises(SystemExit):
+        search()
+    assert "trial_1 still trained by another process" in capfd.readouterr().out
+    assert Path("out/lr/trial_1") not in standins.folders
+    search()
+    assert [trial.state.name for trial in trials()] == ["COMPLETE"] * 6
 
 
 def test_a_trial_that_fails_is_made_good_the_next_time(search, standins, capfd):
@@ -172,9 +186,10 @@ def test_another_metric_than_the_monitored_is_that_of_the_best_epoch(study_file,
     assert trial.value == 0.7
 
 
-def test_a_score_that_is_no_number_is_no_result(study_file, standins, capsys):
+@pytest.mark.parametrize("value", ["nan", [1], None])
+def test_a_score_that_is_no_number_is_no_result(value, study_file, standins, capsys):
     study_file(SEARCH.replace("trials: 6", "trials: 1"))
-    standins.record = {"best": {"monitor": "val_accuracy", "mode": "max", "value": "nan", "epoch": 2}}
+    standins.record = {"best": {"monitor": "val_accuracy", "mode": "max", "value": value, "epoch": 2}}
     main(["study", "mine.yaml", "--out=out", "--only=lr"])
     assert "val_accuracy is no number" in capsys.readouterr().out
     assert not Path("out/lr/best.yaml").exists()
@@ -185,10 +200,56 @@ def test_a_search_that_was_begun_otherwise(search, study_file, standins, capfd):
     study_file(SEARCH.replace("val_accuracy", "val_loss").replace("trials: 6", "trials: 7"))
     error = error_of(capfd, ["study", "mine.yaml", "--out=out", "--only=lr"])
     assert "begun as a search by val_accuracy max, not by val_loss min" in error
-    study_file(SEARCH.replace("{low: 1e-4, high: 1, log: true}", "{choices: [1, 2]}").replace("6", "7"))
+    before = list(standins.lines)
+    for old, new, said in (
+        ("{low: 1e-4, high: 1, log: true}", "{choices: [1, 2]}", "begun with model.lr_scheduler.max_lr: "),
+        ("trials: 6", "trials: 7\n          seed: 3", "begun with seed: 0 and without seed: 3; trials of both"),
+        ("search:", "options: {data.limit: 9}\n        search:", "begun without --data.limit 9; trials of both"),
+    ):
+        study_file(SEARCH.replace(old, new, 1))
+        assert said in error_of(capfd, ["study", "mine.yaml", "--out=out", "--only=lr"])
+    assert standins.lines == before
+
+
+def test_more_trials_in_a_folder_that_was_moved(search, study_file, standins, tmp_path):
+    search()
+    Path("out").rename("moved")
+    study_file(SEARCH.replace("trials: 6", "trials: 7"))
+    standins.lines.clear()
+    main(["study", "mine.yaml", f"--out={tmp_path / 'moved'}", "--only=lr"])
+    assert standins.folders == [tmp_path / "moved/lr/trial_6"]
+
+
+@pytest.mark.parametrize("content", [b"", None])
+def test_without_the_journal_trials_of_another_search_are_no_results(content, search, study_file, standins, capfd):
+    search()
+    Path("out/lr/journal.log").unlink()
+    if content is not None:
+        Path("out/lr/journal.log").write_bytes(content)
+    study_file(SEARCH.replace("high: 1,", "high: 2,"))
+    standins.lines.clear()
+    for _ in range(2):
+        with pytest.raises(SystemExit):
+            search()
+        said = capfd.readouterr().out
+        assert f"{Path('out/lr/trial_0')}: a trial that was begun with --model.lr_scheduler.max_lr " in said
+        assert f"of which journal.log does not know; put back a copy of that, or remove {Path('out/lr')} to" in said
+    assert standins.lines == []
+
+
+@pytest.mark.parametrize("damage", [lambda old: old[:-9], lambda old: b"\xff\x00\n" * 3, lambda old: b"[3]\n" + old])
+@pytest.mark.parametrize("more", [[], ["--show=true"]])
+def test_a_damaged_journal_is_said_in_a_line(damage, more, search, standins, capfd):
+    standins.code = lambda line: KeyboardInterrupt() if len(standins.lines) == 2 else 0
     with pytest.raises(SystemExit):
-        main(["study", "mine.yaml", "--out=out", "--only=lr"])
-    assert "begun with other ranges" in capfd.readouterr().out
+        search()
+    journal = Path("out/lr/journal.log")
+    damaged = damage(journal.read_bytes())
+    journal.write_bytes(damaged)
+    capfd.readouterr()
+    error = error_of(capfd, ["study", "mine.yaml", "--out=out", "--only=lr", *more])
+    assert f"{journal}: damaged, no journal of Optuna; put back a copy" in error
+    assert journal.read_bytes() == damaged
 
 
 def test_a_run_after_it_takes_its_config(study_file, standins, capfd):
@@ -208,11 +269,40 @@ def test_without_any_result_what_comes_after_is_not_run(study_file, standins, ca
     assert "found: not run, as lr, which it comes after, has not been done" in capfd.readouterr().out
 
 
+def test_what_comes_after_waits_for_all_trials(study_file, standins, capfd):
+    study_file(SEARCH)
+    standins.code = lambda line: int(len(standins.lines) == 2)
+    with pytest.raises(SystemExit):
+        main(["study", "mine.yaml", "--out=out"])
+    assert Path("out/lr/best.yaml").exists()
+    assert "found: not run, as lr, which it comes after, has not been done" in capfd.readouterr().out
+    assert not Path("out/found").exists()
+    standins.code = lambda line: 0
+    main(["study", "mine.yaml", "--out=out"])
+    assert Path("out/found").exists()
+
+
+def test_a_run_of_an_earlier_search_is_told_of(study_file, standins, capsys):
+    study_file(SEARCH)
+    standins.score = lambda options: 0.5
+    main(["study", "mine.yaml", "--out=out"])
+    main(["study", "mine.yaml", "--out=out"])
+    assert "made from an earlier" not in capsys.readouterr().out
+    study_file(SEARCH.replace("trials: 6", "trials: 7"))
+    standins.score = lambda options: 0.9
+    main(["study", "mine.yaml", "--out=out"])
+    printed = capsys.readouterr().out
+    assert f"found: made from an earlier lr; remove {Path('out/found')} to make it anew" in printed
+    assert "1 of 1 (1 made from an earlier lr)" in printed
+
+
 def test_shown_is_the_command_of_the_whole_search(study_file, capsys):
     study_file(SEARCH)
     main(["study", "mine.yaml", "--out=out", "--options=--data.limit 3", "--show=true"])
     first, second = capsys.readouterr().out.splitlines()
     assert first == "musiclab study mine.yaml --out out --options '--data.limit 3' --only lr"
+    main(["study", "mine.yaml", "--out=out", "--seeds=3", "--folds=2", "--show=true"])
+    assert capsys.readouterr().out.startswith("musiclab study mine.yaml --out out --seeds 3 --folds 2 --only lr\n")
     assert second.startswith(f"musiclab fit -c genre_cnn.yaml -c {Path('out/lr/best.yaml')} --data.limit 3")
     assert not Path("out").exists()
 
@@ -222,27 +312,3 @@ def test_without_optuna(study_file, monkeypatch, capfd):
     monkeypatch.setattr(module, "find_spec", lambda name: None)
     error = error_of(capfd, ["study", "mine.yaml"])
     assert error == "musiclab: error: a search needs Optuna: pip install musiclab[search]"
-
-
-def test_the_options_found_are_those_of_the_saved_config():
-    config = {
-        "model": {"class_path": "T", "init_args": {"backbone": {"class_path": "C", "init_args": {"channels": [1, 2]}}}},
-        "data": {"class_path": "D", "init_args": {"batch_size": 16}},
-        "trainer": {"max_epochs": 3},
-    }
-    options = {
-        "model.backbone.channels": "[1, 2]",
-        "data.init_args.batch_size": 16,
-        "trainer.max_epochs": 3,
-        "model.unknown": "1e-3",
-    }
-    assert overlay(config, options) == {
-        "model": {
-            "init_args": {"backbone": {"init_args": {"channels": [1, 2]}}, "unknown": "1e-3"},
-        },
-        "data": {"init_args": {"batch_size": 16}},
-        "trainer": {"max_epochs": 3},
-    }
-    assert overlay(config, {"model.backbone": "C"}) == {
-        "model": {"init_args": {"backbone": config["model"]["init_args"]["backbone"]}}
-    }

@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import shutil
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,9 @@ PAIR = f"""
       base: {{{CNN}}}
       next: {{configs: [emotion_transfer.yaml], after: base, options: {{model.pretrained: "{{base}}"}}}}
       other: {{{CNN}, vary: {{data.features: [mel, chroma]}}}}
+    """
+SEARCH = f"""
+      s: {{{CNN}, search: {{metric: val_x, trials: 1, options: {{model.init_args.lr: {{low: 1, high: 2}}}}}}}}
     """
 
 
@@ -123,6 +127,18 @@ def test_a_run_that_was_begun_with_other_options_is_told_of(study_file, standins
     assert [line[0] for line in standins.lines] == ["report"]
 
 
+def test_a_run_of_an_earlier_checkpoint_is_told_of(study_file, standins, capsys):
+    study_file(PAIR)
+    study("--only", "base", "next")
+    assert "made from an earlier" not in capsys.readouterr().out
+    shutil.rmtree("out/base")
+    study("--only", "base", "next")
+    assert standins.folders == [Path("out/base"), Path("out/next"), Path("out/base")]
+    printed = capsys.readouterr().out
+    assert f"next: made from an earlier base; remove {Path('out/next')} to make it anew" in printed
+    assert read_rows(Path("out/table.csv"))[1]["done"] == "1 of 1 (1 made from an earlier base)"
+
+
 def test_a_run_of_another_process_is_left_to_it(study_file, standins, capfd):
     study_file(PAIR)
     leave(["fit", "--trainer.default_root_dir", "out/base"], lambda options: 0.5, finished=False)
@@ -202,11 +218,12 @@ class TestShown:
         (["mine.yaml", "--at_once=0"], "--at_once 0: it must be at least 1"),
         (["mine.yaml", "--options=--a 'b"], "--options --a 'b: No closing quotation"),
         (["mine.yaml", "--options=--ckpt_path=x"], "--options: ckpt_path is what a study gives itself"),
+        (["mine.yaml", "--options=--model.lr 3"], "--options: model.lr is what s searches"),
         (["lab.yaml", "--root=nowhere"], f"{Path('nowhere/fma_genre_spectrograms')}: no such folder; give --root"),
     ],
 )
 def test_what_is_wrong_is_found_before_anything_is_run(args, said, study_file, standins, capfd):
-    study_file(PAIR)
+    study_file(PAIR + SEARCH)
     assert said in error_of(capfd, ["study", *args])
     assert standins.lines == []
     assert not Path("runs").exists()

@@ -1,13 +1,14 @@
 """The table at the end: means, spread and intervals of runs that were made by hand."""
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from commands.report.making import make_run
-from musiclab.commands.study.planning import Plan
+from commands.report.making import answer, make_run
+from musiclab.commands.study.planning import Fit, Plan
 from musiclab.commands.study.reading import Entry
 from musiclab.commands.study.table import Row, make_rows, score_of, table_text, write_table
 from musiclab.runs.comparison import mean_interval
@@ -21,10 +22,18 @@ def plan(tmp_path):
         Entry("emotion", "emotion", ["emotion_cnn.yaml"]),
         Entry("later", "later", ["genre_cnn.yaml"], folds=5),
     ]
+    plan = Plan(entries, tmp_path, None, ())
     for seed in (0, 1):
-        make_run(tmp_path / "cnn" / f"seed_{seed}" / "lightning_logs" / "version_0", seed=seed)
-    make_run(tmp_path / "emotion" / "lightning_logs" / "version_0", "emotion")
-    return Plan(entries, tmp_path, None, ())
+        folder = make(plan, Fit(entries[0], seed))
+        answer(folder, [0, 1, 2] * 4, [0, 1, 2, seed] * 3)
+    make(plan, Fit(entries[1]), "emotion")
+    return plan
+
+
+def make(plan, fit, kind="genre"):
+    line = ["musiclab", *plan.arguments(fit)]
+    folder = plan.out / fit.name / "lightning_logs" / "version_0"
+    return make_run(folder, kind, seed=fit.seed or 0, record={"command_line": line})
 
 
 def test_means_spread_and_interval(plan, tmp_path):
@@ -72,3 +81,23 @@ def test_what_a_training_has_reached(tmp_path):
     assert score_of(tested) == f"test accuracy {read_run(tested).metrics['test_accuracy']:.4f}"
     untested = make_run(tmp_path / "b", tested=False)
     assert score_of(untested) == f"val_accuracy {read_run(untested).best.value:.4f}, not tested"
+
+
+def test_runs_that_were_begun_otherwise_are_left_out(plan):
+    entry = plan.entries[2]
+    make(plan, Fit(entry, fold=0))
+    for fold in (1, 2):
+        make(plan, Fit(replace(entry, folds=3), fold=fold))
+    *_, later = make_rows(plan, plan.entries)
+    assert later.done == "1 of 5 (2 begun otherwise)"
+    assert later.mean
+    assert later.lowest == ""
+
+
+def test_an_interval_that_is_none_is_empty(plan, tmp_path):
+    for seed in (0, 1):
+        answer(tmp_path / f"cnn/seed_{seed}/lightning_logs/version_0", [0], [0])
+    rows = make_rows(plan, plan.entries)
+    assert (rows[0].low, rows[0].high) == ("", "")
+    assert rows[0].mean
+    assert "nan" not in table_text(rows)
