@@ -1,5 +1,6 @@
 """The journal of a search: Optuna's own, in which all that is known of the trials stands."""
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,8 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
 JOURNAL = "journal.log"
+PAUSE = 0.1
+"""Seconds between two looks at a journal."""
 
 
 def open_journal(folder: Path, name: str, mode: str) -> "Study":
@@ -31,8 +34,8 @@ def open_journal(folder: Path, name: str, mode: str) -> "Study":
     folder.mkdir(parents=True, exist_ok=True)
     journal = folder / JOURNAL
     try:
-        if journal.exists() and journal.read_bytes()[-1:] not in (b"", b"\n"):
-            raise ValueError  # a line that was cut, to which Optuna would add the next
+        if _is_cut(journal):
+            raise ValueError  # Optuna would add the next line to what is left of the last
         return optuna.create_study(
             storage=JournalStorage(JournalFileBackend(str(journal))),
             study_name=name,
@@ -43,6 +46,15 @@ def open_journal(folder: Path, name: str, mode: str) -> "Study":
         raise UserError(
             f"{journal}: damaged, no journal of Optuna; put back a copy of it, or remove {folder} to search anew"
         ) from None
+
+
+def _is_cut(journal: Path) -> bool:
+    """Whether the last line of a journal has no end, also at a second look: another process may be writing it."""
+    for _ in range(2):
+        if not journal.exists() or journal.read_bytes()[-1:] in (b"", b"\n"):
+            return False
+        time.sleep(PAUSE)
+    return True
 
 
 def ended(study: "Study") -> list["FrozenTrial"]:

@@ -27,6 +27,7 @@ RESERVED = ("root", "seed", "fold", "report", "table.csv", "lightning_logs")
 
 LARGEST_SEED = 2**32 - 1
 MOST_SEEDS = 10_000
+"""A number of seeds above it is a slip, as that of a seed without brackets."""
 
 PLACEHOLDER = re.compile(r"\{(\w[\w.+-]*)\}", re.ASCII)
 

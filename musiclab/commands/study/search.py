@@ -135,7 +135,7 @@ class Trials:
             if len(ended(study)) + len(others) >= self.search.trials:
                 elsewhere = ", ".join(self.root(number).name for number in others if number not in self.own)
                 if elsewhere:
-                    raise UserError(f"{elsewhere} still trained by another process; wait for its end, or end it")
+                    raise UserError(f"another process still trains {elsewhere}; wait for its end, or end it")
                 return None
             # A sampler of a seed for all trials would begin from the start whenever the study goes on.
             seeds = np.random.SeedSequence([self.search.seed, len(study.get_trials(deepcopy=False))])

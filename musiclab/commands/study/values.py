@@ -62,7 +62,7 @@ def options_of(value: Any, where: str) -> dict[str, Any]:
     options = {str(key).removeprefix("--"): item for key, item in keys_of(value, where).items()}
     for option in options:
         if not _OPTION.fullmatch(option):
-            raise UserError(f"{where}: {option!r} is no option; write it as on the command line, as in data.batch_size")
+            raise UserError(f"{where}: {option!r} is no option; name one, as in data.batch_size")
     check_own(options, where)
     return options
 

@@ -121,7 +121,7 @@ def test_a_trial_of_another_process_is_left_to_it(search, standins, capfd):
     standins.code = lambda line: 0
     with FileLock("out/lr/trial_1/.study.lock"), pytest.raises(SystemExit):
         search()
-    assert "lr, trial 6 of 6: trial_1 still trained by another process; wait for its end" in capfd.readouterr().out
+    assert "lr, trial 6 of 6: another process still trains trial_1; wait for its end" in capfd.readouterr().out
     assert standins.folders == [Path("out/lr", f"trial_{number}") for number in range(2, 6)]
     assert [trial.state.name for trial in trials()].count("COMPLETE") == 5
 
@@ -134,7 +134,7 @@ def test_a_trial_that_outlives_its_study_is_left_alone(search, standins, capfd):
     standins.code = lambda line: 0
     with FileLock("out/lr/trial_1/lightning_logs/version_0/.lock"), pytest.raises(SystemExit):
         search()
-    assert "trial_1 still trained by another process" in capfd.readouterr().out
+    assert "another process still trains trial_1" in capfd.readouterr().out
     assert Path("out/lr/trial_1") not in standins.folders
     search()
     assert [trial.state.name for trial in trials()] == ["COMPLETE"] * 6
