@@ -136,16 +136,23 @@ def _entries(content: Any, seeds: int | None, folds: int | None) -> list[Entry]:
 def check_searched(entry: Entry, entries: Sequence[Entry], options: Collection[str], where: str) -> None:
     """Refuse options for which a search, this run or one whose findings it takes, has ranges: one of both would win.
 
+    So would a class by its name alone, as an option: what was found for it would fall back to defaults.
+
     Raises:
         UserError: Naming the option, and the search.
     """
     taken = {name for config in entry.configs for name in PLACEHOLDER.findall(config)}
     for other in entries:
         if other.search and (other.name == entry.name or other.name in taken):
-            ranges = {option.replace(".init_args", "") for option in other.search.options}
-            for option in options:
-                if option.replace(".init_args", "") in ranges:
+            for option, searched in itertools.product(options, other.search.options):
+                one, two = (f"{name.replace('.init_args', '')}." for name in (option, searched))
+                if one == two:
                     raise UserError(f"{where}: {option} is what {other.name} searches; give it here or there, not both")
+                if one.startswith(two) or two.startswith(one):
+                    raise UserError(
+                        f"{where}: {option} and {searched}, which {other.name} searches, would change each other; put "
+                        f"{option} in a config"
+                    )
 
 
 def _variations(name: Any, run: dict[str, Any], common: dict[str, str]) -> Iterator[Entry]:

@@ -166,6 +166,8 @@ WRONG |= {
     f"runs: {{a: {{{CNN}, vary: {{'a b': [1]}}}}}}": "a.vary: 'a b' is no option",
     f"runs: {{a: {{{SEARCH.replace('model.init_args.a', 'ckpt_path')}}}}}": "ckpt_path is what a study gives itself",
     f"runs: {{a: {{{SEARCH}, options: {{model.a: 3}}}}}}": "a: model.a is what a searches; give it here or there",
+    f"runs: {{a: {{{SEARCH}, options: {{model: B}}}}}}": "a: model and model.init_args.a, which a searches, ",
+    f"runs: {{a: {{{SEARCH}, options: {{model.a.init_args.b: 1}}}}}}": "would change each other; put model.a.init",
     f"options: {{model.a: 3}}\nruns: {{a: {{{SEARCH}}}}}": "a: model.a is what a searches",
     f"runs: {{a: {{{SEARCH}}}, b: {{after: a, configs: ['{{a}}'], options: {{model.a: 3}}}}}}": "b: model.a is what a",
     f"runs: {{a: {{{SEARCH.replace('model.init_args.a', 'seed_everything')}}}, "
