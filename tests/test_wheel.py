@@ -68,7 +68,7 @@ def test_the_wheel_holds_all_of_the_package_the_configs_and_the_studies(wheel):
     ours = {name for name in names if name.parts[0] == "musiclab"}
     configs = {Path("musiclab", path) for name in ("configs", "studies") for path in files_of(REPOSITORY / name)}
     assert ours == files_of(REPOSITORY / "musiclab") | configs
-    assert {path.suffix for path in ours} == {".py", ".yaml", ".css", ".html"}
+    assert {path.suffix for path in ours} == {".py", ".yaml", ".css", ".html", ".js"}
     assert one == (REPOSITORY / "configs" / "genre_cnn.yaml").read_bytes()
     assert {name.parts[0] for name in names - ours} == {f"musiclab-{wheel.name.split('-')[1]}.dist-info"}
 

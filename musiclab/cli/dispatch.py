@@ -102,7 +102,7 @@ def main(args: Sequence[str] | None = None) -> None:
         if isinstance(stream, io.TextIOWrapper):  # which a console or a redirection may give any encoding
             stream.reconfigure(errors="musiclab")
     threading.excepthook = tell_of_thread
-    if not sys.stderr.isatty() and "ipykernel" not in sys.modules:
+    if not sys.stderr.isatty() and not type(sys.stderr).__module__.startswith("ipykernel"):
         os.environ.setdefault("TQDM_MININTERVAL", "10")  # s, of bars in a file; read when tqdm is imported
     try:
         if not arguments or arguments[0] in ("-h", "--help", "--version"):

@@ -180,7 +180,7 @@ class Parameters(ModelSummary):
 
 def on_screen() -> bool:
     """Whether what is printed can be overwritten: on a terminal or in a notebook, not in a file."""
-    return sys.stdout.isatty() or "ipykernel" in sys.modules
+    return sys.stdout.isatty() or type(sys.stdout).__module__.startswith("ipykernel")  # that of a notebook
 
 
 def _command(trainer: pl.Trainer) -> str:

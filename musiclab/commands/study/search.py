@@ -67,7 +67,7 @@ class Trials:
         self.folder = plan.out / entry.name
         self.own = set[int]()  # the numbers of those that this process trains
 
-    def open(self) -> "Study":
+    def study(self) -> "Study":
         """Return Optuna's study.
 
         Raises:
@@ -95,7 +95,7 @@ class Trials:
 
     def ended(self) -> int:
         """Return how many trials have ended; there may be no journal yet."""
-        return len(ended(self.open())) if (self.folder / JOURNAL).exists() else 0
+        return len(ended(self.study())) if (self.folder / JOURNAL).exists() else 0
 
     def is_done(self) -> bool:
         """Whether all trials have ended, so that what was found is what the search finds."""
@@ -119,7 +119,7 @@ class Trials:
         from optuna.trial import TrialState
 
         with FileLock(self.folder / ".search.lock"):
-            study = self.open()
+            study = self.study()
             ranges = distributions(self.search)
             others = list[int]()
             for trial in study.get_trials(states=(TrialState.RUNNING,)):
@@ -159,7 +159,7 @@ class Trials:
         """Return the best trial so far, None if none has ended."""
         if not (self.folder / JOURNAL).exists():
             return None
-        study = self.open()
+        study = self.study()
         return study.best_trial if ended(study) else None
 
     def write_best(self) -> None:
@@ -227,7 +227,7 @@ class Trial:
         assert self._trial
         if code < 0 or code in SIGNALLED:
             return "interrupted"  # and gone on with by whoever is next
-        study, number = self.trials.open(), self._trial.number
+        study, number = self.trials.study(), self._trial.number
         try:
             value = None if code else self._value()
         except UserError:
