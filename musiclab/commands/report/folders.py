@@ -14,7 +14,7 @@ LOGS = "lightning_logs"
 MARKS = re.compile(r"config\.yaml|hparams\.yaml|run\.json|test_metrics\.json|events\.out\.tfevents\..*")
 """What the folder of a run holds one of, of whichever tool."""
 
-NO_RECORD = "no run.json, which every run of musiclab has: one of an early version, or of another tool"
+NO_RECORD = "no run.json, which every run of musiclab has: a combination of runs, an early version's, or another tool's"
 
 
 class LeftOut(NamedTuple):
