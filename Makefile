@@ -49,7 +49,7 @@ reproduce: setup ## train all models of the lab on ROOT=DIR and report (without 
 pictures: setup ## make the pictures of the docs anew (ARGS="--genre CKPT --emotion CKPT" trains no models)
 	$(BIN)/python docs/pictures.py $(ARGS)
 
-test: setup ## run the tests, but for the slow ones: 9 minutes on two cores
+test: setup ## run the tests, but for the slow ones: 10 to 15 minutes on two cores
 	$(BIN)/pytest $(SIDE_BY_SIDE)
 
 test-all: setup ## run all tests
