@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from musiclab.data.audio.asked_recipe import own_recipe
 from musiclab.data.audio.copies import Duplicates
 from musiclab.data.audio.data_set import draw_parts, make_data_set, names_of
 from musiclab.data.audio.extraction import Clip, Kind
-from musiclab.data.audio.features import own_recipe
 from musiclab.data.audio.files import Ids, find_audio, name_tracks
 from musiclab.data.audio.label_files import emotion_row, track_name
 from musiclab.data.audio.output import Output, fit_command, output_folders

@@ -5,10 +5,10 @@ from itertools import combinations
 from pathlib import Path
 
 from musiclab.data.artists import FILE, Artists
+from musiclab.data.audio.asked_recipe import own_recipe
 from musiclab.data.audio.copies import Duplicates
 from musiclab.data.audio.data_set import PARTS, draw_parts, make_data_set, names_of
 from musiclab.data.audio.extraction import Clip, Kind
-from musiclab.data.audio.features import own_recipe
 from musiclab.data.audio.files import AudioFile, Ids, audio_suffixes, find_audio, name_tracks, plain_name
 from musiclab.data.audio.label_files import GENRE_HEADER, genre_row, track_name
 from musiclab.data.audio.output import Output, fit_command, output_folders

@@ -1,7 +1,7 @@
 """``musiclab extract``: audio files to a folder of arrays."""
 
+from musiclab.data.audio.asked_recipe import own_recipe
 from musiclab.data.audio.extraction import Clip, Kind, extract_tracks
-from musiclab.data.audio.features import own_recipe
 from musiclab.data.audio.files import Ids, find_audio, name_tracks
 from musiclab.data.audio.output import Output, claimed, output_folders, planned_tracks, report
 from musiclab.spectrogram import RecipeName

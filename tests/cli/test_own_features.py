@@ -13,8 +13,8 @@ from data.audio.sounds import clicks, write
 import musiclab
 from musiclab.cli import main
 from musiclab.data.arrays import read_array
+from musiclab.data.audio.asked_recipe import own_recipe
 from musiclab.data.audio.extraction import Clip, clip_spectrograms
-from musiclab.data.audio.features import own_recipe
 from musiclab.data.datamodules import AudioDataModule, EmotionDataModule, GenreDataModule
 from musiclab.data.recipe import write_recipe
 from musiclab.errors import UserError

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from musiclab.data.audio.features import own_recipe
+from musiclab.data.audio.asked_recipe import own_recipe
 from musiclab.data.recipe import find_recipe, read_recipe, write_recipe
 from musiclab.errors import UserError
 from musiclab.spectrogram import FRAME_SECONDS, LAB, Recipe, num_bands, row_kinds
