@@ -2,7 +2,9 @@
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock
 
 from musiclab.errors import UserError
 
@@ -11,6 +13,7 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
 JOURNAL = "journal.log"
+LOCK = ".journal.lock"
 PAUSE = 0.1
 """Seconds between two looks at a journal."""
 
@@ -33,11 +36,13 @@ def open_journal(folder: Path, name: str, mode: str) -> "Study":
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     folder.mkdir(parents=True, exist_ok=True)
     journal = folder / JOURNAL
+    # Optuna's own locks are files that a killed process leaves behind, for which the next one waits, maybe for ever.
+    lock: Any = FileLock(folder / LOCK)
     try:
         if _is_cut(journal):
             raise ValueError  # Optuna would add the next line to what is left of the last
         return optuna.create_study(
-            storage=JournalStorage(JournalFileBackend(str(journal))),
+            storage=JournalStorage(JournalFileBackend(str(journal), lock)),
             study_name=name,
             direction="maximize" if mode == "max" else "minimize",
             load_if_exists=True,
