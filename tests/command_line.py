@@ -34,7 +34,7 @@ def fit_args(config: str, root: Path, folder: Path, *more: str, epochs: int = 1)
         f"--trainer.max_epochs={epochs}",
         f"--trainer.default_root_dir={folder}",
         *TRAINER,
-        *(SMALL_LSTM if "lstm" in config else SMALL_CNN),
+        *([] if "probe" in config else SMALL_LSTM if "lstm" in config else SMALL_CNN),
         *more,
     ]
 

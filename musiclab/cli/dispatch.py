@@ -68,7 +68,7 @@ COMMANDS = {
         "musiclab.commands.listen.listen:listen",
         "Make a page of a song that plays it and shows what models say along it.",
     ),
-    "embed": ("musiclab.commands.embed:embed", "Write embeddings of songs or of a data set to a file."),
+    "embed": ("musiclab.commands.embed.embed:embed", "Write embeddings of songs or of a data set to a file."),
     "similar": ("musiclab.commands.similar:similar", "Name the tracks of a file of embeddings nearest to a song."),
     "export": ("musiclab.commands.export:export", "Write a trained network as an ONNX file."),
     "report": ("musiclab.commands.report.report:report", "Write a report of runs, beside the published figures."),

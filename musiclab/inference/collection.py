@@ -1,5 +1,6 @@
 """Many songs, or all arrays of a data set, embedded one after the other; what cannot be used stops no others."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,6 +11,7 @@ import numpy.typing as npt
 from musiclab.checkpoint import fingerprint
 from musiclab.data.arrays import ARRAY_SUFFIXES, find_arrays
 from musiclab.data.audio.decoding import AudioError
+from musiclab.data.audio.windows import LEFTOVER
 from musiclab.data.datamodules import AudioDataModule
 from musiclab.data.dataset import collate
 from musiclab.data.ids import id_order
@@ -20,6 +22,7 @@ from musiclab.inference.embeddings import best_device, embed_batch
 from musiclab.inference.questions import Frames, Questions, mean_of
 from musiclab.inference.trained import TrainedModel
 from musiclab.inference.unfinished import Embedded
+from musiclab.spectrogram import Recipe
 from musiclab.tasks.scale import require_scale
 
 ARRAYS_AT_A_TIME = 256
@@ -56,26 +59,60 @@ class Embedder:
         self._any_scale = any_scale
         self._task = self._trained.task().to(best_device()).eval()
 
-    def arrays(self, paths: Sequence[Path]) -> Iterator[Answer]:
-        """Yield the embeddings of arrays, one row each, in any order.
+    @property
+    def window(self) -> int:
+        """Frames of a window of an array: as many as the tracks have that the model was trained on.
+
+        Raises:
+            UserError: If the checkpoint does not say it, or a frame is a beat, whose duration nobody knows.
+        """
+        if self._trained.hyperparameters["beat_synced"]:
+            raise UserError(f"{self.path}: its frames are beats, which last nobody knows how long; leave --windows out")
+        frames: int | None = self._trained.checkpoint.get("track_frames")
+        if frames is None:
+            raise UserError(f"{self.path}: does not say how long its training tracks were; leave --windows out")
+        return frames
+
+    def recipe(self, windows: bool) -> Recipe:
+        """Return how arrays of embeddings are made, with a column for each window or one in all."""
+        seconds = self.window * self._trained.hyperparameters["seconds"] if windows else None
+        what = f"embeddings of {type(self._task.backbone).__name__} {self.model}"
+        return Recipe(seconds, scale="embedding", about=what)
+
+    def arrays(self, paths: Sequence[Path], windows: bool = False) -> Iterator[Answer]:
+        """Yield the embeddings of arrays, in any order: one row each, or one for each window.
 
         Raises:
             UserError: If they are on another scale than those that the model was trained on.
         """
         questions = Questions(self._trained, self._any_scale)
         for start in range(0, len(paths), ARRAYS_AT_A_TIME):
-            frames: dict[int, Frames] = {}
-            for number, path in enumerate(paths[start : start + ARRAYS_AT_A_TIME], start):
+            tracks: dict[Path, Frames] = {}
+            for path in paths[start : start + ARRAYS_AT_A_TIME]:
                 try:
-                    frames[number] = questions.frames(path, str(path))
+                    tracks[path] = questions.frames(path, str(path))
                 except UserError as error:
                     yield path, error
-            if frames and not self._any_scale:
-                mean = mean_of(list(frames.values()))
-                require_scale(self._task, mean, len(frames), f"{len(frames)} arrays", self.path)
-            for batch in questions.batches(frames):
-                for identifier, row in zip(batch.ids, embed_batch(self._task, batch, str(self.path)), strict=True):
-                    yield paths[int(identifier)], Embedded([0.0], row[None])
+            if tracks and not self._any_scale:
+                mean = mean_of(list(tracks.values()))
+                require_scale(self._task, mean, len(tracks), f"{len(tracks)} arrays", self.path)
+            yield from self._embedded(questions, tracks, self.window if windows else None)
+
+    def _embedded(self, questions: Questions, tracks: Mapping[Path, Frames], window: int | None) -> Iterator[Answer]:
+        """Yield the embeddings of each array as soon as all of its windows have one."""
+        seconds = self._trained.hyperparameters["seconds"]
+        begins = {path: _cut(len(frames), window) for path, frames in tracks.items()}
+        pieces = [(path, begin) for path in tracks for begin in begins[path]]
+        arrays = {number: tracks[path][begin:][:window] for number, (path, begin) in enumerate(pieces)}
+        found: dict[Path, dict[int, npt.NDArray[np.float32]]] = {path: {} for path in tracks}
+        for batch in questions.batches(arrays):
+            for identifier, values in zip(batch.ids, embed_batch(self._task, batch, str(self.path)), strict=True):
+                path, begin = pieces[int(identifier)]
+                found[path][begin] = values
+                if len(found[path]) == len(begins[path]):
+                    rows = found.pop(path)
+                    starts = [begin * seconds for begin in begins[path]]
+                    yield path, Embedded(starts, np.stack([rows[begin] for begin in begins[path]]))
 
     def songs(self, data: AudioDataModule, paths: Sequence[Path], windows: bool, cores: int) -> Iterator[Answer]:
         """Yield the embeddings of songs: the mean over a song's windows, or a row for each.
@@ -109,6 +146,13 @@ class Embedder:
                 batches.tell(left_out, len(cut[name]))
                 yield Path(name), _joined(rows, starts, windows) if rows else left_out[0][1]
                 rows, starts, left_out = [], [], []
+
+
+def _cut(frames: int, window: int | None) -> list[int]:
+    """Return where windows begin of so many frames, as those of songs do (:func:`musiclab.data.audio.windows.cut`)."""
+    count = max(1, math.ceil(frames / window - LEFTOVER)) if window else 1
+    last = max(0, frames - (window or frames))
+    return [round(last * index / (count - 1)) for index in range(count)] if count > 1 else [0]
 
 
 def _joined(rows: Sequence[npt.NDArray[np.float32]], starts: list[float], windows: bool) -> Embedded:

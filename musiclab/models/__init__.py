@@ -3,6 +3,7 @@
 from musiclab.models.backbone import Backbone
 from musiclab.models.cnn import CNN
 from musiclab.models.lstm import LSTM
+from musiclab.models.mean import MeanOverTime
 from musiclab.models.musicnn import MusiCNN
 
-__all__ = ["CNN", "LSTM", "Backbone", "MusiCNN"]
+__all__ = ["CNN", "LSTM", "Backbone", "MeanOverTime", "MusiCNN"]

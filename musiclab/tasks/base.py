@@ -1,6 +1,7 @@
 """What all tasks share: inputs, normalisation, backbone, head, optimisation and reproducible batches."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 import torch
@@ -20,15 +21,7 @@ from musiclab.spectrogram import FRAME_SECONDS, features_fault
 from musiclab.tasks.compilation import Embed, compile_backbone
 from musiclab.tasks.going_on import Share, check_schedules, seed_step
 from musiclab.tasks.known_tracks import KnownTracks
-from musiclab.tasks.optimisation import (
-    Optimisation,
-    check_clipping,
-    explained,
-    gradient_norm,
-    scheduled,
-    settle,
-    takes_total_steps,
-)
+from musiclab.tasks.optimisation import RATE, Optimisation, gradient_norm, settle
 from musiclab.tasks.scale import SameScale, check_part, require_recipe
 from musiclab.tasks.transfer import FrozenBackbone, FrozenEpochs, load_backbone
 
@@ -54,6 +47,10 @@ class SpectrogramTask(LightningModule):
         pretrained: Checkpoint of any task whose backbone and normalisation a training starts from; its data have to
             have the same features. It is read at the start of ``fit`` only.
         frozen_epochs: For how many epochs the pretrained backbone stays as it is; ``all`` for good.
+        frozen_norms: Whether the batch norms of a pretrained backbone keep their statistics while it is trained, as is
+            better for few tracks.
+        backbone_rate: Learning rate of the backbone as a share of that of everything else: below 1 for a pretrained one
+            that is to change little.
         compile: Train with the backbone compiled by ``torch.compile``; may pay in long runs on GPUs, after
             first steps that take up to minutes. Validation, tests and predictions are never compiled.
 
@@ -87,6 +84,8 @@ class SpectrogramTask(LightningModule):
         augmentations: Sequence[Augmentation] | None = None,
         pretrained: str | None = None,
         frozen_epochs: FrozenEpochs = 0,
+        frozen_norms: bool = False,
+        backbone_rate: float = 1.0,
         compile: bool = False,
     ) -> None:
         super().__init__()
@@ -98,6 +97,11 @@ class SpectrogramTask(LightningModule):
                 f"frozen_epochs is {frozen_epochs} with pretrained {pretrained}; give a checkpoint to start from and "
                 "a number of epochs from 0, or all"
             )
+        if frozen_norms and pretrained is None:
+            raise UserError("frozen_norms is true without pretrained; give a checkpoint to start from, or leave it out")
+        if not 0 < backbone_rate < math.inf:
+            raise UserError(f"backbone_rate is {backbone_rate}; it must be above 0 (frozen_epochs: all trains none)")
+        self.backbone_rate = backbone_rate
         self.target_names = list(target_names)
         self.backbone = backbone(num_features)
         self._compiles = compile
@@ -114,6 +118,7 @@ class SpectrogramTask(LightningModule):
         self._precision: str | None = None
         self._started_with = Share()
         self.frozen_epochs = frozen_epochs
+        self.frozen_norms = frozen_norms
         self.register_buffer("feature_mean", torch.zeros(num_features))
         self.register_buffer("feature_std", torch.ones(num_features))
         self.feature_mean: Tensor
@@ -208,7 +213,8 @@ class SpectrogramTask(LightningModule):
 
     def configure_callbacks(self) -> list[Callback]:
         """Return the callbacks that a task brings along."""
-        frozen = [FrozenBackbone(self.frozen_epochs)] if self.frozen_epochs else []
+        freezes = self.frozen_epochs or self.frozen_norms
+        frozen = [FrozenBackbone(self.frozen_epochs, self.frozen_norms)] if freezes else []
         return [KnownTracks(), SameScale(), *frozen]
 
     def forward(self, spectrograms: Tensor, lengths: Tensor) -> Tensor:
@@ -255,24 +261,18 @@ class SpectrogramTask(LightningModule):
         """Log the norm of the gradient, before it is clipped."""
         self.log("gradient_norm", gradient_norm(self.parameters(), optimizer, self.trainer.precision_plugin))
 
-    def parameter_groups(self) -> Iterable[Any]:
-        """Return what the optimizer is made for: all parameters."""
-        return self.parameters()
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """Return what the optimizer is made for: all parameters, the backbone's apart if they have a rate of theirs."""
+        if self.backbone_rate == 1:
+            return [{"params": list(self.parameters())}]
+        others = [parameter for name, parameter in self.named_parameters() if not name.startswith("backbone.")]
+        return [{"params": others}, {"params": list(self.backbone.parameters()), RATE: self.backbone_rate}]
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Return the optimizer, and the scheduler with the interval that suits it."""
-        make_optimizer, make_scheduler = self._optimisation
         source = f"{self.trainer.ckpt_path}: " if self.restored else ""
-        with explained(f"{source}optimizer"):
-            optimizer = make_optimizer(self.parameter_groups())
-        check_clipping(optimizer, self.trainer)
-        if make_scheduler is None:
-            return optimizer
-        steps = None
-        if takes_total_steps(make_scheduler, self.hparams.get("lr_scheduler")):
-            steps = int(self.trainer.estimated_stepping_batches)
-        with explained(f"{source}lr_scheduler"):
-            return scheduled(optimizer, make_scheduler, steps)
+        scheduler = self.hparams.get("lr_scheduler")
+        return self._optimisation.made(self.parameter_groups(), self.trainer, scheduler, source)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the kind of the outputs, the median length of the training tracks in frames, and how it was trained.

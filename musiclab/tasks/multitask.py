@@ -1,6 +1,6 @@
 """Emotional dimensions learnt together."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -37,13 +37,15 @@ class MultitaskRegressionTask(RegressionTask):
         total: Tensor = self.weighting(losses)
         return total
 
-    def parameter_groups(self) -> Iterable[Any]:
+    def parameter_groups(self) -> list[dict[str, Any]]:
         """Return what the optimizer is made for; weight decay would pull learned loss weights towards 1."""
         learned = list(self.weighting.parameters())
         if not learned:
             return super().parameter_groups()
-        others = [parameter for name, parameter in self.named_parameters() if not name.startswith("weighting.")]
-        return [{"params": others}, {"params": learned, "weight_decay": 0.0}]
+        others, *rest = super().parameter_groups()
+        own = {id(parameter) for parameter in learned}
+        others["params"] = [parameter for parameter in others["params"] if id(parameter) not in own]
+        return [others, *rest, {"params": learned, "weight_decay": 0.0}]
 
     def on_train_epoch_end(self) -> None:
         """Log the metrics of the training set, the weight of each axis and its learned param."""

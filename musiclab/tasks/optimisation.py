@@ -1,5 +1,6 @@
 """What makes the optimizer, and what has to be known of one that runs fused."""
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
@@ -14,8 +15,12 @@ from pytorch_lightning.plugins.precision import MixedPrecision, Precision
 from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.optim import Optimizer
+from torch.optim.lr_scheduler import OneCycleLR
 
 from musiclab.errors import UserError, one_line
+
+RATE = "rate"
+"""Key of a parameter group: its learning rate as a share of the others'."""
 
 
 class Optimisation(NamedTuple):
@@ -23,6 +28,30 @@ class Optimisation(NamedTuple):
 
     optimizer: OptimizerCallable
     lr_scheduler: LRSchedulerCallable | None
+
+    def made(
+        self, groups: list[dict[str, Any]], trainer: pl.Trainer, scheduler: Mapping[str, Any] | None, source: str
+    ) -> OptimizerLRScheduler:
+        """Return the optimizer, and the scheduler with the interval that suits it, as Lightning wants them.
+
+        Args:
+            groups: The parameters; a group's ``rate`` is its learning rate as a share of the first one's.
+            trainer: Knows the number of steps and what is done to gradients.
+            scheduler: Names the class of the scheduler, if the command line has made it.
+            source: What settings come from, as errors begin.
+
+        Raises:
+            UserError: If one of them cannot be made, or does not do what it is asked for.
+        """
+        with explained(f"{source}optimizer"):
+            optimizer = self.optimizer(groups)
+        share_rates(optimizer)
+        check_clipping(optimizer, trainer)
+        if self.lr_scheduler is None:
+            return optimizer
+        steps = int(trainer.estimated_stepping_batches) if takes_total_steps(self.lr_scheduler, scheduler) else None
+        with explained(f"{source}lr_scheduler"):
+            return scheduled(optimizer, self.lr_scheduler, steps)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         # The command line's factories hold on to its parser and, through it, to the data; weight averaging, which
@@ -84,10 +113,26 @@ def scheduled(
         scheduler = make_scheduler(optimizer, **steps)
     except ValueError as error:
         raise ValueError(f"{error}; does the run have an end (--trainer.max_epochs)?") from None
+    if isinstance(scheduler, OneCycleLR):  # its rates stand in the groups, the same in all of them
+        share_rates(optimizer)
+    first, *others = optimizer.param_groups
+    if not all(math.isclose(group["lr"], first["lr"] * group.get(RATE, 1.0)) for group in others):
+        raise ValueError(
+            f"{type(scheduler).__name__} sets rates of its own, so that backbone_rate would be ignored; give another "
+            "schedule, or backbone_rate 1"
+        )
     config: dict[str, Any] = {"scheduler": scheduler, "interval": "step" if steps else "epoch"}
     if isinstance(scheduler, ReduceLROnPlateau):
         config["monitor"] = scheduler.monitor
     return {"optimizer": optimizer, "lr_scheduler": config}  # type: ignore[return-value]
+
+
+def share_rates(optimizer: Optimizer) -> None:
+    """Multiply the learning rates of the groups that have a share of the others', and those that OneCycleLR goes to."""
+    for group in optimizer.param_groups:
+        for name in ("lr", "initial_lr", "max_lr", "min_lr"):
+            if name in group:
+                group[name] *= group.get(RATE, 1.0)
 
 
 def check_clipping(optimizer: Optimizer, trainer: pl.Trainer) -> None:

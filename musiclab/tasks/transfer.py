@@ -72,11 +72,13 @@ class FrozenBackbone(BaseFinetuning):
 
     Args:
         epochs: For how many epochs, or ``all``.
+        norms: Whether batch norms keep their statistics for good.
     """
 
-    def __init__(self, epochs: FrozenEpochs) -> None:
+    def __init__(self, epochs: FrozenEpochs, norms: bool = False) -> None:
         super().__init__()
         self.epochs = epochs
+        self.norms = norms
 
     def freeze_before_training(self, pl_module: pl.LightningModule) -> None:
         """Freeze the backbone."""
@@ -103,7 +105,7 @@ class FrozenBackbone(BaseFinetuning):
         self.finetune_function(pl_module, trainer.current_epoch, trainer.optimizers[0])
         for module in pl_module.backbone.modules():  # type: ignore[union-attr]
             if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d):
-                module.train(not self._is_frozen(trainer.current_epoch))
+                module.train(not (self.norms or self._is_frozen(trainer.current_epoch)))
 
     def on_before_optimizer_step(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: Optimizer

@@ -1,10 +1,12 @@
 """``musiclab embed``, as a user runs it: the vectors of ``latents`` and of Python, in a file."""
 
+import json
 import shutil
 
 import numpy as np
 import pytest
-from command_line import error_of
+import torch
+from command_line import error_of, fit_args, run_folder
 from conftest import GENRES
 from data.audio.sounds import clicks, write
 
@@ -71,6 +73,46 @@ def test_windows_are_rows_and_their_mean_is_the_song(genre_cnn, songs, tmp_path)
     np.testing.assert_allclose(library.values[5:].mean(axis=0), own, atol=1e-6)
 
 
+def test_arrays_are_cut_as_songs_are(genre_cnn, genre_root, tmp_path):
+    """Into windows as long as the tracks of the training, evenly spaced."""
+    root = tmp_path / "root"
+    (root / "test").mkdir(parents=True)
+    frames = torch.load(genre_cnn, weights_only=True)["track_frames"]
+    track = np.load(genre_root / "test" / "144.fused.full.npy")
+    longer = np.tile(track, 3)[:, : int(2.5 * frames)]
+    np.save(root / "test" / "1.npy", longer)
+    np.save(root / "test" / "2.npy", longer[:, : frames // 2])
+    library = embed(genre_cnn, tmp_path / "library.npz", root, options=["--windows=true"])
+    begins = [0, round(0.75 * frames), longer.shape[1] - frames]
+    assert library.columns["id"].tolist() == ["1", "1", "1", "2"]
+    assert library.columns["start"].tolist() == pytest.approx([*(512 / 22050 * begin for begin in begins), 0])
+    expected = musiclab.load(genre_cnn).embed([longer[:, begin:][:, :frames] for begin in begins])
+    np.testing.assert_allclose(library.values[:3], expected, atol=1e-6)
+
+
+def test_a_data_set_of_embeddings_is_trained_on(genre_cnn, genre_root, tmp_path, capsys):
+    (artists := genre_root / "artists.txt").write_text("Id\tArtist\n100\tsomebody\n")
+    try:
+        args = ["embed", str(genre_root), f"--ckpt_path={genre_cnn}", "--windows=true"]
+        main([*args, f"--out={tmp_path / 'embedded'}"])
+    finally:
+        artists.unlink()
+    root = tmp_path / "embedded"
+    library = embed(genre_cnn, tmp_path / "library.npz", genre_root, options=["--windows=true"])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["embedded", "library.npz"]
+    texts = ["artists.txt", "features.json", "test", "test_labels.txt", "train", "train_labels.txt"]
+    assert sorted(path.name for path in root.iterdir()) == texts
+    array = np.load(root / "test" / "144.npy")
+    np.testing.assert_allclose(array.T, library.values[library.columns["id"] == "144"], atol=1e-6)
+    recipe = json.loads((root / "features.json").read_text())
+    assert recipe["scale"] == "embedding"
+    assert recipe["about"] == f"embeddings of CNN {library.model}"
+    assert f"{len(library.values)} windows, {len(array)} values each: {root}" in capsys.readouterr().out
+    main(fit_args("probe_genre.yaml", root, tmp_path / "run"))
+    metrics = json.loads((run_folder(tmp_path / "run") / "test_metrics.json").read_text())
+    assert 0 <= metrics["test_accuracy"] <= 1
+
+
 def test_what_fails_is_told_and_stops_no_others(genre_cnn, songs, genre_root, tmp_path, capfd):
     folder = tmp_path / "songs"
     shutil.copytree(songs, folder)
@@ -133,8 +175,9 @@ def test_it_goes_on_where_it_was_interrupted(kind, genre_cnn, songs, genre_root,
     ("inputs", "options", "message"),
     [
         (["ROOT"], ["--out=library.txt"], "library.txt: embeddings are written as .npz, .csv or .parquet"),
-        (["ROOT", "SONGS"], [], "a data set folder, whose arrays are embedded; it has a file of its own"),
-        (["ROOT"], ["--windows=true"], "windows are of songs"),
+        (["ROOT", "SONGS"], [], "a data set folder, whose arrays are embedded to a file of its own"),
+        (["ROOT"], ["--out=ROOT"], "is there already; name a new folder for the data set of embeddings"),
+        (["SONGS"], ["--out=library"], "library: embeddings are written as .npz, .csv or .parquet"),
         (["NOTHING"], [], "no audio was found"),
         (["SILENCE"], [], "silent.wav: silent: its peak is"),
         (["gone.mp3"], [], "gone.mp3: no such file or folder"),
@@ -153,6 +196,7 @@ def test_bad_requests(inputs, options, message, genre_cnn, genre_root, songs, tm
         np.save(places["LOUD"] / "test" / f"{number}.npy", np.full((128, 30), 40.0))
     out = tmp_path / "library.npz"
     args = ["embed", *(str(places.get(name, name)) for name in inputs), f"--ckpt_path={genre_cnn}", f"--out={out}"]
+    options = [option.replace("ROOT", str(genre_root)) for option in options]
     assert message in error_of(capfd, [*args, *options])
     assert not list(tmp_path.glob("library*"))
 
@@ -170,7 +214,7 @@ def test_a_model_of_beats_on_a_song_without_any(fit, genre_root, tmp_path, capfd
 def test_what_has_changed_and_cannot_be_read_any_more_is_not_written(genre_cnn, songs, tmp_path, monkeypatch):
     folder = shutil.copytree(songs, tmp_path / "songs")
     with monkeypatch.context() as patch:
-        patch.setattr("musiclab.commands.embed.write_library", lambda *_: 1 / 0)
+        patch.setattr("musiclab.commands.embed.embed.write_library", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             embed(genre_cnn, tmp_path / "out.npz", folder)
     (folder / "1.wav").write_text("no music")

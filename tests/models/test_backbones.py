@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from musiclab.errors import UserError
-from musiclab.models import CNN, LSTM, MusiCNN
+from musiclab.models import CNN, LSTM, MeanOverTime, MusiCNN
 from musiclab.models.backbone import frame_mask, masked_max, masked_mean
 from musiclab.models.cnn import Block, find_padding
 
@@ -34,6 +34,7 @@ BACKBONES = {
     "cnn-kernel-1": partial(cnn, kernel_size=1),
     "cnn-kernel-7": partial(cnn, kernel_size=7, pools=(2, 2, 4, 4)),
     "musicnn": partial(MusiCNN, timbral=3, temporal=2, layer=4, embedding_size=5),
+    "mean": MeanOverTime,
 }
 
 every_backbone = pytest.mark.parametrize("name", BACKBONES)
@@ -115,6 +116,7 @@ def test_any_size_gives_an_embedding_of_the_stated_size(name, features, frames):
         (LSTM(12, hidden_size=7, bidirectional=True), 14),
         (CNN(12), 512),
         (MusiCNN(12), 200),
+        (MeanOverTime(12), 12),
         (CNN(12, channels=(4, 6), pools=(2, 2)), 12),
     ],
 )
@@ -139,6 +141,7 @@ def test_embedding_size(backbone, size):
         partial(MusiCNN, 12, timbral=0),
         partial(MusiCNN, 12, embedding_size=0),
         partial(MusiCNN, 12, dropout=1),
+        partial(MeanOverTime, 12, dropout=1),
     ],
 )
 def test_wrong_arguments(wrong):

@@ -108,6 +108,17 @@ def test_the_backbone_is_frozen_for_as_long_as_it_is_said(frozen, averaged, pret
     assert all(torch.equal(before[name], task.state_dict()[name]) for name in norms) == (frozen == "all" or not norms)
 
 
+def test_norms_of_a_backbone_that_is_trained_may_keep_their_statistics(pretrained, emotions, tmp_path):
+    task = make_task(pretrained, emotions, frozen_norms=True)
+    before = backbone_of(torch.load(pretrained.path, weights_only=True)["state_dict"])
+    make_trainer(tmp_path).fit(task, datamodule=emotions)
+    after = backbone_of(task)
+    statistics = ("running_mean", "running_var", "num_batches_tracked", "feature_mean", "feature_std")
+    assert {name for name in before if torch.equal(before[name], after[name])} == {
+        name for name in before if name.endswith(statistics)
+    }
+
+
 @pytest.mark.parametrize("stop", [1, 2, 3])
 def test_a_resumed_run_unfreezes_when_it_should_and_needs_no_genre_checkpoint(stop, pretrained, emotions, tmp_path):
     schedule = partial(torch.optim.lr_scheduler.OneCycleLR, max_lr=0.02)
@@ -135,6 +146,68 @@ class StopAfter(Callback):
     def on_validation_end(self, trainer, pl_module):
         if trainer.current_epoch + 1 >= self.epochs and not trainer.sanity_checking:
             trainer.should_stop = True
+
+
+@pytest.mark.parametrize("kind", [RegressionTask, MultitaskRegressionTask])
+def test_a_backbone_may_have_a_smaller_learning_rate(kind, pretrained, emotions, tmp_path):
+    """By plain gradient descent: its steps are as much shorter, and those of the others as long as ever."""
+    steps = []
+    for rate in (1.0, 0.25):
+        task = make_task(pretrained, emotions, kind, backbone_rate=rate)
+        task._optimisation = task._optimisation._replace(optimizer=partial(torch.optim.SGD, lr=0.1))
+        start = {name: weights.detach().clone() for name, weights in task.named_parameters()}
+        start |= torch.load(pretrained.path, weights_only=True)["state_dict"]  # of which the head is another one's
+        own = {name: weights.detach().clone() for name, weights in task.head.named_parameters()}
+        make_trainer(tmp_path, max_steps=1, limit_val_batches=0).fit(task, datamodule=emotions)
+        moved = {
+            name: weights.detach() - start[name] for name, weights in task.backbone.named_parameters(prefix="backbone")
+        }
+        steps.append(moved | {name: weights.detach() - own[name] for name, weights in task.head.named_parameters()})
+    for name, whole in steps[0].items():
+        torch.testing.assert_close(
+            steps[1][name], whole * (0.25 if name.startswith("backbone.") else 1), atol=1e-7, rtol=1e-3
+        )
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        None,
+        partial(torch.optim.lr_scheduler.OneCycleLR, max_lr=0.02),
+        partial(torch.optim.lr_scheduler.CosineAnnealingLR, T_max=4),
+        partial(torch.optim.lr_scheduler.StepLR, step_size=1),
+    ],
+)
+def test_schedules_keep_the_share(schedule, pretrained, emotions, tmp_path):
+    task = make_task(pretrained, emotions, MultitaskRegressionTask, backbone_rate=0.1, lr_scheduler=schedule)
+    rates = Rates()
+    make_trainer(tmp_path, max_epochs=2, callbacks=[rates]).fit(task, datamodule=emotions)
+    heads, backbone = zip(*rates.seen, strict=True)
+    assert torch.allclose(torch.tensor(backbone), 0.1 * torch.tensor(heads))
+    assert len(set(heads)) > 1 or schedule is None
+
+
+class Rates(Callback):
+    """Keeps the learning rates of each step."""
+
+    def __init__(self):
+        self.seen = []
+
+    def on_train_batch_start(self, trainer, *_):
+        self.seen.append([group["lr"] for group in trainer.optimizers[0].param_groups])
+
+
+def test_a_schedule_that_would_ignore_the_share_is_refused(pretrained, emotions, tmp_path):
+    schedule = partial(torch.optim.lr_scheduler.CyclicLR, base_lr=0.001, max_lr=0.01, cycle_momentum=False)
+    task = make_task(pretrained, emotions, backbone_rate=0.1, lr_scheduler=schedule)
+    with pytest.raises(UserError, match="CyclicLR sets rates of its own, so that backbone_rate would be ignored"):
+        make_trainer(tmp_path).fit(task, datamodule=emotions)
+
+
+@pytest.mark.parametrize("arguments", [{"backbone_rate": 0}, {"backbone_rate": -1.0}, {"frozen_norms": True}])
+def test_settings_of_transfer_that_make_no_sense(arguments):
+    with pytest.raises(UserError, match=next(iter(arguments))):
+        RegressionTask(num_features=3, target_names=["valence"], **arguments)
 
 
 def test_testing_needs_no_genre_checkpoint(pretrained, emotions, tmp_path):

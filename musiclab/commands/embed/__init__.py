@@ -1,0 +1,1 @@
+"""``musiclab embed``: what a network knows of tracks before its output layer."""
