@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 from musiclab.errors import UserError
 
 if TYPE_CHECKING:
-    from musiclab.data.datamodules import EmotionDataModule, GenreDataModule
+    from musiclab.data.datamodules import EmotionDataModule, GenreDataModule, TagDataModule
     from musiclab.inference.model import load
     from musiclab.runs.trainer import Trainer
-    from musiclab.tasks import ClassificationTask, MultitaskRegressionTask, RegressionTask
+    from musiclab.tasks import ClassificationTask, MultitaskRegressionTask, RegressionTask, TaggingTask
 
 __all__ = [
     "ClassificationTask",
@@ -17,6 +17,8 @@ __all__ = [
     "GenreDataModule",
     "MultitaskRegressionTask",
     "RegressionTask",
+    "TagDataModule",
+    "TaggingTask",
     "Trainer",
     "UserError",
     "__version__",
@@ -31,6 +33,8 @@ _LATER = {
     "GenreDataModule": "musiclab.data.datamodules",
     "MultitaskRegressionTask": "musiclab.tasks",
     "RegressionTask": "musiclab.tasks",
+    "TagDataModule": "musiclab.data.datamodules",
+    "TaggingTask": "musiclab.tasks",
     "Trainer": "musiclab.runs.trainer",
     "load": "musiclab.inference.model",
 }

@@ -78,6 +78,18 @@ def make_emotion_folder(
     return root
 
 
+def make_tag_folder(
+    root: Path, train: int = 40, test: int = 8, seed: int = 0, tags: Sequence[str] = ("rock", "female vocalists", "80s")
+) -> Path:
+    """A data set of easy tracks with up to six tags: those of the axes of an emotion data set that are above a half."""
+    make_emotion_folder(root, train, test, rows=128, seed=seed, axes=tags)
+    header, *lines = (root / "train_labels.txt").read_text().splitlines()
+    rows = [[int(float(value) > 0.5) for value in line.split(",")[1:]] for line in lines]
+    lines = [",".join(map(str, [line.split(",")[0], *row])) for line, row in zip(lines, rows, strict=True)]
+    (root / "train_labels.txt").write_text("\n".join([header, *lines]) + "\n")
+    return root
+
+
 def give_validation(root: Path, count: int) -> Path:
     """Have the last tracks of ``train_labels.txt`` stand in ``validation_labels.txt`` instead."""
     _move_labels(root, "validation", count)
@@ -109,6 +121,12 @@ def genre_root(tmp_path_factory):
 def emotion_root(tmp_path_factory):
     """An emotion data set that tests only read."""
     return make_emotion_folder(tmp_path_factory.mktemp("data") / "emotions")
+
+
+@pytest.fixture(scope="session")
+def tag_root(tmp_path_factory):
+    """A data set of tags that tests only read."""
+    return make_tag_folder(tmp_path_factory.mktemp("data") / "tags")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -13,7 +13,7 @@ import yaml
 from musiclab.errors import UserError
 from musiclab.files import HOW_TO_LIST, find_config, is_special
 
-NAMES = ("--data.paths", "--data.axes", "--data.target_names")
+NAMES = ("--data.paths", "--data.axes", "--data.tags", "--data.target_names")
 """Options that take one word or more."""
 
 RANGE = "--data.value_range"
@@ -26,7 +26,7 @@ PLACEHOLDER = "GENRE_CHECKPOINT"
 """What emotion_transfer.yaml has in place of a checkpoint."""
 
 CLASSES = {
-    "--data.help": "GenreDataModule, EmotionDataModule or AudioDataModule",
+    "--data.help": "GenreDataModule, EmotionDataModule, TagDataModule or AudioDataModule",
     "--model.help": "ClassificationTask, RegressionTask, MultitaskRegressionTask or TaggingTask",
 }
 """Options that ask about a class, and the classes that there are."""

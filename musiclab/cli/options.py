@@ -6,13 +6,13 @@ import re
 from collections.abc import Iterator, Sequence
 
 from musiclab.cli.default_callbacks import CALLBACKS
-from musiclab.data.datamodules import AudioDataModule, EmotionDataModule, GenreDataModule
+from musiclab.data.datamodules import AudioDataModule, EmotionDataModule, GenreDataModule, TagDataModule
 from musiclab.errors import did_you_mean
 from musiclab.models import CNN, LSTM, MusiCNN
 from musiclab.runs.trainer import Trainer
 from musiclab.tasks import ClassificationTask, MultitaskRegressionTask, RegressionTask, TaggingTask
 
-DATA = [GenreDataModule, EmotionDataModule, AudioDataModule]
+DATA = [GenreDataModule, EmotionDataModule, TagDataModule, AudioDataModule]
 TASKS = [ClassificationTask, RegressionTask, MultitaskRegressionTask, TaggingTask]
 BACKBONES = [CNN, LSTM, MusiCNN]
 

@@ -74,7 +74,7 @@ TRAINED = """\
   --data.groups FILE        who made which track: an artist stays in one part; null ignores it [artists.txt]
   --data.leave_out FILE     tracks, and artists, to be neither trained nor validated on
   --data.class_map MAP      of genres: which become which; auto, lab or null (see --data.help) [auto]
-  --data.axes A B           of emotions: columns of train_labels.txt [all]
+  --data.axes A B           of emotions: columns of train_labels.txt [all]; of tags: --data.tags A B
   --data.test_fraction F    share of the labelled tracks held out for the test [0.2; of genres: null, see --data.help]
   --data.value_range 1 9    of emotions: lowest and highest value of a label [0 1]
 """
@@ -128,8 +128,8 @@ def short_help(arguments: Sequence[str]) -> str | None:
         return None
     command = arguments[0]
     if command == "fit":
-        model = "musiclab fit --model.help ClassificationTask; RegressionTask, MultitaskRegressionTask\n  "
-        data = "GenreDataModule; EmotionDataModule"
+        model = "musiclab fit --model.help ClassificationTask; RegressionTask, MultitaskRegressionTask, TaggingTask\n  "
+        data = "GenreDataModule; EmotionDataModule, TagDataModule"
         middle = "\nData (a default in brackets)\n" + FOLDER + TRAINED + TRAINING + TRAINER
     else:
         model, data = "", "AudioDataModule" if command == "predict" else "GenreDataModule"

@@ -1,15 +1,15 @@
-"""Label files of the lab: which tracks there are, and their genre or emotional dimensions.
+"""Label files: which tracks there are, and their genre, their emotional dimensions or their tags.
 
 Genre files are tab-separated with the header ``Id<TAB>Genre``; emotion files are comma-separated with the header
-``Id,valence,energy,danceability``. Either separator serves for both, and fields may be quoted, as in csv. Names vary
-from file to file (``1043.fused.full.npy.gz``, ``1043.beatsync.fused.npy.gz``, ``1043``): the id is always what stands
-before the first dot.
+``Id,valence,energy,danceability``, and so are files of tags, of which each column holds 0 or 1. Either separator
+serves for all, and fields may be quoted, as in csv. Names vary from file to file (``1043.fused.full.npy.gz``,
+``1043.beatsync.fused.npy.gz``, ``1043``): the id is always what stands before the first dot.
 """
 
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,6 +32,9 @@ LAB_CLASS_MAP: Mapping[str, str | None] = {
 KNOWN = {"id": "Id", "genre": "Genre", "artist": "Artist"}
 """Columns that are found however they are capitalised."""
 
+MOSTLY = 0.9
+"""A file is taken for one of tags where such a share of its values is 0 or 1; those of emotions hardly ever are."""
+
 
 class GenreLabels(NamedTuple):
     """Track ids of a genre label file and the genre of each, in the file's order."""
@@ -41,7 +44,7 @@ class GenreLabels(NamedTuple):
 
 
 class EmotionLabels(NamedTuple):
-    """Track ids of an emotion label file, the axes asked for, and one row of values per track."""
+    """Track ids of a file of emotions or tags, the axes or tags asked for, and one row of values per track."""
 
     ids: list[str]
     axes: list[str]
@@ -100,6 +103,14 @@ def is_emotion(table: LabelTable) -> bool:
     return len(table.columns) > 2 or any(is_number(fields[1]) for _, fields in table.rows)
 
 
+def looks_like_tags(table: LabelTable) -> bool:
+    """Whether a table of values is, as far as these tell, one of tags: nearly all of them are 0 or 1."""
+    if not is_emotion(table):
+        return False
+    values = [parse_number(field) for _, fields in table.rows for field in fields[1:]]
+    return bool(values) and sum(value in (0, 1) for value in values) >= MOSTLY * len(values)
+
+
 def parse_genres(table: LabelTable, path: Path) -> tuple[GenreLabels, list[str]]:
     """Return the genre of each track of ``table`` and what is wrong, the table's own problems included."""
     problems = list(table.problems)
@@ -119,14 +130,39 @@ def parse_genres(table: LabelTable, path: Path) -> tuple[GenreLabels, list[str]]
 
 def parse_emotions(table: LabelTable, path: Path, axes: Sequence[str] | None = None) -> tuple[EmotionLabels, list[str]]:
     """Return the values of each track on ``axes`` (all columns if None) and what is wrong."""
+    return _parse_columns(table, path, axes, math.isfinite, "not a finite number", "Id,valence,energy,...")
+
+
+def parse_tags(table: LabelTable, path: Path, tags: Sequence[str] | None = None) -> tuple[EmotionLabels, list[str]]:
+    """Return 1 for the ``tags`` (all columns if None) that each track has, 0 for the others, and what is wrong."""
+    said = "neither 0 nor 1; write 1 where a track has the tag, else 0"
+    return _parse_columns(table, path, tags, lambda value: value in (0, 1), said, "Id,rock,piano,...")
+
+
+def _parse_columns(
+    table: LabelTable,
+    path: Path,
+    names: Sequence[str] | None,
+    is_sound: Callable[[float], bool],
+    otherwise: str,
+    header: str,
+) -> tuple[EmotionLabels, list[str]]:
+    """Return the values in some columns of a table, all if None, and what is wrong.
+
+    Args:
+        table: The table.
+        path: Its file.
+        names: Names of the columns.
+        is_sound: Whether a value can be; of what is no number it is asked about NaN.
+        otherwise: What is said of one that cannot.
+        header: That which is expected.
+    """
     problems = list(table.problems)
     available = table.columns[1:]
     if table.columns[:1] != ["Id"] or not available or "Genre" in available:
         hint = "; genres are for a genre model, as in -c genre_cnn.yaml" if "Genre" in available else ""
-        return EmotionLabels([], [], []), problems + _header_problems(
-            path, table.columns, "Id,valence,energy,...", hint
-        )
-    chosen = list(axes) if axes is not None else available
+        return EmotionLabels([], [], []), problems + _header_problems(path, table.columns, header, hint)
+    chosen = list(names) if names is not None else available
     missing = [axis for axis in chosen if axis not in available]
     if missing:
         problems.append(f"{path}: no column {', '.join(missing)}; it has {', '.join(available)}")
@@ -136,9 +172,9 @@ def parse_emotions(table: LabelTable, path: Path, axes: Sequence[str] | None = N
     for identifier, fields in table.rows:
         row = [parse_number(fields[column]) for column in columns]
         problems += [
-            f"{path}: track {identifier}: {axis} is {fields[column]!r}, not a finite number"
+            f"{path}: track {identifier}: {axis} is {fields[column]!r}, {otherwise}"
             for axis, column, value in zip(chosen, columns, row, strict=True)
-            if not math.isfinite(value)
+            if not is_sound(value)
         ]
         values.append(row)
     return EmotionLabels([identifier for identifier, _ in table.rows], chosen, values), problems
@@ -166,6 +202,21 @@ def read_emotion_labels(path: Path, axes: Sequence[str] | None = None) -> Emotio
         UserError: Naming the file and the first problem, and how many more there are.
     """
     labels, problems = parse_emotions(read_table(path), path, axes)
+    raise_first(problems)
+    return labels
+
+
+def read_tag_labels(path: Path, tags: Sequence[str] | None = None) -> EmotionLabels:
+    """Read a label file of tags; columns are found by name.
+
+    Args:
+        path: The label file.
+        tags: Names of the wanted columns, in the wanted order; None for all of them.
+
+    Raises:
+        UserError: Naming the file and the first problem, and how many more there are.
+    """
+    labels, problems = parse_tags(read_table(path), path, tags)
     raise_first(problems)
     return labels
 

@@ -109,7 +109,7 @@ class Parts:
         return self._hold_out_test(self._pool())[1] if self._draws_test() else self.labelled("test")
 
     def tell_test(self, ids: Mapping[str, Sequence[str]]) -> None:
-        """Say that there is nothing to test on, or the same for all folds, or that given parts have artists of others.
+        """Say that the test part is none, given or the same for all folds, and which parts have artists of others.
 
         Args:
             ids: Tracks of each part of a training.
@@ -117,6 +117,8 @@ class Parts:
         if not self.has_test and self.test_fraction is None:
             path = self.labels_path("test")
             rank_zero_info(f"Test: none, as there is no {path}; --data.test_fraction 0.2 would hold out a share")
+        if self.test_fraction and self.is_given("test"):
+            rank_zero_info(f"Test: the tracks of {self.labels_path('test')}, instead of test_fraction")
         if self.draw.folds and self.test_fraction is None and self.has_test:
             rank_zero_info(
                 f"Test: the {len(ids['test'])} tracks of {self.labels_path('test')}, the same for all folds, which are "

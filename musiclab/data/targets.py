@@ -1,6 +1,6 @@
 """What label files say of tracks, as the targets of a model."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -9,6 +9,7 @@ from torch import Tensor
 
 from musiclab.batch import OutputKind
 from musiclab.data.labels import (
+    EmotionLabels,
     GenreLabels,
     is_emotion,
     merge_genres,
@@ -16,6 +17,7 @@ from musiclab.data.labels import (
     read_emotion_labels,
     read_genre_labels,
     read_table,
+    read_tag_labels,
 )
 from musiclab.data.tables import as_list, one_form
 from musiclab.errors import UserError
@@ -34,8 +36,8 @@ class Targets(Protocol):
     """Targets of one kind.
 
     Attributes:
-        kind: Classes or values.
-        names: Genres or axes, in the order of the model's outputs.
+        kind: Classes, values or tags.
+        names: Genres, axes or tags, in the order of the model's outputs.
     """
 
     kind: OutputKind
@@ -53,7 +55,7 @@ class Targets(Protocol):
 
 
 def unknown_targets(kind: OutputKind, tracks: int, targets: int) -> Tensor:
-    """Return what stands for the targets of so many tracks without labels: -1 for a class, NaN for each value."""
+    """Return what stands for the targets of tracks without labels: -1 for a class, NaN for each value or tag."""
     return torch.full((tracks,), -1) if kind == "classes" else torch.full((tracks, targets), torch.nan)
 
 
@@ -115,7 +117,56 @@ class GenreTargets(Targets):
         return labels
 
 
-class EmotionTargets(Targets):
+class _ColumnTargets(Targets):
+    """A number for each track in each of some columns of a label file.
+
+    Args:
+        read: Reads these columns, or all if None.
+        path: Label file with the columns.
+        names: Their name or names, as a list or with commas between them; None for all.
+        said: What the names are, as the option says it; one of them; an example.
+
+    Raises:
+        UserError: If a column is named twice, or there are none.
+    """
+
+    def __init__(
+        self,
+        read: Callable[[Path, Sequence[str] | None], EmotionLabels],
+        path: Path,
+        names: str | list[str] | None,
+        said: tuple[str, str, str],
+    ) -> None:
+        if names is None:
+            found = read(path, None).axes
+        else:
+            found = list(map(one_form, as_list(names, lambda text: one_form(text) in read_table(path).columns)))
+        if not found or len(set(found)) < len(found):
+            several, one, example = said
+            listed = ", ".join(found) or "none"
+            raise UserError(f"{several} are {listed}; name each {one} once, as in --data.{several} {example}")
+        self.names = found
+        self._read = read
+
+    def read(self, path: Path) -> Labelled:
+        """Return the tracks of a label file.
+
+        Raises:
+            UserError: If the file is missing or wrong.
+        """
+        ids, _, values = self._read(path, self.names)
+        return Labelled(ids, torch.tensor(values), None)
+
+    def known(self, path: Path) -> Mapping[str, Tensor]:
+        """Return the values of each track, of a file with all the columns."""
+        table = read_table(path)
+        if not is_emotion(table) or not set(self.names) <= set(table.columns):
+            return {}
+        labelled = self.read(path)
+        return dict(zip(labelled.ids, labelled.targets, strict=True))
+
+
+class EmotionTargets(_ColumnTargets):
     """The values of each track on some axes.
 
     Args:
@@ -130,15 +181,9 @@ class EmotionTargets(Targets):
     kind: OutputKind = "values"
 
     def __init__(self, path: Path, axes: str | list[str] | None, value_range: tuple[float, float]) -> None:
-        if axes is None:
-            names = read_emotion_labels(path).axes
-        else:
-            names = list(map(one_form, as_list(axes, lambda text: one_form(text) in read_table(path).columns)))
-        if not names or len(set(names)) < len(names):
-            raise UserError(f"axes are {', '.join(names) or 'none'}; name each axis once, as in --data.axes valence")
+        super().__init__(read_emotion_labels, path, axes, ("axes", "axis", "valence"))
         if not value_range[0] < value_range[1]:
             raise UserError(f"value_range is {list(value_range)}; give the lowest and the highest value, as in [1,9]")
-        self.names = names
         self.value_range = value_range
 
     def read(self, path: Path) -> Labelled:
@@ -159,14 +204,6 @@ class EmotionTargets(Targets):
                     )
         return Labelled(ids, torch.tensor(values), None)
 
-    def known(self, path: Path) -> Mapping[str, Tensor]:
-        """Return the values of each track, of a file with all the axes."""
-        table = read_table(path)
-        if not is_emotion(table) or not set(self.names) <= set(table.columns):
-            return {}
-        labelled = self.read(path)
-        return dict(zip(labelled.ids, labelled.targets, strict=True))
-
     def check_spread(self, values: Tensor, part: str, path: Path) -> None:
         """Refuse a part in which all tracks have the same value on an axis.
 
@@ -186,3 +223,35 @@ class EmotionTargets(Targets):
                     "Spearman's correlation is undefined; label more tracks, hold out more (val_fraction, "
                     "test_fraction), raise limit or leave the axis out (--data.axes)"
                 )
+
+
+class TagTargets(_ColumnTargets):
+    """1 for those of some tags that each track has, 0 for the others.
+
+    Args:
+        path: Label file with a column for each tag.
+        tags: Name or names of its columns, as a list or with commas between them; None for all.
+
+    Raises:
+        UserError: If a tag is named twice, there are none, or one is called as the end of an interval is.
+    """
+
+    kind: OutputKind = "tags"
+
+    def __init__(self, path: Path, tags: str | list[str] | None) -> None:
+        super().__init__(read_tag_labels, path, tags, ("tags", "tag", "rock,piano"))
+        # Of the scores test_roc_auc and test_roc_auc_TAG, such are the names of the intervals' ends.
+        ends = {end if name is None else f"{name}_{end}" for name in (None, *self.names) for end in ("low", "high")}
+        if taken := sorted(ends.intersection(self.names)):
+            raise UserError(
+                f"{path}: a tag is called {taken[0]}, as the results of a test call the end of an interval; rename the "
+                "column"
+            )
+
+    def untold(self, targets: Tensor) -> list[str]:
+        """Return the tags that all of some tracks have, or none, so that nothing is to be learnt of them.
+
+        Args:
+            targets: Of the tracks, ``(tracks, tags)``.
+        """
+        return [name for name, column in zip(self.names, targets.T, strict=True) if column.min() == column.max()]

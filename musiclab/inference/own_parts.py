@@ -29,7 +29,7 @@ SECTIONS = {"model": "hyper_parameters", "data": DATA_SETTINGS}
 DOTTED = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)+")
 """What looks like the path of a class."""
 
-TEXTS = ("target_names", "axes", "class_map", "pretrained", "root", "cache")
+TEXTS = ("target_names", "axes", "tags", "class_map", "pretrained", "root", "cache")
 """Arguments whose text is never a class."""
 
 

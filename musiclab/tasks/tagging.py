@@ -59,12 +59,10 @@ class TaggingTask(SpectrogramTask):
         targets = data.train_targets()
         if targets.ndim == 1:
             raise UserError(
-                "a TaggingTask learns a column of 0 and 1 for each tag, as EmotionDataModule reads them, but the data "
+                "a TaggingTask learns a column of 0 and 1 for each tag, as TagDataModule reads them, but the data "
                 "gives a genre for each track; use a ClassificationTask"
             )
-        wrong = targets[(targets != 0) & (targets != 1)]
-        if len(wrong):
-            raise UserError(f"tags are 0 or 1, but there is {wrong[0]:g} among the labels; mend train_labels.txt")
+        require_tags(targets)
         if self.balanced:
             having = targets.sum(dim=0)
             self.tag_weights.copy_(((len(targets) - having) / having.clamp(min=1)).clamp(1 / MOST_WEIGHT, MOST_WEIGHT))
@@ -106,6 +104,7 @@ class TaggingTask(SpectrogramTask):
         return _output(batch, self(batch.spectrograms, batch.lengths))
 
     def _evaluate(self, batch: Batch, loss: MeanMetric, whole: WholeSet) -> StepOutput:
+        require_tags(batch.targets)
         logits = self(batch.spectrograms, batch.lengths)
         loss.update(self.loss(logits, batch.targets), len(batch.ids))
         whole.update(logits, batch.targets)
@@ -157,6 +156,20 @@ def tag_scores(logits: Tensor, targets: Tensor, tags: Sequence[str], prefix: str
             "that it is undefined; they are left out"
         )
     return {**means, **scores}
+
+
+def require_tags(targets: Tensor) -> None:
+    """Make sure that targets are tags: 0 or 1.
+
+    Raises:
+        UserError: If one is another.
+    """
+    wrong = targets[(targets != 0) & (targets != 1)]
+    if len(wrong):
+        raise UserError(
+            f"tags are 0 or 1, but there is {wrong[0]:g} among the labels; --data TagDataModule says where, and a "
+            "RegressionTask learns values"
+        )
 
 
 def _output(batch: Batch, logits: Tensor) -> StepOutput:

@@ -12,6 +12,7 @@ from conftest import make_emotion_folder, make_genre_folder
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 import musiclab
+from musiclab.batch import Batch
 from musiclab.cli import main
 from musiclab.errors import UserError
 from musiclab.models import LSTM
@@ -86,7 +87,11 @@ def test_balanced_weights_follow_the_training_tracks():
 
 @pytest.mark.parametrize(
     ("targets", "message"),
-    [([[1.0, 2.0, 0.0]], "there is 2 among the labels"), ([0, 1, 2], "use a ClassificationTask")],
+    [
+        ([[1.0, 2.0, 0.0]], "there is 2 among the labels"),
+        ([[1.0, 0.5, 0.0]], "there is 0.5 among the labels"),
+        ([0, 1, 2], "use a ClassificationTask"),
+    ],
 )
 def test_other_labels_than_tags_are_refused(targets, message):
     with pytest.raises(UserError, match=message):
@@ -99,18 +104,14 @@ def test_wrong_weights(weights):
         make_task(tag_weights=weights)
 
 
-@pytest.fixture(scope="module")
-def root(tmp_path_factory):
-    """An emotion data set whose labels have become tags."""
-    folder = make_emotion_folder(tmp_path_factory.mktemp("data") / "tags", train=40)
-    header, *lines = (folder / "train_labels.txt").read_text().splitlines()
-    rows = [line.split(",") for line in lines]
-    lines = [",".join([row[0], *(f"{int(float(value) > 0.5)}" for value in row[1:])]) for row in rows]
-    (folder / "train_labels.txt").write_text("\n".join([header, *lines]) + "\n")
-    return folder
+def test_values_that_are_no_tags_are_not_validated_on():
+    task = make_task()
+    batch = Batch(torch.zeros(2, 5, 6), torch.tensor([5, 5]), torch.tensor([[1.0, 0, 0], [0, 0.5, 1]]), ["1", "2"])
+    with pytest.raises(UserError, match=r"there is 0\.5 among the labels; --data TagDataModule says where"):
+        task.validation_step(batch, 0)
 
 
-def fit_args(root, folder, *more, data="EmotionDataModule"):
+def fit_args(root, folder, *more, data="TagDataModule"):
     return [
         "fit", "--model=TaggingTask", "--model.backbone=CNN", "--model.backbone.init_args.channels=[4,4]",
         "--model.backbone.init_args.pools=[4,4]", f"--data={data}", f"--data.root={root}", "--trainer.max_epochs=2",
@@ -118,10 +119,10 @@ def fit_args(root, folder, *more, data="EmotionDataModule"):
     ]  # fmt: skip
 
 
-def test_a_tagger_is_trained_tested_and_asked(root, tmp_path, capsys):
+def test_a_tagger_is_trained_tested_and_asked(tag_root, tmp_path, capsys):
     main(
         fit_args(
-            root,
+            tag_root,
             tmp_path / "fit",
             "--model.tag_weights=balanced",
             "--data.test_fraction=0.3",
@@ -132,7 +133,7 @@ def test_a_tagger_is_trained_tested_and_asked(root, tmp_path, capsys):
     folder = run_folder(tmp_path / "fit")
     metrics = json.loads((folder / "test_metrics.json").read_text())
     rows = read_rows(folder / "predictions.csv")
-    names = ["valence", "energy", "danceability"]
+    names = ["rock", "female vocalists", "80s"]
     for name, metric in (("roc_auc", roc_auc_score), ("average_precision", average_precision_score)):
         own = [
             metric([float(row[f"truth_{tag}"]) for row in rows], [float(row[f"prediction_{tag}"]) for row in rows])
@@ -141,13 +142,13 @@ def test_a_tagger_is_trained_tested_and_asked(root, tmp_path, capsys):
         assert [metrics[f"test_{name}_{tag}"] for tag in names] == pytest.approx(own, abs=1e-5)
         assert metrics[f"test_{name}"] == pytest.approx(np.mean(own), abs=1e-5)
     assert "ROC AUC  average precision" in printed
-    assert f"{'all':12}  {metrics['test_roc_auc']:7.4f}  {metrics['test_average_precision']:17.4f}" in printed
+    assert f"{'all':16}  {metrics['test_roc_auc']:7.4f}  {metrics['test_average_precision']:17.4f}" in printed
     assert (folder / "roc_auc.png").read_bytes().startswith(b"\x89PNG")
     best = folder / "checkpoints" / "best.ckpt"
     main(evaluate_args("predict", best, tmp_path / "predict"))
     asked = read_rows(run_folder(tmp_path / "predict") / "predictions.csv")
     assert len(asked) == 8
-    array = root / "test" / f"{asked[0]['id']}.fused.full.npy"
+    array = tag_root / "test" / f"{asked[0]['id']}.fused.full.npy"
     answer = musiclab.load(best).predict(array)
     assert answer == pytest.approx({tag: float(asked[0][f"prediction_{tag}"]) for tag in names}, abs=1e-4)
 
@@ -156,3 +157,8 @@ def test_genres_are_no_tags(tmp_path, capfd):
     root = make_genre_folder(tmp_path / "genres", train=30, test=3)
     error = error_of(capfd, fit_args(root, tmp_path, data="GenreDataModule"))
     assert "use a ClassificationTask" in error
+
+
+def test_values_on_axes_are_no_tags(tmp_path, capfd):
+    root = make_emotion_folder(tmp_path / "emotions", train=20, test=3)
+    assert "tags are 0 or 1, but there is 0." in error_of(capfd, fit_args(root, tmp_path, data="EmotionDataModule"))

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from lightning_utilities.core.rank_zero import rank_zero_info
-
 from musiclab.data.datamodules.folder import FolderDataModule
 from musiclab.data.targets import EmotionTargets
 
@@ -55,8 +53,6 @@ class EmotionDataModule(FolderDataModule):
                 of a part have the same value on an axis.
         """
         super().setup(stage)
-        if stage == "fit" and self.has_test and self.parts.is_given("test"):
-            rank_zero_info(f"Test: the tracks of {self.parts.labels_path('test')}, instead of test_fraction")
         for name, dataset in self.loading.datasets.items():
             if name != "predict":
                 given = name != "train" and self.parts.is_given(name)

@@ -99,6 +99,11 @@ class FolderDataModule(SpectrogramDataModule, TrainingData, KnownParts, ScaledDa
     ) -> None:
         super().__init__()
         if root is None:
+            if self.folder_name is None:
+                raise UserError(
+                    f"root is null, and the demo corpus has nothing for {type(self).__name__}; give a data set "
+                    "folder: --data.root ROOT"
+                )
             raise UserError(
                 "root is null; give the folder of a data set, or for the demo corpus musiclab.demo."
                 f'demo_folder("{self.folder_name}", beat_synced={beat_synced})'
