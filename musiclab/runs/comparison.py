@@ -15,11 +15,19 @@ from musiclab.runs.intervals import (
     f1_macro,
     percentiles,
     spearman,
+    tag_scores,
 )
 from musiclab.runs.predictions import Predictions
 
 AXIS_SCORE = "spearman_"
 """How metrics of an axis begin; the axis follows."""
+
+TAG_METRICS = ("roc_auc", "average_precision")
+"""Metrics of tags: means over those that some tracks have and others lack; with ``_`` and a tag, of that alone."""
+
+
+LISTED = 12
+"""Up to so many genres, axes or tags are listed in an error."""
 
 
 class Difference(NamedTuple):
@@ -55,13 +63,17 @@ def metric_names(predictions: Predictions) -> list[str]:
     """Return the metrics that predictions are scored by, that which sums them up first."""
     if predictions.genres:
         return ["accuracy", "f1_macro"]
+    if predictions.of_tags:
+        return [*TAG_METRICS, *(f"{metric}_{tag}" for metric in TAG_METRICS for tag in predictions.axes)]
     return ["spearman", *(f"{AXIS_SCORE}{axis}" for axis in predictions.axes)]
 
 
 def judged_by(predictions: Predictions, metric: str) -> Predictions:
     """Return what a metric is computed from: of one axis, that axis alone, whose truth may be known of more tracks."""
-    axis = metric.removeprefix(AXIS_SCORE)
-    if axis == metric or axis not in predictions.axes:
+    starts = [f"{name}_" for name in TAG_METRICS] if predictions.of_tags else [AXIS_SCORE]
+    names = [metric.removeprefix(start) for start in starts if metric.startswith(start)]
+    axis = next((name for name in names if name in predictions.axes), None)
+    if axis is None:
         return predictions
     column = [predictions.axes.index(axis)]
     return predictions._replace(
@@ -70,13 +82,18 @@ def judged_by(predictions: Predictions, metric: str) -> Predictions:
 
 
 def scores(predictions: Predictions) -> dict[str, float]:
-    """Return the scores on the tracks whose truth is known, those of a test; none where there is no such track."""
+    """Return the scores on the tracks whose truth is known, those of a test; none where there is no such track.
+
+    Nor is there one of a tag that all of these tracks have, or none.
+    """
     found = {}
     for name in metric_names(predictions):
         judged = judged_by(predictions, name)
         chosen = np.flatnonzero(judged.known)
         if len(chosen):
-            found[name] = float(_statistic(judged, name, chosen)(np.ones((len(chosen), 1)))[0])
+            score = float(_statistic(judged, name, chosen)(np.ones((len(chosen), 1)))[0])
+            if not np.isnan(score):
+                found[name] = score
     return found
 
 
@@ -86,11 +103,32 @@ def intervals(predictions: Predictions) -> dict[str, Interval]:
     if not groups.any():
         return {}
     chosen = np.flatnonzero(predictions.known)
+    if predictions.of_tags:
+        return _tag_intervals(predictions, chosen, groups)
     names = [name for name in metric_names(predictions) if name != "spearman"]
     drawn = {name: bootstrap(_statistic(predictions, name, chosen), groups) for name in names}
     if predictions.axes:
         drawn = {"spearman": np.mean(list(drawn.values()), axis=0), **drawn}
     return {name: percentiles(values) for name, values in drawn.items()}
+
+
+def _tag_intervals(predictions: Predictions, chosen: Integers, groups: Integers) -> dict[str, Interval]:
+    """Return the interval of each of the scores of tags, computed together."""
+    columns_of = zip(predictions.truth[chosen].T, predictions.predicted[chosen].T, strict=True)
+    of_tags = [tag_scores(*pair) for pair in columns_of]
+    # (resamples, metrics, tags)
+    drawn = bootstrap(lambda counts: np.stack([score(counts).T for score in of_tags], axis=-1), groups)
+    columns = [_mean_of_tags(drawn[:, metric]) for metric in range(len(TAG_METRICS))]
+    columns += [drawn[:, metric, tag] for metric in range(len(TAG_METRICS)) for tag in range(len(predictions.axes))]
+    named = zip(metric_names(predictions), map(percentiles, columns), strict=True)
+    return {name: interval for name, interval in named if not np.isnan(interval.low)}
+
+
+def _mean_of_tags(values: Floats) -> Floats:
+    """Return the mean ``(resamples,)`` of the scores of tags ``(resamples, tags)`` that there are; NaN of none."""
+    there = ~np.isnan(values)
+    means: Floats = np.where(there, values, 0).sum(axis=1) / np.where(there.any(axis=1), there.sum(axis=1), np.nan)
+    return means
 
 
 def mean_interval(runs: Sequence[Predictions], metric: str) -> Interval:
@@ -123,7 +161,7 @@ def difference(a: Sequence[Predictions], b: Sequence[Predictions], metric: str) 
 
     Raises:
         UserError: If a run has no such metric, the two have no track of known truth in common, they are of other
-            genres or axes, or their truths of a track contradict each other.
+            genres, axes or tags, or their truths of a track contradict each other.
     """
     a, b = ([judged_by(run, metric) for run in runs] for runs in (a, b))
     _check_alike([*a, *b])
@@ -150,21 +188,27 @@ def _statistic(predictions: Predictions, metric: str, chosen: Integers) -> Calla
     """Return what gives the score of resamples of the chosen tracks."""
     names = metric_names(predictions)
     if metric not in names:
-        raise UserError(f"{predictions.path}: no {metric} can be had of it, but {', '.join(names)}")
+        shown = [*TAG_METRICS, f"{TAG_METRICS[0]}_{predictions.axes[0]}, ..."] if predictions.of_tags else names
+        raise UserError(f"{predictions.path}: no {metric} can be had of it, but {', '.join(shown)}")
     truth = predictions.truth[chosen]
     if predictions.genres:
         score = accuracy if metric == "accuracy" else f1_macro
         answers = predictions.answers[chosen]
         return lambda counts: score(counts, truth, answers)
-    axes = range(len(predictions.axes)) if metric == "spearman" else [names.index(metric) - 1]
     predicted = predictions.predicted[chosen]
+    if predictions.of_tags:
+        places = [predictions.axes.index(tag) for tag in judged_by(predictions, metric).axes]
+        of_tags = [tag_scores(truth[:, place], predicted[:, place]) for place in places]
+        which = next(index for index, name in enumerate(TAG_METRICS) if metric.startswith(name))
+        return lambda counts: _mean_of_tags(np.stack([score(counts)[which] for score in of_tags], axis=1))
+    axes = range(len(predictions.axes)) if metric == "spearman" else [names.index(metric) - 1]
     return lambda counts: np.mean([spearman(counts, truth[:, axis], predicted[:, axis]) for axis in axes], axis=0)
 
 
 def _mean(runs: Sequence[Predictions], metric: str, tracks: Sequence[str]) -> Callable[[Floats], Floats]:
     """Return what gives the mean of the runs' scores of resamples of tracks.
 
-    Runs that have none of a resample's tracks are left out of its mean.
+    Runs that have none of a resample's tracks, or none that tell anything of it, are left out of its mean.
     """
     place = {track: index for index, track in enumerate(tracks)}
     parts = []
@@ -178,10 +222,11 @@ def _mean(runs: Sequence[Predictions], metric: str, tracks: Sequence[str]) -> Ca
         total, having = np.zeros(counts.shape[1]), np.zeros(counts.shape[1])
         for rows, statistic in parts:
             own = counts[rows]
-            there = own.any(axis=0)
-            total += np.where(there, statistic(own), 0)
+            values = statistic(own)
+            there = own.any(axis=0) & ~np.isnan(values)
+            total += np.where(there, values, 0)
             having += there
-        means: Floats = total / having
+        means: Floats = total / np.where(having > 0, having, np.nan)
         return means
 
     return mean
@@ -211,14 +256,13 @@ def _groups(runs: Sequence[Predictions], tracks: Sequence[str]) -> tuple[Integer
 
 
 def _check_alike(runs: Sequence[Predictions]) -> None:
-    """Refuse predictions of other genres or axes than the first, and truths that contradict each other."""
+    """Refuse predictions of other genres, axes or tags than the first, and truths that contradict each other."""
     first = runs[0]
     for run in runs:
         own, others = run.genres or run.axes, first.genres or first.axes
-        if bool(run.genres) != bool(first.genres) or set(own) != set(others):
-            raise UserError(
-                f"{run.path}: of {', '.join(own)}, but {first.path} of {', '.join(others)}; compare models of one task"
-            )
+        if run.subject != first.subject or set(own) != set(others):
+            of, others_of = _listed(run, others), _listed(first, own)
+            raise UserError(f"{run.path}: of {of}, but {first.path} of {others_of}; compare models of one task")
     truths: dict[str, tuple[Predictions, tuple[str, ...] | tuple[float, ...]]] = {}
     for run in runs:
         order = [run.axes.index(axis) for axis in first.axes]
@@ -228,6 +272,15 @@ def _check_alike(runs: Sequence[Predictions]) -> None:
             if told != truth:
                 what = f"the truth of track {run.ids[index]} is {_said(truth)}, but in {other.path} {_said(told)}"
                 raise UserError(f"{run.path}: {what}; take predictions of one data set")
+
+
+def _listed(predictions: Predictions, others: Sequence[str]) -> str:
+    """Return what predictions are of; of many, how many and one of those that others have not."""
+    names = predictions.genres or predictions.axes
+    if len(names) <= LISTED:
+        return f"{'the tags ' if predictions.of_tags else ''}{', '.join(names)}"
+    own = next((f" with {name}" for name in names if name not in others), "")
+    return f"{len(names)} {predictions.subject}{own}"
 
 
 def _said(truth: Sequence[str | float]) -> str:

@@ -64,8 +64,14 @@ def bootstrap(
 
 
 def percentiles(values: Floats) -> Interval:
-    """Return the interval that the middle 95 % of the values ``(resamples,)`` of a bootstrap span."""
-    low, high = np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    """Return the interval that the middle 95 % of the values ``(resamples,)`` of a bootstrap span.
+
+    Resamples of which there is no value, NaN, do not count.
+    """
+    there = values[~np.isnan(values)]
+    if not there.size:
+        return Interval(np.nan, np.nan)
+    low, high = np.quantile(there, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Interval(float(low), float(high))
 
 
@@ -99,6 +105,48 @@ def spearman(counts: Floats, truth: Floats, predicted: Floats) -> Floats:
     norm = np.einsum("tr,tr->r", weighted, true) * np.einsum("tr,tr,tr->r", counts, told, told)
     correlations: Floats = product / np.sqrt(np.where(norm > 0, norm, 1))
     return correlations
+
+
+def tag_scores(truth: Floats, predicted: Floats) -> Callable[[Floats], Floats]:
+    """Return what gives area under the ROC curve and average precision of a tag, ``(2, resamples)``.
+
+    It takes counts, ``(tracks, resamples)``. A score is NaN where all tracks of a resample have the tag, or none.
+    Predictions that are NaN count as 0.5, as what has diverged tells nothing apart.
+
+    Args:
+        truth: 1 for tracks that have the tag, else 0, ``(tracks,)``.
+        predicted: Anything that grows with the probability, ``(tracks,)``.
+    """
+    from scipy.sparse import csr_array  # slow to import
+
+    descending = -np.nan_to_num(predicted, nan=0.5)
+    tracks, having = np.arange(len(truth)), truth == 1
+    if having.all() or not having.any():
+        return lambda counts: np.full((2, counts.shape[1]), np.nan)
+    # Both scores are sums over the values that tracks with the tag have, which are few, as most tags are rare. Of each
+    # counts how many tracks lie above it, how many at it, and how many of these have the tag.
+    values = np.unique(descending[having])
+    number = len(values)
+    after, up_to = (np.searchsorted(values, descending, side) for side in ("right", "left"))
+    steps = after + up_to  # 2 v for a track between values v - 1 and v, 2 v + 1 for one at value v
+    shape = (2 * number + 1, len(truth))
+    between = csr_array((np.ones(len(truth)), (steps, tracks)), shape)
+    of_tag = csr_array((np.ones(having.sum()), (up_to[having], tracks[having])), (number, len(truth)))
+
+    def scores(counts: Floats) -> Floats:
+        of_value = of_tag @ counts
+        hits = np.cumsum(of_value, axis=0)
+        sums = np.cumsum(between @ counts, axis=0)
+        above, up_to = sums[:-1:2], sums[1::2]
+        with_tag, others = hits[-1], sums[-1] - hits[-1]
+        # Of the tracks without the tag, those above a value, and half of those at it, are ranked before it.
+        before = (above + up_to - 2 * hits + of_value) / 2
+        with np.errstate(invalid="ignore", divide="ignore"):
+            area = 1 - np.einsum("vr,vr->r", of_value, before) / (with_tag * others)
+            precision = (of_value * hits / np.maximum(up_to, 1)).sum(axis=0) / with_tag
+        return np.stack([area, np.where(np.isnan(area), np.nan, precision)])
+
+    return scores
 
 
 def _ranks(counts: Floats, values: Floats) -> Floats:

@@ -1,7 +1,8 @@
 """``predictions.csv``: what a model says of each track, written and read.
 
 Of genres, a row holds id, truth, prediction and a probability for each genre; of emotional axes, id, then truth and
-prediction on each axis. A truth that is not known is empty. Where artists are known, a track's stands after its id.
+prediction on each axis; of tags, id, then truth and probability of each tag. So the header says what a file is of. A
+truth that is not known is empty. Where artists are known, a track's stands after its id.
 """
 
 import csv
@@ -19,8 +20,8 @@ from musiclab.data.tables import is_number, one_form
 from musiclab.errors import UserError
 from musiclab.files import is_special, write_csv
 
-TRUTH, PREDICTION = "truth_", "prediction_"
-"""How columns of axes begin; the axis follows."""
+TRUTH, PREDICTION, PROBABILITY = "truth_", "prediction_", "probability_"
+"""How columns of axes begin, with truth and prediction, or of tags, with truth and probability; the name follows."""
 
 TRUE_GENRE, ANSWER = "truth", "prediction"
 """Columns of genres; those of the probabilities follow."""
@@ -36,8 +37,9 @@ class Rows(NamedTuple):
 
     Attributes:
         ids: Track ids.
-        targets: Classes ``(tracks,)``, -1 where they are not known, or values ``(tracks, axes)``, NaN there.
-        predictions: Probabilities ``(tracks, genres)``, or values ``(tracks, axes)``.
+        targets: Classes ``(tracks,)``, -1 where they are not known, or values ``(tracks, axes)``, NaN there; of tags,
+            1 for those that a track has, else 0.
+        predictions: Probabilities ``(tracks, genres)`` or ``(tracks, tags)``, or values ``(tracks, axes)``.
         artists: Of each track, empty where it is not known; none at all where no track's is.
     """
 
@@ -53,13 +55,14 @@ class Predictions(NamedTuple):
     Attributes:
         path: The file.
         ids: Track ids.
-        axes: Emotional axes; none where the file is of genres.
+        axes: Emotional axes, or tags; none where the file is of genres.
         truth: ``(tracks, axes)``, NaN where it is not known; of genres ``(tracks,)``, -1 where it is not known.
         predicted: ``(tracks, axes)``, or probabilities ``(tracks, genres)``; of a run that has diverged, values that
             are not finite.
-        genres: Genres; none where the file is of axes.
+        genres: Genres; none where the file is of axes or tags.
         answers: The genre that is predicted, ``(tracks,)``.
         artists: Of each track, empty where it is not known.
+        of_tags: Whether the axes are tags.
     """
 
     path: Path
@@ -70,6 +73,12 @@ class Predictions(NamedTuple):
     genres: list[str]
     answers: npt.NDArray[np.int64]
     artists: list[str]
+    of_tags: bool = False
+
+    @property
+    def subject(self) -> str:
+        """What they are of, in words."""
+        return "genres" if self.genres else "tags" if self.of_tags else "emotional axes"
 
     @property
     def known(self) -> npt.NDArray[np.bool_]:
@@ -78,19 +87,20 @@ class Predictions(NamedTuple):
         return mask
 
 
-def as_predictions(path: Path, names: Sequence[str], rows: Rows) -> Predictions:
+def as_predictions(path: Path, names: Sequence[str], rows: Rows, of_tags: bool = False) -> Predictions:
     """Return rows as they are read back from a file, but that their numbers are not rounded.
 
     Args:
         path: The file that they are written to.
-        names: Of genres or axes, in the order of the outputs.
+        names: Of genres, axes or tags, in the order of the outputs.
         rows: The rows; they are of genres if each has a single target.
+        of_tags: Whether they are of tags.
     """
     genres = list(names) if rows.targets.ndim == 1 else []
     axes = [] if genres else list(names)
     answers = rows.predictions.argmax(axis=1) if genres else np.empty(0, np.int64)
     artists = list(rows.artists or [""] * len(rows.ids))
-    return Predictions(path, rows.ids, axes, rows.targets, rows.predictions, genres, answers, artists)
+    return Predictions(path, rows.ids, axes, rows.targets, rows.predictions, genres, answers, artists, of_tags)
 
 
 def write_class_predictions(path: Path, genres: Sequence[str], rows: Rows) -> None:
@@ -104,11 +114,20 @@ def write_class_predictions(path: Path, genres: Sequence[str], rows: Rows) -> No
 
 def write_value_predictions(path: Path, axes: Sequence[str], rows: Rows) -> None:
     """Write id, artist if any is known, and truth and prediction on each axis, for each track."""
+    _write_pairs(path, axes, rows, PREDICTION)
+
+
+def write_tag_predictions(path: Path, tags: Sequence[str], rows: Rows) -> None:
+    """Write id, artist if any is known, and truth and probability of each tag, for each track."""
+    _write_pairs(path, tags, rows, PROBABILITY)
+
+
+def _write_pairs(path: Path, names: Sequence[str], rows: Rows, answer: str) -> None:
     texts = (
         [text for pair in zip(truths, values, strict=True) for text in map(_text, pair)]
         for truths, values in zip(rows.targets, rows.predictions, strict=True)
     )
-    _write(path, [f"{kind}{axis}" for axis in axes for kind in (TRUTH, PREDICTION)], rows, texts)
+    _write(path, [f"{kind}{name}" for name in names for kind in (TRUTH, answer)], rows, texts)
 
 
 def _write(path: Path, columns: Sequence[str], rows: Rows, texts: Iterable[Sequence[str]]) -> None:
@@ -121,7 +140,7 @@ def _write(path: Path, columns: Sequence[str], rows: Rows, texts: Iterable[Seque
 
 
 def read_predictions(path: Path) -> Predictions:
-    """Read a predictions file, of genres or of emotional axes.
+    """Read a predictions file, of genres, of emotional axes or of tags.
 
     Raises:
         UserError: If it is none, or anything is wrong with it.
@@ -131,7 +150,8 @@ def read_predictions(path: Path) -> Predictions:
     if not columns:
         raise UserError(f"{path}: the file is empty; {ADVICE}")
     genres = columns[columns.index(ANSWER) + 1 :] if ANSWER in columns else []
-    axes = [] if genres else [name.removeprefix(PREDICTION) for name in columns if name.startswith(PREDICTION)]
+    answer = PREDICTION if any(name.startswith(PREDICTION) for name in columns) else PROBABILITY
+    axes = [] if genres else [name.removeprefix(answer) for name in columns if name.startswith(answer)]
     if "id" not in columns or not (genres or axes):
         raise UserError(f"{path}: not a model's predictions: the header is {','.join(columns)!r}; {ADVICE}")
     doubled = first_doubled(columns)
@@ -150,7 +170,7 @@ def read_predictions(path: Path) -> Predictions:
         if identifier in values:
             raise UserError(f"{where}: track {identifier} stands there twice; keep one row per track")
         where = f"{where}: track {identifier}"
-        names = genres or [f"{kind}{axis}" for kind in (TRUTH, PREDICTION) for axis in axes]
+        names = genres or [f"{kind}{axis}" for kind in (TRUTH, answer) for axis in axes]
         numbers = [_number(row.get(name, ""), f"{where}: {name}") for name in names]
         if genres:
             classes = [_class_of(row.get(name, ""), genres, f"{where}: {name}") for name in (TRUE_GENRE, ANSWER)]
@@ -168,7 +188,11 @@ def read_predictions(path: Path) -> Predictions:
             raise UserError(f"{path}: track {ids[int(answers.argmin())]}: {ANSWER} is empty; {ADVICE}")
         return Predictions(path, ids, [], truth, table[:, 2:], genres, answers, artists)
     truth, predicted = table.reshape(len(ids), 2, len(axes)).transpose(1, 0, 2)
-    return Predictions(path, ids, axes, truth, predicted, [], np.empty(0, np.int64), artists)
+    if answer == PROBABILITY and (wrong := np.argwhere(~np.isnan(truth) & (truth != 0) & (truth != 1))).size:
+        row, column = wrong[0]
+        where = f"{path}: track {ids[row]}: {TRUTH}{axes[column]}"
+        raise UserError(f"{where} is {truth[row, column]:g}, and a tag is 0 or 1; {ADVICE}")
+    return Predictions(path, ids, axes, truth, predicted, [], np.empty(0, np.int64), artists, answer == PROBABILITY)
 
 
 def first_doubled(items: Sequence[Any]) -> Any:

@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from musiclab.files import write_text
-from musiclab.runs.predictions import Rows, write_value_predictions
-from musiclab.runs.result_files import ResultFiles, print_predictions
+from musiclab.runs.comparison import TAG_METRICS, intervals, scores
+from musiclab.runs.predictions import Rows, as_predictions, write_tag_predictions
+from musiclab.runs.result_files import ResultFiles, drawn_of, print_predictions, with_intervals
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -18,20 +19,24 @@ if TYPE_CHECKING:
 STRONGEST = 5
 """Tags per track that are printed."""
 
-METRICS = {"roc_auc": "ROC AUC", "average_precision": "average precision"}
+CELL = 23
+"""Width of a column with a score and its interval."""
+
+WORDS = {"roc_auc": "ROC AUC", "average_precision": "average precision"}
+"""What metrics are called."""
 
 
 class TagResults(ResultFiles):
     """Writes what tests and predictions of tags give into a folder, that of a run or another.
 
     ``test`` leaves ``test_metrics.json``, ``predictions.csv`` and ``roc_auc.png``, and prints a table; ``predict``
-    leaves ``predictions.csv``, which has a truth and a probability for each tag, as that of emotional axes.
+    leaves ``predictions.csv``, which has a truth and a probability for each tag.
 
     Args:
         tags: Names of the tags, in the order of the outputs.
     """
 
-    quantities = ("loss", *METRICS)
+    quantities = ("loss", *TAG_METRICS)
     test_summary = ("test_roc_auc", "test_average_precision")
     picture = "roc_auc"
 
@@ -48,23 +53,17 @@ class TagResults(ResultFiles):
         return f1_figure(scored, values, f"area under the ROC curve, {len(rows.ids)} tracks")
 
     def scores(self, rows: Rows) -> dict[str, float]:
-        """Return the area under the ROC curve and the average precision, of each tag that has them, and their means."""
-        from sklearn.metrics import average_precision_score, roc_auc_score  # slow to import
+        """Return the area under the ROC curve and the average precision, of each tag that has them, and their means.
 
-        found: dict[str, float] = {}
-        for name, metric in (("roc_auc", roc_auc_score), ("average_precision", average_precision_score)):
-            own = {
-                f"test_{name}_{tag}": float(metric(truth, np.nan_to_num(values, nan=0.5)))
-                for tag, truth, values in zip(self.tags, rows.targets.T, rows.predictions.T, strict=True)
-                if {0.0, 1.0} == set(truth)
-            }
-            found |= {f"test_{name}": sum(own.values()) / max(1, len(own)), **own}
-        return found
+        The means are 0 where no tag has them.
+        """
+        found = scores(as_predictions(Path(), self.tags, rows, of_tags=True))
+        return {f"test_{name}": value for name, value in (dict.fromkeys(TAG_METRICS, 0.0) | found).items()}
 
     def write_predictions(self, folder: Path, rows: Rows) -> None:
         """Write the predictions, and print the strongest tags of each track if they are few."""
         path = folder / "predictions.csv"
-        write_value_predictions(path, self.tags, rows)
+        write_tag_predictions(path, self.tags, rows)
         print_predictions(path, rows, self._strongest)
 
     def _strongest(self, probabilities: npt.NDArray[np.float64]) -> list[str]:
@@ -75,15 +74,26 @@ class TagResults(ResultFiles):
         """Write all files of a test, print its table and return the picture of the areas."""
         from musiclab.figures import save_figure
 
-        write_text(folder / "test_metrics.json", json.dumps(dict(metrics), indent=2, sort_keys=True) + "\n")
-        write_value_predictions(folder / "predictions.csv", self.tags, rows)
+        predictions = as_predictions(folder / "predictions.csv", self.tags, rows, of_tags=True)
+        found = intervals(predictions)
+        metrics = with_intervals(metrics, found, predictions)
+        write_text(folder / "test_metrics.json", json.dumps(metrics, indent=2, sort_keys=True) + "\n")
+        write_tag_predictions(predictions.path, self.tags, rows)
         figure = self.draw(rows)
         save_figure(figure, folder / "roc_auc.png")
         width = max(len(name) for name in (*self.tags, "all"))
-        print(f"{'':{width}}  {'  '.join(METRICS.values())}")
+        print(f"{'':{width}}  {'  '.join(f'{text:{CELL}}' for text in WORDS.values())}".rstrip())
         for name, suffix in [*((tag, f"_{tag}") for tag in self.tags), ("all", "")]:
             if f"test_roc_auc{suffix}" in metrics:
-                cells = (f"{metrics[f'test_{metric}{suffix}']:{len(text)}.4f}" for metric, text in METRICS.items())
-                print(f"{name:{width}}  {'  '.join(cells)}")
+                cells = (_cell(metrics, f"test_{metric}{suffix}") for metric in TAG_METRICS)
+                print(f"{name:{width}}  {'  '.join(f'{cell:{CELL}}' for cell in cells)}".rstrip())
+        if found:
+            print(f"95 % intervals: {drawn_of(predictions)}")
         print(f"Test results of {len(rows.ids)} tracks: {folder}")
         return figure
+
+
+def _cell(metrics: Mapping[str, float], name: str) -> str:
+    """Return a score, with its interval where it has one."""
+    ends = [metrics.get(f"{name}_{end}") for end in ("low", "high")]
+    return f"{metrics[name]:.4f}" + ("" if None in ends else f" ({ends[0]:.3f} to {ends[1]:.3f})")

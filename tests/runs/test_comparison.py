@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from sklearn.metrics import average_precision_score, roc_auc_score
 from torchmetrics.classification import MulticlassF1Score
 
 from musiclab.errors import UserError
@@ -13,6 +14,7 @@ from musiclab.tasks.metrics import regression_scores
 
 GENRES = ["Blues", "Jazz", "Rock", "Pop"]
 AXES = ["valence", "energy"]
+TAGS = ["rock", "sitar", "roc_auc"]
 
 
 def make_genres(right=0.6, tracks=120, seed=0, artists=0, ids=None, name="a"):
@@ -29,6 +31,13 @@ def make_values(noise=1.0, tracks=120, seed=0, artists=0, ids=None, axes=AXES, n
     truth = np.random.default_rng(9).uniform(size=(tracks, len(axes)))
     predicted = truth + noise * np.random.default_rng(seed).normal(size=truth.shape)
     return as_predictions(name, axes, Rows(*of(tracks, ids), truth, predicted, by(tracks, artists)))
+
+
+def make_tags(noise=1.0, tracks=120, seed=0, artists=0, ids=None, tags=TAGS, name="a"):
+    """Predictions of tags, which a third of the tracks have."""
+    truth = (np.random.default_rng(9).uniform(size=(tracks, len(tags))) < 1 / 3).astype(float)
+    predicted = truth + noise * np.random.default_rng(seed).normal(size=truth.shape)
+    return as_predictions(name, tags, Rows(*of(tracks, ids), truth, predicted, by(tracks, artists)), of_tags=True)
 
 
 def of(tracks, ids):
@@ -67,6 +76,32 @@ def test_scores_of_values_are_those_of_the_task():
     }
 
 
+def test_scores_of_tags_are_scikit_learns():
+    made = make_tags()
+    found = scores(made)
+    assert list(found) == ["roc_auc", "average_precision", *(f"{m}_{t}" for m in list(found)[:2] for t in TAGS)]
+    for name, metric in (("roc_auc", roc_auc_score), ("average_precision", average_precision_score)):
+        own = [metric(made.truth[:, index], made.predicted[:, index]) for index in range(3)]
+        assert [found[f"{name}_{tag}"] for tag in TAGS] == pytest.approx(own)
+        assert found[name] == pytest.approx(np.mean(own))
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_tag_that_no_track_has_is_in_no_mean():
+    made = make_tags()
+    without = made._replace(truth=made.truth * [1, 0, 1])
+    kept = make_tags(tags=TAGS)._replace(
+        axes=["rock", "roc_auc"], truth=made.truth[:, [0, 2]], predicted=made.predicted[:, [0, 2]]
+    )
+    assert scores(without) == pytest.approx(scores(kept))
+    assert intervals(without) == intervals(kept)
+    for metric in scores(kept):
+        assert mean_interval([without], metric) == pytest.approx(mean_interval([kept], metric))
+    none = made._replace(truth=0 * made.truth)
+    assert (scores(none), intervals(none)) == ({}, {})
+    assert np.isnan(mean_interval([none], "roc_auc")).all()
+
+
 def test_tracks_whose_truth_is_not_known_do_not_count():
     genres, values = make_genres(), make_values()
     known = np.arange(120) % 3 > 0
@@ -82,7 +117,7 @@ def test_tracks_whose_truth_is_not_known_do_not_count():
 
 
 @pytest.mark.parametrize("artists", [0, 40])
-@pytest.mark.parametrize("make", [make_genres, make_values])
+@pytest.mark.parametrize("make", [make_genres, make_values, make_tags])
 def test_an_interval_surrounds_its_score(make, artists):
     made = make(artists=artists)
     found = intervals(made)
@@ -144,6 +179,8 @@ def test_a_resample_may_miss_a_fold():
         (make_genres, 0.9, 0.6, "f1_macro"),
         (make_values, 0.2, 1.0, "spearman"),
         (make_values, 0.2, 1.0, "spearman_energy"),
+        (make_tags, 0.2, 1.0, "roc_auc"),
+        (make_tags, 0.2, 1.0, "average_precision_sitar"),
     ],
 )
 def test_a_planted_difference_is_found(make, much, little, metric, artists):
@@ -158,7 +195,7 @@ def test_a_planted_difference_is_found(make, much, little, metric, artists):
     assert back.words.startswith(f"{found.value:.3f} lower")
 
 
-@pytest.mark.parametrize("make", [make_genres, make_values])
+@pytest.mark.parametrize("make", [make_genres, make_values, make_tags])
 def test_two_copies_do_not_differ(make):
     for metric in scores(make()):
         found = difference([make()], [make(name="b")], metric)
@@ -230,7 +267,11 @@ def test_what_cannot_be_compared_is_named():
     genres, values = make_genres(name="g.csv"), make_values(name="v.csv")
     unknown = genres._replace(path="u.csv", truth=np.full(120, -1))
     other = np.where(np.arange(120) == 7, (genres.truth + 1) % 3, genres.truth)
+    tags, many = make_tags(name="t.csv"), make_tags(tags=[str(number) for number in range(50)], name="m.csv")
     cases = [
+        ([values], [make_tags(tags=AXES, name="t.csv")], "spearman", "t.csv: of the tags valence, energy, but v.csv of val"),
+        ([tags], [many], "roc_auc", "m.csv: of 50 tags with 0, but t.csv of the tags rock, sitar, roc_auc; compare"),
+        ([tags], [tags], "accuracy", "no accuracy can be had of it, but roc_auc, average_precision, roc_auc_rock, ..."),
         ([genres], [values], "accuracy", r"v\.csv: of valence, energy, but g\.csv of Blues, Jazz, Rock, Pop;"),
         ([values], [make_values(axes=["valence"])], "spearman", "of valence, but"),
         ([genres], [make_genres(ids=range(500, 620), name="b")], "accuracy", "no track is in both"),

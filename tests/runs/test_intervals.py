@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 from scipy import stats
-from sklearn.metrics import f1_score
+from sklearn.metrics import average_precision_score, f1_score, roc_auc_score
 
-from musiclab.runs.intervals import accuracy, bootstrap, f1_macro, percentiles, spearman
+from musiclab.runs.intervals import accuracy, bootstrap, f1_macro, percentiles, spearman, tag_scores
 
 TRACKS = 60
 
@@ -39,14 +39,31 @@ def plain_spearman(truth, predicted):
     return stats.spearmanr(truth, predicted).statistic
 
 
+def make_tags(tracks=TRACKS):
+    """Which tracks have a tag, and probabilities with ties."""
+    rng = np.random.default_rng(4)
+    truth = (rng.uniform(size=tracks) < 0.3).astype(float)
+    return truth, (truth / 5 + rng.uniform(size=tracks)).round(1)
+
+
+def roc_auc(counts, truth, predicted):
+    return tag_scores(truth, predicted)(counts)[0]
+
+
+def average_precision(counts, truth, predicted):
+    return tag_scores(truth, predicted)(counts)[1]
+
+
 CASES = pytest.mark.parametrize(
     ("ours", "plain", "rows"),
     [
         (accuracy, plain_accuracy, make_classes()),
         (f1_macro, plain_f1, make_classes()),
         (spearman, plain_spearman, make_values()),
+        (roc_auc, roc_auc_score, make_tags()),
+        (average_precision, average_precision_score, make_tags()),
     ],
-    ids=["accuracy", "f1_macro", "spearman"],
+    ids=["accuracy", "f1_macro", "spearman", "roc_auc", "average_precision"],
 )
 
 
@@ -102,3 +119,30 @@ def test_a_correlation_that_is_undefined_is_0(bad):
 def test_infinite_predictions_have_ranks():
     truth, predicted = np.arange(4.0), np.array([-np.inf, 0.0, np.inf, 1.0])
     assert spearman(np.ones((4, 1)), truth, predicted)[0] == pytest.approx(plain_spearman(truth, [0, 1, 3, 2]))
+
+
+@pytest.mark.parametrize("share", [0.02, 0.5, 0.98])
+@pytest.mark.parametrize("digits", [0, 1, 8])
+def test_scores_of_tags_are_scikit_learns_for_any_counts(share, digits):
+    rng = np.random.default_rng(0)
+    truth = (rng.uniform(size=150) < share).astype(float)
+    truth[:2] = 0, 1
+    predicted = rng.uniform(size=150).round(digits)
+    counts = rng.integers(0, 4, (150, 20)).astype(float)
+    counts[:2] += 1
+    found = tag_scores(truth, predicted)(counts)
+    for column, (area, precision) in zip(counts.T, found.T, strict=True):
+        assert area == pytest.approx(roc_auc_score(truth, predicted, sample_weight=column))
+        assert precision == pytest.approx(average_precision_score(truth, predicted, sample_weight=column))
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_tag_that_all_tracks_of_a_resample_have_or_none_has_no_scores():
+    truth, counts = np.array([1.0, 0.0, 1.0]), np.array([[1.0, 0, 2, 0], [1, 3, 0, 0], [1, 0, 1, 0]])
+    found = tag_scores(truth, np.array([0.5, np.nan, 0.7]))(counts)
+    np.testing.assert_array_equal(found[0], [0.75, np.nan, np.nan, np.nan])
+    np.testing.assert_array_equal(np.isnan(found[1]), [False, True, True, True])
+    for same in (np.zeros(3), np.ones(3)):
+        assert np.isnan(tag_scores(same, np.ones(3))(counts)).all()
+    assert np.isnan(percentiles(np.full(4, np.nan))).all()
+    assert percentiles(np.array([np.nan, 1, 1])) == (1, 1)

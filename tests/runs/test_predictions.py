@@ -9,6 +9,7 @@ from musiclab.runs.predictions import (
     as_predictions,
     read_predictions,
     write_class_predictions,
+    write_tag_predictions,
     write_value_predictions,
 )
 
@@ -47,6 +48,25 @@ def test_values_are_read_as_they_were_written(artists, tmp_path):
     assert (found.genres, found.axes, found.artists) == ([], ["valence", "energy"], list(artists or ["", ""]))
     assert found.known.tolist() == [True, False]
     assert path.read_text().startswith("id,artist,truth_valence" if artists else "id,truth_valence,prediction_valence,")
+
+
+def test_tags_are_read_as_they_were_written_and_are_no_axes(tmp_path):
+    path, tags = tmp_path / "predictions.csv", ["rock", "prediction_x"]
+    rows = Rows(["2", "b"], np.array([[1.0, 0.0], [np.nan, 1.0]]), np.array([[0.125, 0.5], [0.75, 1.0]]))
+    write_tag_predictions(path, tags, rows)
+    found = read_predictions(path)
+    assert_same(found, as_predictions(path, tags, rows, of_tags=True))
+    assert (found.genres, found.axes, found.of_tags, found.subject) == ([], tags, True, "tags")
+    assert path.read_text().startswith("id,truth_rock,probability_rock,truth_prediction_x,probability_prediction_x\n")
+    write_value_predictions(path, tags, rows)
+    assert not read_predictions(path).of_tags
+
+
+def test_a_tag_that_is_neither_true_nor_false_is_named(tmp_path):
+    path = tmp_path / "predictions.csv"
+    path.write_text("id,truth_rock,probability_rock\n1,,0.5\n7,0.5,0.5\n")
+    with pytest.raises(UserError, match=r"track 7: truth_rock is 0\.5, and a tag is 0 or 1"):
+        read_predictions(path)
 
 
 def test_the_answer_is_the_column_not_the_likeliest(tmp_path):

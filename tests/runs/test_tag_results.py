@@ -1,5 +1,7 @@
 """Result files of tags, of rows given by hand."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -31,6 +33,7 @@ def test_the_strongest_tags_of_a_song_are_printed(tmp_path, capsys):
     assert capsys.readouterr().out.splitlines()[0] == "song  sad 0.900  house 0.750  loud 0.500  80s 0.250  rock 0.100"
     predictions = read_predictions(tmp_path / "predictions.csv")
     assert predictions.axes == TAGS
+    assert predictions.of_tags
     np.testing.assert_array_equal(predictions.predicted, rows.predictions)
 
 
@@ -47,6 +50,22 @@ def test_predictions_that_are_not_finite_do_not_stop_it(tmp_path, capsys):
     assert metrics["test_roc_auc"] == 0.5
     results.write_test(tmp_path, rows, metrics)
     assert "Test results of 30 tracks" in capsys.readouterr().out
+
+
+def test_a_test_has_intervals_by_artists(tmp_path, capsys):
+    rows = ROWS._replace(artists=[f"artist {number // 2}" for number in range(30)])
+    results = TagResults(TAGS)
+    results.write_test(tmp_path, rows, results.scores(rows))
+    metrics = json.loads((tmp_path / "test_metrics.json").read_text())
+    for name in ("test_roc_auc", "test_average_precision", "test_roc_auc_sad"):
+        assert metrics[f"{name}_low"] < metrics[name] < metrics[f"{name}_high"]
+    assert metrics["test_artists"] == 15
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["ROC", "AUC", "average", "precision"]
+    ends = [f"{metrics[f'test_roc_auc_{end}']:.3f}" for end in ("low", "high")]
+    (line,) = [line for line in lines if line.startswith("all ")]
+    assert f"all    {metrics['test_roc_auc']:.4f} ({ends[0]} to {ends[1]})" in line
+    assert "95 % intervals: bootstrap over 15 artists" in lines
 
 
 def test_a_picture_of_no_truth_is_empty():

@@ -72,7 +72,7 @@ def test_a_song_gets_tags_and_an_embedding(checkpoint, song, tmp_path, capsys):
     (row,) = read_rows(run_folder(tmp_path) / "predictions.csv")
     assert list(row) == ["id", *(f"{kind}_{tag}" for tag in TAGS for kind in ("truth", "prediction"))]
     for tag, value in answer.items():
-        assert float(row[f"prediction_{tag}"]) == pytest.approx(value, abs=1e-5)
+        assert float(row[f"probability_{tag}"]) == pytest.approx(value, abs=1e-5)
         assert row[f"truth_{tag}"] == ""
     best = max(answer, key=answer.get)
     assert f"song  {best} {answer[best]:.3f}" in capsys.readouterr().out
