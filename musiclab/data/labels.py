@@ -111,6 +111,11 @@ def looks_like_tags(table: LabelTable) -> bool:
     return bool(values) and sum(value in (0, 1) for value in values) >= MOSTLY * len(values)
 
 
+def say_tags(tags: Sequence[str], values: Sequence[float]) -> str:
+    """Return the tags that a track has, in words, from its values for all of them."""
+    return ", ".join(tag for tag, value in zip(tags, values, strict=True) if value == 1) or "no tag"
+
+
 def parse_genres(table: LabelTable, path: Path) -> tuple[GenreLabels, list[str]]:
     """Return the genre of each track of ``table`` and what is wrong, the table's own problems included."""
     problems = list(table.problems)

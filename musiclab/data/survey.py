@@ -20,9 +20,11 @@ from musiclab.data.labels import (
     GenreLabels,
     is_emotion,
     lab_map,
+    looks_like_tags,
     merge_genres,
     parse_emotions,
     parse_genres,
+    parse_tags,
     read_table,
     similar_genres,
 )
@@ -61,6 +63,7 @@ class Survey:
         arrays: Those of ``train`` and of ``test`` that can be used, by id.
         problems: What is wrong.
         recipe: How the arrays were made; None if no ``features.json`` says it.
+        of_tags: Whether the values are tags: 0 or 1.
     """
 
     root: Path
@@ -68,10 +71,11 @@ class Survey:
     arrays: dict[str, dict[str, ArrayFile]]
     problems: Problems
     recipe: Recipe | None = None
+    of_tags: bool = False
 
     @property
     def axes(self) -> list[str] | None:
-        """Names of the emotional axes, None for a data set of genres."""
+        """Names of the emotional axes, or of the tags, None for a data set of genres."""
         train = self.labels["train"]["train"]
         return train.axes if isinstance(train, EmotionLabels) else None
 
@@ -105,12 +109,13 @@ class Survey:
             raise_first(self.all_problems())
 
 
-def survey_dataset(root: Path, read: Callable[[Path], ArrayHeader] = read_header) -> Survey:
+def survey_dataset(root: Path, read: Callable[[Path], ArrayHeader] = read_header, tags: bool | None = None) -> Survey:
     """Read the label files and all arrays of a data set folder.
 
     Args:
         root: The folder.
         read: Reads an array, as far as it is to be read, and raises a UserError if it cannot be used.
+        tags: Whether the labels are tags; None to go by the values of ``train_labels.txt``.
 
     Raises:
         UserError: If there is no such folder; all else that is wrong is a problem of the survey.
@@ -119,7 +124,9 @@ def survey_dataset(root: Path, read: Callable[[Path], ArrayHeader] = read_header
         raise UserError(f"{root}: no such folder; give the path of a data set")
     problems: Problems = defaultdict(list)
     recipe = known_recipe(root, problems)
-    labels = _read_labels(root, problems)
+    if tags is None:
+        tags = looks_like_tags(read_table(root / "train_labels.txt"))
+    labels = _read_labels(root, problems, tags)
     arrays: dict[str, dict[str, ArrayFile]] = {folder: {} for folder in FOLDERS}
     for folder in FOLDERS:
         if folder == "test" and not labels["test"] and not stands_there(root / folder):
@@ -129,7 +136,7 @@ def survey_dataset(root: Path, read: Callable[[Path], ArrayHeader] = read_header
     _compare_rows(root, arrays, recipe, problems)
     _compare_parts(root, labels["train"] | labels["test"], problems)
     wrong = defaultdict(list, {kind: found for kind, found in problems.items() if found})
-    return Survey(root, labels, arrays, wrong, recipe)
+    return Survey(root, labels, arrays, wrong, recipe, tags)
 
 
 def survey_arrays(
@@ -162,14 +169,18 @@ def _join(labels: list[Labels], axes: list[str] | None) -> Labels | None:
     return EmotionLabels(ids, axes, values)
 
 
-def _read_labels(root: Path, problems: Problems) -> dict[str, dict[str, Labels]]:
+def _read_labels(root: Path, problems: Problems, tags: bool) -> dict[str, dict[str, Labels]]:
     """Return the labels of each part that has a label file or must have one to train on, by folder."""
     labels: dict[str, dict[str, Labels]] = {folder: {} for folder in FOLDERS}
     for folder, part in (("train", "train"), ("train", "validation"), ("test", "test")):
         path = root / f"{part}_labels.txt"
         if part == "train" or stands_there(path):
             table = read_table(path)
-            found, wrong = parse_emotions(table, path) if is_emotion(table) else parse_genres(table, path)
+            found: Labels
+            if tags:
+                found, wrong = parse_tags(table, path)
+            else:
+                found, wrong = parse_emotions(table, path) if is_emotion(table) else parse_genres(table, path)
             labels[folder][part] = found
             problems["Label files"] += wrong
     return labels

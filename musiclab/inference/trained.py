@@ -13,8 +13,14 @@ from jsonargparse import ArgumentParser
 from pytorch_lightning.cli import instantiate_module
 
 from musiclab.checkpoint import data_settings, read_checkpoint
-from musiclab.data.datamodules import EmotionDataModule, FolderDataModule, GenreDataModule, SpectrogramDataModule
-from musiclab.data.labels import is_emotion, read_table
+from musiclab.data.datamodules import (
+    EmotionDataModule,
+    FolderDataModule,
+    GenreDataModule,
+    SpectrogramDataModule,
+    TagDataModule,
+)
+from musiclab.data.labels import is_emotion, looks_like_tags, read_table
 from musiclab.demo import demo_folder
 from musiclab.errors import UserError, describe_user_error, one_line
 from musiclab.inference.own_parts import import_parts
@@ -124,8 +130,9 @@ class TrainedModel:
             return settings
         if root is None:
             raise UserError(f"{self.path}: does not say what data it was trained on; name a folder by --data.root")
-        emotion = is_emotion(read_table(Path(root).expanduser() / "train_labels.txt"))
-        kind = EmotionDataModule if emotion else GenreDataModule
+        table = read_table(Path(root).expanduser() / "train_labels.txt")
+        kind: type[FolderDataModule] = EmotionDataModule if is_emotion(table) else GenreDataModule
+        kind = TagDataModule if looks_like_tags(table) else kind
         inputs = {name: self.hyperparameters[name] for name in INPUT_HPARAMS}
         return f"{kind.__module__}.{kind.__name__}", {"root": str(root), **inputs}
 

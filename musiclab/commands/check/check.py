@@ -35,7 +35,14 @@ class Report(NamedTuple):
     summary: list[str]
 
 
-def check(root: str, most: int = 10, store: bool = False, *, value_range: list[str] | None = None) -> None:
+def check(
+    root: str,
+    most: int = 10,
+    store: bool = False,
+    *,
+    value_range: list[str] | None = None,
+    tags: bool | None = None,
+) -> None:
     """List everything that is wrong with a data set folder, or sum up what it holds.
 
     Exits with code 1 if anything is wrong: also if mel or chroma rows are on another scale, and if identical tracks
@@ -48,10 +55,12 @@ def check(root: str, most: int = 10, store: bool = False, *, value_range: list[s
             validation_labels.txt, artists.txt and a features.json too.
         most: List at most so many problems of a kind; the counts are of all.
         value_range: Lowest and highest value that a label on an emotional axis can have, as in 1 9; null for 0 1.
+        tags: Whether the columns of the label files are tags, which hold 0 or 1, and not emotional axes; null to take
+            them for tags where nearly all values are 0 or 1.
         store: Compare the packed stores of the folder, as far as there are any in the cache folder, with its arrays.
     """
     folder = Path(root).expanduser()
-    problems, notes, summary = inspect_dataset(folder, _limits(value_range))
+    problems, notes, summary = inspect_dataset(folder, _limits(value_range), tags)
     if store:
         stored = [line for name in FOLDERS if (folder / name).is_dir() for line in damaged_tracks(folder / name)]
         problems |= {"Packed stores": stored} if stored else {}
@@ -73,30 +82,32 @@ def check(root: str, most: int = 10, store: bool = False, *, value_range: list[s
     print(f"{shown(folder)}: nothing is wrong")
 
 
-def inspect_dataset(root: Path, limits: Range = (0.0, 1.0)) -> Report:
+def inspect_dataset(root: Path, limits: Range = (0.0, 1.0), tags: bool | None = None) -> Report:
     """Read a whole data set folder and return what is wrong with it and what it holds.
 
     Args:
         root: The folder.
         limits: Lowest and highest value that a label on an emotional axis can have.
+        tags: Whether the labels are tags; None to go by their values.
     """
     values = Values(known_recipe(root))
-    survey = survey_dataset(root, values.read)
+    survey = survey_dataset(root, values.read, tags)
     survey.problems["Scale"] += scale_problems(survey, values)
     for labels in survey.labels.values():
         for part, found in labels.items():
-            survey.problems["Values out of range"] += _range_problems(root / f"{part}_labels.txt", found, limits)
+            if not survey.of_tags:
+                survey.problems["Values out of range"] += _range_problems(root / f"{part}_labels.txt", found, limits)
     copies = find_copies(survey, values.music, values.paths)
     survey.problems["Identical tracks in two parts or with two labels"] += copies.faults
     artists = find_artists(survey)
     survey.problems["Label files"] += artists.faults
-    summary = [_describe_features(survey)]
+    summary = [_describe_features(survey), _describe_kind(survey)]
     for folder, arrays in survey.arrays.items():
         if not arrays and not (root / folder).exists():
             continue
         labels = survey.labels[folder]
         summary.append(_describe_arrays(folder, list(arrays.values()), values.ranges))
-        summary += [line for part, found in labels.items() for line in _describe_labels(part, found)]
+        summary += [line for part, found in labels.items() for line in _describe_labels(part, found, survey.of_tags)]
         if not labels:
             summary.append("  without labels")
     if survey.axes is None and not survey.labels["test"]:
@@ -110,6 +121,7 @@ def inspect_dataset(root: Path, limits: Range = (0.0, 1.0)) -> Report:
     notes = {
         "Identical tracks of one part and label": copies.identical,
         "Likely the same recording": copies.likely,
+        "Tags of no training track": _unused_tags(survey),
         "Artists in two parts": artists.shared,
         "Artists of tracks that are not here": artists.unknown,
     }
@@ -133,6 +145,29 @@ def _describe_features(survey: Survey) -> str:
         f"{name} {value:.4g}" if name == "seconds" else f"{name} {value}" for name, value in recipe.plain().items()
     )
     return f"features.json: {said}; {taken}"
+
+
+def _describe_kind(survey: Survey) -> str:
+    """Return a line that says for what the columns of label files are taken; empty for genres."""
+    if not survey.axes:
+        return ""
+    if survey.of_tags:
+        return "labels: tags, 0 or 1, to train on by --data TagDataModule (--tags false: values on axes)"
+    return "labels: values on axes, to train on by --data EmotionDataModule (--tags true: tags)"
+
+
+def _unused_tags(survey: Survey) -> list[str]:
+    """Return which tags no track of ``train_labels.txt`` has, a line each."""
+    labels = survey.labels["train"].get("train")
+    if not survey.of_tags or not isinstance(labels, EmotionLabels) or not labels.ids:
+        return []
+    return [f"{tag}: 0 for all {len(labels.ids)} tracks" for tag, count in _tag_counts(labels).items() if not count]
+
+
+def _tag_counts(labels: EmotionLabels) -> dict[str, int]:
+    """Return how many tracks have each tag."""
+    columns = zip(labels.axes, zip(*labels.values, strict=True), strict=True)
+    return {tag: sum(value == 1 for value in values) for tag, values in columns}
 
 
 def _limits(words: list[str] | None) -> Range:
@@ -182,12 +217,17 @@ def _describe_arrays(folder: str, sound: list[ArrayFile], ranges: Mapping[Path, 
     return line
 
 
-def _describe_labels(part: str, labels: Labels) -> list[str]:
+def _describe_labels(part: str, labels: Labels, of_tags: bool) -> list[str]:
     if not labels.ids:
         return []
     prefix = f"  validation ({len(labels.ids)} tracks): " if part == "validation" else "  "
     if isinstance(labels, GenreLabels):
         counts = Counter(labels.genres)
         return [f"{prefix}{len(counts)} genres: " + ", ".join(f"{genre} {counts[genre]}" for genre in sorted(counts))]
+    if of_tags:
+        tagged = _tag_counts(labels)
+        a_track = sum(tagged.values()) / len(labels.ids)
+        counted = ", ".join(f"{tag} {count}" for tag, count in tagged.items())
+        return [f"{prefix}{len(tagged)} tags, {a_track:.2g} a track: {counted}"]
     columns = zip(labels.axes, np.array(labels.values).T, strict=True)
     return [prefix + ", ".join(f"{axis} {values.min():g}..{values.max():g}" for axis, values in columns)]

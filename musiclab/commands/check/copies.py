@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from musiclab.data.duplicates import MusicIndex
-from musiclab.data.labels import EmotionLabels
+from musiclab.data.labels import EmotionLabels, say_tags
 from musiclab.data.survey import Survey
 
 
@@ -57,16 +57,16 @@ def _places(survey: Survey) -> dict[Path, Place]:
     for folder, arrays in survey.arrays.items():
         known: dict[str, tuple[str, str | None]] = {}
         for part, labels in survey.labels[folder].items():
-            values = labels.values if isinstance(labels, EmotionLabels) else labels.genres
-            said = (_say(value) for value in values)
+            if not isinstance(labels, EmotionLabels):
+                said = labels.genres
+            elif survey.of_tags:
+                said = [say_tags(labels.axes, values) for values in labels.values]
+            else:
+                said = [" ".join(f"{value:g}" for value in values) for values in labels.values]
             known |= {i: (part, label) for i, label in zip(labels.ids, said, strict=True)}
         for identifier, (path, _) in arrays.items():
             places[path] = Place(f"{folder}/{path.name}", *known.get(identifier, (folder, None)))
     return places
-
-
-def _say(label: str | Sequence[float]) -> str:
-    return label if isinstance(label, str) else " ".join(f"{value:g}" for value in label)
 
 
 def _differ(found: Sequence[Place]) -> bool:

@@ -87,6 +87,24 @@ def emotion_blocks(survey: Survey) -> list[Block]:
     return [*blocks, Pictures(pictures), Table(["axis", "axis", "Spearman"], rows)]
 
 
+def tag_blocks(survey: Survey) -> list[Block]:
+    """Return how many tracks have each tag, the most frequent first, and how many tags a track has."""
+    labels = {name: part.labels for name, part in survey.parts.items() if isinstance(part.labels, EmotionLabels)}
+    values = {name: np.array(of_part.values) for name, of_part in labels.items()}
+    every = np.concatenate(list(values.values()))
+    order = np.argsort(-every.sum(axis=0), kind="stable")
+    names = [survey.axes[index] for index in order] if survey.axes else []
+    counts = {name: of_part.sum(axis=0).astype(np.int64)[order] for name, of_part in values.items()}
+    a_track = every.sum(axis=1)
+    said = f"{len(names)} tags of {len(every)} labelled tracks; a track has {a_track.mean():.2g} in the mean, "
+    said += f"{a_track.min():.0f} to {a_track.max():.0f}."
+    figure = class_figure(names, counts, f"{len(names)} tags, {len(every)} tracks")
+    rows = [[*row, f"{share:.3f}"] for row, share in zip(_rows(names, counts), every.mean(axis=0)[order], strict=True)]
+    table = Table(["tag", *counts, "share"], rows)
+    pictures = [_picture("tags", figure, "Tracks that have each tag.")]
+    return [Heading("Tags"), Text(said), SideBySide([[Pictures(pictures)], [table]])]
+
+
 def length_blocks(survey: Survey, beats: Beats, seconds: float | None) -> list[Block]:
     """Return how long the arrays are, and how much shorter beats make them."""
     full = {name: {i: a.header.columns for i, a in part.arrays.items()} for name, part in survey.parts.items()}

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
-from musiclab.commands.explore.distributions import emotion_blocks, genre_blocks, length_blocks
+from musiclab.commands.explore.distributions import emotion_blocks, genre_blocks, length_blocks, tag_blocks
 from musiclab.commands.explore.tracks import Beats, Track, read_drawn, read_named, track_blocks, tracks_table
 from musiclab.data.labels import LAB_CLASS_MAP, EmotionLabels, GenreLabels, lab_map, merge_genres
 from musiclab.data.survey import Part, Survey, survey_arrays, survey_dataset
@@ -30,8 +30,9 @@ def explore(
 ) -> None:
     """Show what a data set looks like: OUT/index.html, with its pictures as PNG files in OUT/pictures.
 
-    Spectrograms and chromagrams of two tracks, lengths of all; genres before and after merging, or values on each
-    emotional axis and how the axes relate. But for the tracks shown, no more than the headers of arrays is read.
+    Spectrograms and chromagrams of two tracks, lengths of all; genres before and after merging, values on each
+    emotional axis and how the axes relate, or how many tracks have each tag (where nearly all values are 0 or 1). But
+    for the tracks shown, no more than the headers of arrays is read.
 
     Args:
         root: Data set folder with train/, test/ and train_labels.txt.
@@ -64,7 +65,7 @@ def explore(
         [
             *_overview(survey, beats, beat_root),
             *_tracks(shown, seconds, beat_root, survey.recipe),
-            *(genre_blocks(survey, merging) if survey.axes is None else emotion_blocks(survey)),
+            *_labels(survey, merging),
             *length_blocks(survey, beats, seconds),
             *_problems(survey),
         ],
@@ -72,6 +73,12 @@ def explore(
     count = len(survey.all_problems())
     said = f"{count} {'problem' if count == 1 else 'problems'}, listed at the end of the page"
     document.write(out, [f"{said}; musiclab check {folder} finds all there are"] if count else [])
+
+
+def _labels(survey: Survey, merging: Mapping[str, str | None] | None) -> list[Block]:
+    if survey.axes is None:
+        return genre_blocks(survey, merging)
+    return tag_blocks(survey) if survey.of_tags else emotion_blocks(survey)
 
 
 def _frame_seconds(survey: Survey, seconds: float | None) -> float | None:
@@ -122,11 +129,12 @@ def _groups(labels: GenreLabels | EmotionLabels | None, merging: Mapping[str, st
 def _overview(survey: Survey, beats: Beats, beat_root: str | None) -> list[Block]:
     rows = [[name, *_contents(part)] for name, part in survey.parts.items()]
     rows += [[f"{name}, beat-synchronised", *_contents(Part(None, dict(found)))] for name, found in beats.items()]
-    kind = "genres" if survey.axes is None else f"emotions: {', '.join(survey.axes)}"
+    columns = "genres" if survey.axes is None else "tags" if survey.of_tags else "axes"
+    kind = {"genres": "genres", "tags": "tags", "axes": f"emotions: {', '.join(survey.axes or [])}"}[columns]
     where = f"{survey.root}" + ("" if beat_root is None else f", and beat-synchronised {beat_root}")
     return [
         Text(f"A data set of {kind}. Made by musiclab explore of {where}."),
-        Table(["part", "labelled tracks", "genres" if survey.axes is None else "axes", "arrays", "rows", "type"], rows),
+        Table(["part", "labelled tracks", columns, "arrays", "rows", "type"], rows),
     ]
 
 

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from musiclab.data.arrays import read_array
 from musiclab.data.ids import id_order, track_id
-from musiclab.data.labels import GenreLabels
+from musiclab.data.labels import GenreLabels, say_tags
 from musiclab.data.survey import ArrayFile, Survey
 from musiclab.errors import UserError
 from musiclab.figures import chroma_figure, mel_figure, png_bytes, rows_figure
@@ -91,6 +91,9 @@ def track_labels(survey: Survey) -> dict[str, str]:
         elif part.labels is not None:
             ids, axes, rows = part.labels
             for identifier, values in zip(ids, rows, strict=True):
+                if survey.of_tags:
+                    said[identifier] = say_tags(axes, values)
+                    continue
                 said[identifier] = ", ".join(f"{axis} {value:.3g}" for axis, value in zip(axes, values, strict=True))
     return said
 

@@ -99,9 +99,9 @@ def _open_data(models: Sequence[TrainedModel], tracks: TrackChoice) -> list[Fold
     common_root = tracks.root or first_settings["root"]  # for those that name no data
     same = [own for kind, own in (model.data_settings(common_root) for model in models) if kind == first_kind]
     common: dict[str, Any] = {"limit": tracks.limit, "cache": tracks.cache, "any_scale": tracks.any_scale}
-    axes = [axis for own in same for axis in own.get("axes") or []]
-    if axes:
-        common["axes"] = list(dict.fromkeys(axes))
+    for columns in ("axes", "tags"):
+        if names := [name for own in same for name in own.get(columns) or []]:
+            common[columns] = list(dict.fromkeys(names))
     opened: list[FolderDataModule] = []
     for model in models:
         kind, own = model.data_settings(common_root)

@@ -7,7 +7,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from command_line import error_of
-from conftest import make_array, make_emotion_folder, make_genre_folder
+from conftest import make_array, make_emotion_folder, make_genre_folder, make_tag_folder
 from scipy.stats import spearmanr
 
 from commands.report.pages import Outline, browser, look
@@ -269,3 +269,16 @@ def test_a_browser_shows_all_pictures_within_the_width_of_its_window(genre_page,
         assert shown > 0.64 * real  # text of 10 points is then 10 pixels high
     if width == 1200:  # pictures side by side grow until they fill the page
         assert 2 * seen["images"][0][1] > 1100
+
+
+def test_tags_are_counted(tmp_path):
+    root = make_tag_folder(tmp_path / "tags", train=6, test=0, tags=("80s", "rock"))
+    rows = ["Id,80s,rock", *(f"{number},0,{number % 2}" for number in range(100, 105)), "105,1,1"]
+    (root / "train_labels.txt").write_text("\n".join(rows))
+    explore(str(root), out=str(tmp_path / "out"))
+    outline = read(tmp_path / "out")
+    assert "Tags" in outline.texts["h2"]
+    assert "2 tags of 6 labelled tracks; a track has 0.67 in the mean, 0 to 2." in outline.texts["p"]
+    assert "rock | 3 | 0.500 | 80s | 1 | 0.167" in cells(outline)
+    said = track_labels(survey_dataset(root))
+    assert [said[identifier] for identifier in ("100", "101", "105")] == ["no tag", "rock", "80s, rock"]
