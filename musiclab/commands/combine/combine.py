@@ -10,13 +10,25 @@ import numpy.typing as npt
 from musiclab.commands.combine.members import FILE, read_members
 from musiclab.errors import UserError
 from musiclab.runs.class_results import ClassResults
-from musiclab.runs.comparison import AXIS_SCORE, difference, judged_by, mean_interval, metric_names, scores
+from musiclab.runs.comparison import (
+    AXIS_SCORE,
+    TAG_METRICS,
+    difference,
+    judged_by,
+    mean_interval,
+    metric_names,
+    scores,
+)
 from musiclab.runs.predictions import Predictions, Rows, as_predictions
 from musiclab.runs.result_files import drawn_of
 from musiclab.runs.solution import HEADER, SUFFIX, solution_axes, write_solution
+from musiclab.runs.tag_results import TagResults
 from musiclab.runs.value_results import ValueResults
 
-WORDS = {"accuracy": "accuracy", "f1_macro": "macro F1", "spearman": "Spearman, mean over the axes"}
+WORDS = {
+    "accuracy": "accuracy", "f1_macro": "macro F1", "spearman": "Spearman, mean over the axes",
+    "roc_auc": "ROC AUC, mean over the tags", "average_precision": "average precision, mean over the tags",
+}  # fmt: skip
 """What metrics are called, but for those of an axis."""
 
 RESULTS = (
@@ -25,6 +37,7 @@ RESULTS = (
     "confusion_matrix.csv",
     "confusion_matrix.png",
     "scatter.png",
+    "roc_auc.png",
 )
 """Files that a combination may leave beside its predictions."""
 
@@ -40,8 +53,8 @@ def combine(
 ) -> None:
     """Average what several models say of the same tracks, and compare the mean with each of them.
 
-    Of genres, the mean of the probabilities. Of emotions, the mean of the values; models may have other axes: each axis
-    is the mean over those that have it.
+    Of genres and of tags, the mean of the probabilities. Of emotions, the mean of the values; models may have other
+    axes: each axis is the mean over those that have it.
 
     Args:
         runs: Folders of runs that predictions.csv lies in, or such files: of tests, or of `musiclab predict`.
@@ -56,9 +69,9 @@ def combine(
     solution_file = None if solution is None else Path(solution).expanduser()
     members = read_members(runs)
     _check_places(folder, solution_file, [member.path for member in members])
-    if members[0].genres and (standardise or solution_file):
+    if (members[0].genres or members[0].of_tags) and (standardise or solution_file):
         option = "--standardise" if standardise else "--solution"
-        raise UserError(f"{members[0].path}: of genres; {option} is for emotional values")
+        raise UserError(f"{members[0].path}: of {members[0].subject}; {option} is for emotional values")
     combined = mean_of(members, standardise)
     if folder is None and solution_file is None and not scores(combined):
         raise UserError("no truth is known, so that there is nothing to compare; give --out DIR or --solution FILE")
@@ -93,7 +106,8 @@ def mean_of(members: Sequence[Predictions], standardise: bool = False) -> Predic
         columns = np.array([member.predicted[:, column] for member, column in having])
         truth.append(having[0][0].truth[:, having[0][1]])
         predicted.append((_alike(columns) if standardise else columns).mean(axis=0))
-    return as_predictions(name, axes, Rows(first.ids, np.stack(truth, 1), np.stack(predicted, 1), known))
+    rows = Rows(first.ids, np.stack(truth, 1), np.stack(predicted, 1), known)
+    return as_predictions(name, axes, rows, first.of_tags)
 
 
 def _alike(columns: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -108,7 +122,9 @@ def _alike(columns: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 def compare(members: Sequence[Predictions], combined: Predictions) -> list[str]:
     """Return a table a metric: the score of each member and of the mean, and how each differs from the best member."""
     metrics = metric_names(combined)
-    if combined.axes:
+    if combined.of_tags:
+        metrics = [metric for metric in TAG_METRICS if metric in scores(combined)]
+    elif combined.axes:
         same = all(set(member.axes) == set(combined.axes) for member in members)
         metrics = metrics[:1] if same else metrics[1:]
     lines = []
@@ -146,7 +162,11 @@ def _name(path: Path) -> str:
 def _write(folder: Path, combined: Predictions) -> None:
     """Write the files of a test where all truths are known, else the predictions alone."""
     rows = Rows(combined.ids, combined.truth, combined.predicted, combined.artists if any(combined.artists) else ())
-    files = ClassResults(combined.genres) if combined.genres else ValueResults(combined.axes)
+    files: ClassResults | ValueResults | TagResults
+    if combined.genres:
+        files = ClassResults(combined.genres)
+    else:
+        files = TagResults(combined.axes) if combined.of_tags else ValueResults(combined.axes)
     folder.mkdir(parents=True, exist_ok=True)
     earlier = {path: path.stat().st_mtime_ns for path in (folder / name for name in RESULTS) if path.exists()}
     if combined.known.all():

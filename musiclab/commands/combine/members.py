@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from musiclab.data.ids import id_order
 from musiclab.errors import UserError
-from musiclab.runs.predictions import Predictions, first_doubled, read_predictions
+from musiclab.runs.predictions import PREDICTION, PROBABILITY, Predictions, first_doubled, read_predictions
 
 FILE = "predictions.csv"
 
@@ -17,9 +17,9 @@ TOLERANCE = 1e-5
 
 
 def read_members(given: Sequence[str]) -> list[Predictions]:
-    """Read predictions of models of one task on the same tracks, of genres or of emotional axes.
+    """Read predictions of models of one task on the same tracks, of genres, of emotional axes or of tags.
 
-    Genres are put in the order of the first file. A truth that one file knows is known to all.
+    Genres, and tags, are put in the order of the first file. A truth that one file knows is known to all.
 
     Args:
         given: Folders of runs, or their files predictions.csv.
@@ -38,6 +38,8 @@ def read_members(given: Sequence[str]) -> list[Predictions]:
             "genre",
         )
         return [member._replace(truth=np.where(np.isnan(truth), -1, truth).astype(np.int64)) for member in members]
+    if members[0].of_tags:
+        members = [_with_tags(member, members[0].axes) for member in members]
     axes = dict.fromkeys(axis for member in members for axis in member.axes)
     truths = {
         axis: _agreed({m.path: m.truth[:, m.axes.index(axis)] for m in members if axis in m.axes}, members[0], axis)
@@ -80,7 +82,8 @@ def _read(path: Path) -> Predictions:
     wrong = np.argwhere(~np.isfinite(member.predicted))
     if len(wrong):
         row, column = wrong[0]
-        what = f"the {member.genres[column]}" if member.genres else f"prediction_{member.axes[column]}"
+        answer = PROBABILITY if member.of_tags else PREDICTION
+        what = f"the {member.genres[column]}" if member.genres else f"{answer}{member.axes[column]}"
         raise UserError(
             f"{path}: track {member.ids[row]}: {what} is {member.predicted[row, column]}, not a finite number; leave "
             "this run out"
@@ -89,19 +92,27 @@ def _read(path: Path) -> Predictions:
 
 
 def _check_tasks(members: Sequence[Predictions]) -> None:
-    """Refuse genres with emotions, and other genres."""
+    """Refuse genres, emotions and tags together, other genres and other tags."""
     first = members[0]
     for member in members:
-        if bool(member.genres) != bool(first.genres):
-            kinds = ["of genres" if file.genres else f"of {', '.join(file.axes)}" for file in (member, first)]
+        if member.subject != first.subject:
+            kinds = [
+                f"of {', '.join(file.axes)}" if file.axes and not file.of_tags else f"of {file.subject}"
+                for file in (member, first)
+            ]
             raise UserError(f"{member.path}: {kinds[0]}, but {first.path} {kinds[1]}; combine models of one task")
         for one, other in ((member, first), (first, member)):
-            missing = [genre for genre in other.genres if genre not in one.genres]
+            missing = [name for name in _names(other) if name not in _names(one)]
             if missing:
                 raise UserError(
-                    f"{one.path}: lacks the genre {', '.join(missing)}, which {other.path} has; combine models of the "
-                    "same genres"
+                    f"{one.path}: lacks the {first.subject[:-1]} {', '.join(missing)}, which {other.path} has; combine "
+                    f"models of the same {first.subject}"
                 )
+
+
+def _names(member: Predictions) -> Sequence[str]:
+    """Return what all models must have: genres or tags; axes may differ."""
+    return member.axes if member.of_tags else member.genres
 
 
 def _check_tracks(members: Sequence[Predictions]) -> None:
@@ -123,6 +134,11 @@ def _in_order(member: Predictions, genres: list[str]) -> Predictions:
     truth = np.where(member.truth < 0, -1, place[member.truth])
     predicted = member.predicted[:, order]
     return member._replace(genres=genres, truth=truth, predicted=predicted, answers=place[member.answers])
+
+
+def _with_tags(member: Predictions, tags: list[str]) -> Predictions:
+    order = [member.axes.index(tag) for tag in tags]
+    return member._replace(axes=tags, truth=member.truth[:, order], predicted=member.predicted[:, order])
 
 
 def _agreed(columns: Mapping[Path, npt.NDArray[np.float64]], first: Predictions, what: str) -> npt.NDArray[np.float64]:

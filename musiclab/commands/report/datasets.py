@@ -9,16 +9,19 @@ from musiclab.commands.report.published import LAB_GENRES
 from musiclab.commands.report.settings import data_setting
 from musiclab.runs.run import Run
 
+TARGETS = {"classes": "genres", "tags": "tags"}
+"""What the targets are called, of the kinds whose models all have the same."""
+
 
 @dataclass(frozen=True)
 class DataSet:
     """What some runs were trained and tested on.
 
     Attributes:
-        kind: Of the outputs: genres are classes, emotions are values.
+        kind: Of the outputs: genres are classes, emotions are values, and there are tags.
         name: What to call it, with all that tells it from the other sets of a report.
         place: Its folder, as the runs name it; in words for the demo corpus, wherever it was made.
-        targets: Genres; empty for emotions, where models have some of the axes.
+        targets: Genres or tags; empty for emotions, where models have some of the axes.
         labelled: Number of tracks that were trained and validated on, and tested where these are drawn from the same;
             None if no run says so.
         limit: At most so many tracks of it were trained on.
@@ -56,7 +59,7 @@ def describe(data: DataSet, runs: Sequence[Run]) -> str:
     parts = ["the lab's data set"] if data.is_lab else []
     parts.append(data.place)
     if data.targets:
-        parts.append(f"{len(data.targets)} genres")
+        parts.append(f"{len(data.targets)} {TARGETS[data.kind]}")
     for part, verb in (("train", "train"), ("validation", "validate")):
         parts += _range([run.tracks[part] for run in runs if part in run.tracks], f"tracks to {verb}")
     parts += _range([run.evaluations["test"].tracks for run in runs if "test" in run.evaluations], "tracks to test")
@@ -65,17 +68,17 @@ def describe(data: DataSet, runs: Sequence[Run]) -> str:
 
 def _data_set(run: Run, lab: str | None) -> DataSet:
     assert run.kind is not None
-    genre = run.kind == "classes"
-    targets = tuple(run.target_names) if genre else ()
+    targets = tuple(run.target_names) if run.kind in TARGETS else ()
     root = run.data_root or "unknown data"
     inside = lab is not None and PurePath(root).is_relative_to(Path(lab).expanduser().absolute())
-    is_lab = inside and run.limit is None and (not genre or set(targets) == set(LAB_GENRES))
+    of_lab = run.kind == "values" or (run.kind == "classes" and set(targets) == set(LAB_GENRES))
+    is_lab = inside and run.limit is None and of_lab
     if run.demo:
         beats = ", beat-synchronised" if run.beat_synced else ""
         place, name = f"the demo corpus of synthesised music{beats}", f"demo corpus{beats}"
     else:
         place, name = root, "/".join(PurePath(root).parts[-2:])
-    name += f", {len(targets)} genres" if targets else ""
+    name += f", {len(targets)} {TARGETS[run.kind]}" if targets else ""
     name += f", limited to {run.limit} tracks" if run.limit is not None else ""
     folds = data_setting(run, "folds")
     if folds and _draws_test(run):  # a test by folds is on other tracks than one without
@@ -86,7 +89,7 @@ def _data_set(run: Run, lab: str | None) -> DataSet:
 def _draws_test(run: Run) -> bool:
     """Tell whether test tracks are drawn from those with labels, rather than given."""
     fraction = data_setting(run, "test_fraction")
-    return run.kind == "values" if fraction is None else fraction != 0
+    return run.kind != "classes" if fraction is None else fraction != 0
 
 
 def _labelled(run: Run) -> int | None:

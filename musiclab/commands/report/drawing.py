@@ -12,12 +12,16 @@ from matplotlib.figure import Figure
 from tqdm import tqdm
 
 from musiclab.commands.report.groups import Group
+from musiclab.commands.report.tables import SCORES
 from musiclab.figures import confusion_figure, curves_figure, f1_figure, png_bytes, scatter_figure
 from musiclab.pages.document import Picture
 from musiclab.runs.run import Run
 
 LINES, SHADES = 64, 256
 """Colours of a picture: enough for lines and dots, and small; enough for a colour map."""
+
+EXTREMES = 10
+"""Of many tags, so many of the strongest and of the weakest are drawn."""
 
 FEW = 24
 """Up to so many pictures are drawn sooner than other processes have started."""
@@ -52,7 +56,7 @@ def curve_drawings(group: Group) -> list[Drawing]:
     """Return the learning curves of a group, all runs in one picture."""
     runs = [run for run in group.runs if run.curves]
     monitor = next((run.best.monitor for run in runs if run.best), "")
-    main = {"classes": "accuracy", "values": "spearman"}[group.data.kind]
+    main = next(iter(SCORES.get(group.data.kind, {"spearman": ""})))
     found = []
     for quantity in dict.fromkeys(["loss", main, monitor.removeprefix("val_")]):
         lines = {
@@ -78,6 +82,25 @@ def f1_drawings(group: Group) -> list[Drawing]:
     scores = np.array([[run.metrics[name] for name in names] for run in tested])
     caption = "F1 of each genre" + (f": mean and, as dots, {len(tested)} runs" if len(tested) > 1 else "")
     return [Drawing(f"model_{group.number}_f1", caption, partial(f1_figure, genres, scores))]
+
+
+def tag_drawings(group: Group) -> list[Drawing]:
+    """Return the area under the ROC curve of each tag, of all runs of a group; of many, the strongest and weakest."""
+    if group.data.kind != "tags":
+        return []
+    tested = [run for run in group.counted if run.metrics]
+    names = [tag for tag in group.data.targets if all(f"test_roc_auc_{tag}" in run.metrics for run in tested)]
+    if not tested or not names:
+        return []
+    scores = np.array([[run.metrics[f"test_roc_auc_{tag}"] for tag in names] for run in tested])
+    order = np.argsort(-scores.mean(axis=0), kind="stable")
+    caption = "Area under the ROC curve of each tag"
+    if len(order) > 2 * EXTREMES:
+        order = np.r_[order[:EXTREMES], order[-EXTREMES:]]
+        caption += f": the {EXTREMES} strongest and the {EXTREMES} weakest of {len(names)}"
+    caption += f"; mean and, as dots, {len(tested)} runs" if len(tested) > 1 else ""
+    draw = partial(f1_figure, [names[index] for index in order], scores[:, order], "area under the ROC curve")
+    return [Drawing(f"model_{group.number}_tags", caption, draw)]
 
 
 def test_drawings(run: Run, name: str) -> list[Drawing]:
@@ -130,6 +153,8 @@ def _axes_drawings(group: Group, runs: Sequence[Run]) -> list[Drawing]:
 def _label(quantity: str, group: Group) -> str:
     """Return a quantity with its unit."""
     labels = {"loss": "cross-entropy (nats)", "accuracy": "accuracy (share of tracks)"}
+    if group.data.kind == "tags":
+        labels = {"loss": "binary cross-entropy (nats)", "roc_auc": "ROC AUC, mean of the tags"}
     if group.data.kind == "values":
         several = any(len(run.target_names) > 1 for run in group.runs)
         sum_of, mean_of = (", sum of the axes", ", mean of the axes") if several else ("", "")

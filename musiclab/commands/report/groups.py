@@ -15,6 +15,9 @@ AXES = ("valence", "energy", "danceability")
 
 BEATS = " in beats"
 
+ORDER = ("classes", "values", "tags")
+"""Of the kinds of outputs in a report."""
+
 
 @dataclass(frozen=True, eq=False)
 class Group:
@@ -110,9 +113,11 @@ def model_name(run: Run) -> str:
 
 
 def task_words(run: Run) -> str:
-    """Return what a run learns: ``genre``; or ``multitask``, ``transfer`` and the axes, where they are not all."""
+    """Return what a run learns: ``genre``, ``tags``; or ``multitask``, ``transfer`` and the axes, if not all."""
     if run.kind == "classes":
         return "genre"
+    if run.kind == "tags":
+        return "transfer tags" if run.model("pretrained") else "tags"
     axes = run.target_names
     how = "transfer" if run.model("pretrained") else ""
     if not how and run.task == "MultitaskRegressionTask" and len(axes) > 1:
@@ -143,9 +148,9 @@ def settings_key(run: Run, axes: bool = True) -> str:
     return json.dumps([settings, run.processes], default=str)
 
 
-def _data_order(data: DataSet) -> tuple[bool, bool, str]:
-    """Genres before emotions, the lab's data before others."""
-    return data.kind != "classes", not data.is_lab, data.name
+def _data_order(data: DataSet) -> tuple[int, bool, str]:
+    """Genres before emotions before tags, the lab's data before others."""
+    return ORDER.index(data.kind), not data.is_lab, data.name
 
 
 def _model_order(run: Run) -> tuple[Any, ...]:

@@ -50,7 +50,9 @@ def question_blocks(groups: Sequence[Group], solutions: Sequence[str]) -> list[B
 
 
 def is_of_lab(group: Group) -> bool:
-    """Tell whether all genres of a model, or all axes, are among the lab's."""
+    """Tell whether all genres of a model, or all axes, are among the lab's; it has no tags."""
+    if group.data.kind == "tags":
+        return False
     ours = {*LAB_CLASS_MAP, *LAB_CLASS_MAP.values()} if group.data.kind == "classes" else set(AXES)
     return all(ours.issuperset(run.target_names) for run in group.runs)
 

@@ -9,7 +9,14 @@ from tqdm import tqdm
 from musiclab import __version__
 from musiclab.commands.report.beside import published_blocks, stands_beside
 from musiclab.commands.report.datasets import assign, describe
-from musiclab.commands.report.drawing import curve_drawings, draw_all, f1_drawings, latent_pictures, test_drawings
+from musiclab.commands.report.drawing import (
+    curve_drawings,
+    draw_all,
+    f1_drawings,
+    latent_pictures,
+    tag_drawings,
+    test_drawings,
+)
 from musiclab.commands.report.folders import LeftOut, find_folders, short_names
 from musiclab.commands.report.groups import Group, make_groups, model_name
 from musiclab.commands.report.opening import opening_blocks, tracks_of
@@ -24,6 +31,7 @@ from musiclab.commands.report.tables import (
     runs_table,
     score_text,
     scores_of,
+    tag_table,
 )
 from musiclab.errors import UserError
 from musiclab.pages.document import Block, Details, Document, Heading, Pictures, Table, Text, page_folder
@@ -32,7 +40,7 @@ from musiclab.runs.run import Run, read_run
 OPEN = 16
 """With up to so many models, their pictures are shown at first."""
 
-KINDS = {"classes": "Genre", "values": "Emotion"}
+KINDS = {"classes": "Genre", "values": "Emotion", "tags": "Tags"}
 """Kinds of outputs, and the title of their part of the report."""
 
 
@@ -71,7 +79,7 @@ def make_document(
     groups = make_groups(fits, assign(fits, lab))
     others = [run for run in runs if run.command != "fit"]
     unknown = [run for run in runs if run.command == "fit" and run.kind not in KINDS]
-    lost = [*left, *(LeftOut(run.folder, f"neither genres nor emotions, but {run.task}") for run in unknown)]
+    lost = [*left, *(LeftOut(run.folder, f"neither genres, emotions nor tags, but {run.task}") for run in unknown)]
     solutions = [names[run.folder] for run in runs if (run.folder / "solution.txt").is_file()]
     data_sets = list(dict.fromkeys(group.data for group in groups))
     lost += [
@@ -109,7 +117,8 @@ def _data_blocks(
 ) -> list[Block]:
     data = groups[0].data
     tracks = {count for ranking in rankings for count in tracks_of(ranking)}
-    scores = f1_table(groups) if data.kind == "classes" else None
+    table_of = {"classes": f1_table, "tags": tag_table}.get(data.kind)
+    scores = table_of(groups) if table_of else None
     return [
         Heading(f"{title}: {data.name}", 3),
         Text(describe(data, [run for group in groups for run in group.runs])),
@@ -128,6 +137,7 @@ def _picture_blocks(groups: Sequence[Group], names: dict[Path, str]) -> list[Blo
         curve_drawings(group)
         + [d for run in group.runs for d in test_drawings(run, names[run.folder])]
         + f1_drawings(group)
+        + tag_drawings(group)
         for group in groups
     ]
     pictures = iter(draw_all([drawing for drawings in by_group for drawing in drawings]))

@@ -61,7 +61,7 @@ class Ranking:
 
 
 def rank(groups: Sequence[Group]) -> list[Ranking]:
-    """Return the rankings of the models of one data set: of genres one, of emotions one for all that have the same.
+    """Return the rankings of the models of one data set: of genres or tags one, of emotions one for those of the same.
 
     Models of several axes are judged by the mean over these. Where there are models of a single axis, so are these on
     it, beside the others that have it. What has no score is in no ranking.
@@ -69,6 +69,8 @@ def rank(groups: Sequence[Group]) -> list[Ranking]:
     data = groups[0].data
     if data.kind == "classes":
         rankings = [_ranking(data, "accuracy", "accuracy", (), groups)]
+    elif data.kind == "tags":
+        rankings = [_ranking(data, "roc_auc", "mean ROC AUC", (), groups)]
     else:
         several = [group for group in groups if not is_single(group.runs[0])]
         rankings = [

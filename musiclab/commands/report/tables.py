@@ -11,8 +11,12 @@ from musiclab.runs.comparison import AXIS_SCORE
 from musiclab.runs.intervals import Interval
 from musiclab.runs.run import Run
 
-GENRE_SCORES = {"test_accuracy": "test accuracy", "test_f1_macro": "test macro F1"}
-"""Metrics of the test: their names in test_metrics.json and in a table."""
+SCORES = {
+    "classes": {"accuracy": "test accuracy", "f1_macro": "test macro F1"},
+    "tags": {"roc_auc": "test ROC AUC", "average_precision": "test average precision"},
+}
+"""Metrics of the test, named without ``test_``, for each kind whose models all have the same; that which models are
+judged by first. And what tables call them."""
 
 
 def score_text(value: float) -> str:
@@ -27,8 +31,8 @@ def count_text(value: float) -> str:
 
 def scores_of(kind: str, runs: Sequence[Run]) -> dict[str, str]:
     """Return the metrics of the test that some runs are judged by, and what tables call them."""
-    if kind == "classes":
-        return GENRE_SCORES
+    if kind in SCORES:
+        return {f"test_{name}": said for name, said in SCORES[kind].items()}
     several = any(len(run.target_names) > 1 for run in runs)
     mean = {"test_spearman": "test Spearman, mean"} if several else {}
     return mean | {f"test_spearman_{axis}": f"test {axis}" for run in runs for axis in run.target_names}
@@ -42,14 +46,14 @@ def heading_of(group: Group) -> Heading:
 def models_table(groups: Sequence[Group], rankings: Sequence[Ranking]) -> Table:
     """Return a table of the groups of one data set, a row for each, with the intervals that are ranked by."""
     found = {(ranking.metric, standing.group): standing for ranking in rankings for standing in ranking.standings}
-    genre = groups[0].data.kind == "classes"
+    kind = groups[0].data.kind
     axes = dict.fromkeys(axis for group in sorted(groups, key=lambda group: -len(group.axes)) for axis in group.axes)
     names = {f"{AXIS_SCORE}{axis}": f"test {axis}" for axis in axes}
     if len(names) > 1:
         names = {"spearman": "test Spearman, mean"} | names
-    main = {group: "accuracy" if genre else _main_metric(group) for group in groups}
-    if genre:
-        names = {"accuracy": "test accuracy", "f1_macro": "test macro F1"}
+    if kind in SCORES:
+        names = SCORES[kind]
+    main = {group: next(iter(names)) if kind in SCORES else _main_metric(group) for group in groups}
     best, show_best = _best_column([run for group in groups for run in group.runs])
     rows = []
     for group in groups:
@@ -112,17 +116,32 @@ def f1_table(groups: Sequence[Group]) -> Table | None:
     return Table(["model", *genres], rows, "F1 of each genre") if rows else None
 
 
+def tag_table(groups: Sequence[Group]) -> Table | None:
+    """Return a table of the area under the ROC curve of each tag, a column a model; None if no model was tested."""
+    tested = [group for group in groups if any(run.metrics for run in group.counted)]
+    if not tested:
+        return None
+    rows = []
+    for tag in groups[0].data.targets:
+        cells = [score_text(fmean(values)) if (values := group.scores(f"roc_auc_{tag}")) else "" for group in tested]
+        if any(cells):  # a tag that no test track has tells nothing
+            rows.append([tag, *cells])
+    header = ["tag", *(group.title for group in tested)]
+    return Table(header, rows, "Area under the ROC curve of each tag") if rows else None
+
+
 def _main_metric(group: Group) -> str:
     """Return what a model of emotions is judged by."""
     return f"{AXIS_SCORE}{group.axes[0]}" if is_single(group.runs[0]) else "spearman"
 
 
 def _score_cell(group: Group, metric: str, standing: Standing | None) -> str:
-    """Return the mean of a score, with its interval where models are ranked by it, or it is the other one of genres."""
+    """Return the mean of a score, with its interval where models are ranked by it, or it is the other one of a kind."""
     scores = group.scores(metric)
     if not scores or (metric == "spearman" and is_single(group.runs[0])):
         return ""
-    interval = standing.interval if standing else interval_of(group, metric) if metric == "f1_macro" else None
+    other = metric in SCORES.get(group.data.kind, {})
+    interval = standing.interval if standing else interval_of(group, metric) if other else None
     return score_text(fmean(scores)) + _interval_text(interval)
 
 

@@ -15,7 +15,7 @@ from musiclab.files import write_csv
 from musiclab.runs.comparison import mean_interval
 from musiclab.runs.run import Run, read_run
 
-METRICS = {"classes": "accuracy", "values": "spearman"}
+METRICS = {"classes": "accuracy", "values": "spearman", "tags": "roc_auc"}
 """What a test is judged by, for each kind of outputs."""
 
 

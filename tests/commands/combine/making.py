@@ -6,13 +6,16 @@ import numpy as np
 import pytest
 from command_line import error_of
 
-from musiclab.runs.predictions import Rows, write_class_predictions, write_value_predictions
+from musiclab.runs.predictions import Rows, write_class_predictions, write_tag_predictions, write_value_predictions
 
 GENRES = ["Blues", "Jazz", "Rock"]
 AXES = ["valence", "energy"]
+TAGS = ["rock", "piano", "80s"]
 IDS = [str(number) for number in range(1, 41)]
 CLASSES = np.random.default_rng(0).integers(0, 3, len(IDS))
 VALUES = np.random.default_rng(1).uniform(size=(len(IDS), 2)).round(3)
+
+TAGGED = np.random.default_rng(2).integers(0, 2, (len(IDS), 3)).astype(float)
 
 
 def probabilities(seed):
@@ -41,6 +44,17 @@ def write_values(path, seed, truth=VALUES, axes=AXES):
     columns = [AXES.index(axis) for axis in axes]
     write_value_predictions(path, axes, Rows(IDS, truth[:, columns], values(seed)[:, columns]))
     return str(path)
+
+
+def write_tags(path, seed, truth=TAGGED, tags=TAGS):
+    """Predictions of a model with its tags in some order."""
+    columns = [TAGS.index(tag) for tag in tags]
+    write_tag_predictions(path, tags, Rows(IDS, truth[:, columns], tag_probabilities(seed)[:, columns]))
+    return str(path)
+
+
+def tag_probabilities(seed):
+    return (TAGGED / 4 + np.random.default_rng(seed).uniform(size=TAGGED.shape) * 3 / 4).round(6)
 
 
 def refused(folder: Path, capfd: pytest.CaptureFixture[str], arguments: list[str]) -> str:

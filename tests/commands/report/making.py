@@ -7,32 +7,43 @@ from pathlib import Path
 import numpy as np
 import yaml
 
+from musiclab.runs.predictions import Rows, write_tag_predictions
+from musiclab.runs.tag_results import TagResults
+
 GENRES = ["Blues", "Jazz", "Rock"]
 AXES = ["valence", "energy", "danceability"]
+TAGS = ["rock", "piano", "80s"]
+
+MAIN = {"genre": "accuracy", "emotion": "spearman", "tags": "roc_auc"}
+KINDS = {"genre": "classes", "emotion": "values", "tags": "tags"}
+TASKS = {"genre": "ClassificationTask", "emotion": "MultitaskRegressionTask", "tags": "TaggingTask"}
+ROOTS = {"genre": "genres", "emotion": "emotions", "tags": "tags"}
+DATA = {"genre": "GenreDataModule", "emotion": "EmotionDataModule", "tags": "TagDataModule"}
 
 
 def make_config(kind="genre", seed=0, **changes):
     """Return the settings of a run; ``changes`` names some as on the command line, with _ for the dots."""
-    genre = kind == "genre"
     config = {
         "seed_everything": seed,
         "trainer": {
             "max_epochs": 3,
             "default_root_dir": f"somewhere/{seed}",
-            "callbacks": [checkpoint("val_accuracy" if genre else "val_spearman"), checkpoint(None, filename="last")],
+            "callbacks": [checkpoint(f"val_{MAIN[kind]}"), checkpoint(None, filename="last")],
         },
         "model": {
-            "class_path": "musiclab.tasks." + ("ClassificationTask" if genre else "MultitaskRegressionTask"),
+            "class_path": f"musiclab.tasks.{TASKS[kind]}",
             "init_args": {
                 "backbone": {"class_path": "musiclab.models.CNN", "init_args": {"dropout": 0.2}},
-                "loss": None if genre else {"class_path": "musiclab.losses.RegressionLoss", "init_args": {"mse": 1.0}},
+                "loss": {"class_path": "musiclab.losses.RegressionLoss", "init_args": {"mse": 1.0}}
+                if kind == "emotion"
+                else None,
                 "augmentations": [{"class_path": "musiclab.augmentations.RollTime"}],
                 "pretrained": None,
             },
         },
         "data": {
-            "class_path": "musiclab.data.datamodules." + ("GenreDataModule" if genre else "EmotionDataModule"),
-            "init_args": {"root": f"/data/small/{kind}s", "features": "mel", "beat_synced": False, "limit": None},
+            "class_path": f"musiclab.data.datamodules.{DATA[kind]}",
+            "init_args": {"root": f"/data/small/{ROOTS[kind]}", "features": "mel", "beat_synced": False, "limit": None},
         },
         "ckpt_path": None,
     }
@@ -53,9 +64,9 @@ def make_run(folder, kind="genre", seed=0, names=None, record=None, epochs=3, te
 
     Args:
         folder: To be made.
-        kind: genre or emotion.
+        kind: genre, emotion or tags.
         seed: Of the run.
-        names: Genres or axes.
+        names: Genres, axes or tags.
         record: Changes to run.json; None takes a field out.
         epochs: Number of epochs.
         tested: Whether the run ended with a test.
@@ -64,7 +75,7 @@ def make_run(folder, kind="genre", seed=0, names=None, record=None, epochs=3, te
     """
     folder = Path(folder)
     folder.mkdir(parents=True)
-    names = names or (GENRES if kind == "genre" else AXES)
+    names = names or {"genre": GENRES, "emotion": AXES, "tags": TAGS}[kind]
     rng = np.random.default_rng([seed, kind == "genre"])
     config = make_config(kind, seed, **changes) if config is None else config
     (folder / "config.yaml").write_text("# pytorch_lightning==2.6.6\n" + yaml.safe_dump(config))
@@ -88,14 +99,14 @@ def make_evaluation(folder, command, kind="genre", **facts):
 
 
 def make_record(kind, names, history, config):
-    monitor = "val_accuracy" if kind == "genre" else "val_spearman"
+    monitor = f"val_{MAIN[kind]}"
     value, epoch = max((row[monitor], row["epoch"]) for row in history)
     data = config["data"]["init_args"]
     return {
         "command": "fit",
         "command_line": ["musiclab", "fit"],
         "status": "finished",
-        "kind": "classes" if kind == "genre" else "values",
+        "kind": KINDS[kind],
         "task": config["model"]["class_path"].rsplit(".", 1)[-1],
         "backbone": "CNN",
         "features": "mel",
@@ -120,7 +131,7 @@ def make_record(kind, names, history, config):
 
 def make_history(kind, names, rng, epochs):
     """Return what some epochs logged."""
-    main = "accuracy" if kind == "genre" else "spearman"
+    main = MAIN[kind]
     quantities = ["loss", main]
     if kind == "emotion":
         quantities += [f"{main}_{name}" for name in names]
@@ -143,6 +154,11 @@ def write_test(folder, kind, names, rng, tracks=25):
         write_rows(
             folder / "predictions.csv", [["id", "truth", "prediction", *names], ["1", "Jazz", "Rock", 0, 0.1, 0.9]]
         )
+    elif kind == "tags":
+        truth = np.random.default_rng(0).integers(0, 2, (tracks, len(names))).astype(float)  # of the same tracks
+        rows = Rows([str(number) for number in range(tracks)], truth, truth / 4 + rng.uniform(size=truth.shape) / 2)
+        write_tag_predictions(folder / "predictions.csv", names, rows)
+        metrics = TagResults(names).scores(rows)
     else:
         metrics = {f"test_spearman_{name}": rng.uniform(-1, 1) for name in names}
         metrics["test_spearman"] = float(np.mean(list(metrics.values())))

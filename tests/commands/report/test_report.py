@@ -176,7 +176,7 @@ def test_what_is_no_whole_run_is_listed_and_stops_nothing(runs, tmp_path, capsys
     (predicted / "solution.txt").write_text("")
     tested = make_evaluation(logs / "version_4", "test")
     make_evaluation(logs / "version_5", "validate", "emotion", metrics={"val_spearman": 0.25, "val_loss": 1.0})
-    make_run(logs / "version_6", record={"kind": "tags", "task": "TagTask"})
+    make_run(logs / "version_6", record={"kind": "chords", "task": "ChordTask"})
     damaged = make_run(logs / "version_7", seed=9)
     (damaged / "confusion_matrix.csv").write_text("x")
     page = write_report(tmp_path / "out", tmp_path, runs["cnn_0"])
@@ -186,7 +186,7 @@ def test_what_is_no_whole_run_is_listed_and_stops_nothing(runs, tmp_path, capsys
         ("0", "empty"),
         ("1", NO_RECORD.split(":")[0]),
         ("2", "run.json"),
-        ("6", "neither genres nor emotions, but TagTask"),
+        ("6", "neither genres, emotions nor tags, but ChordTask"),
     ]
     assert problems[0][1] == "confusion_matrix.csv: not a square table with the same genres as rows and columns"
     assert problems[0][0].endswith("version_7")
