@@ -49,10 +49,16 @@ def shares_panel(genres: Answers, duration: float) -> Figure:
     return figure
 
 
-def lines_panel(emotions: Answers, duration: float) -> tuple[Figure, tuple[float, float]]:
-    """Draw a line for each emotional axis; return from where to where the panel reaches, too."""
+def lines_panel(emotions: Answers, duration: float, near: bool = False) -> tuple[Figure, tuple[float, float]]:
+    """Draw a line for each emotional axis, or tag; return from where to where the panel reaches, too.
+
+    Args:
+        emotions: The values.
+        duration: Length of the song in s.
+        near: See :func:`musiclab.figures.song.draw_lines`.
+    """
     figure, axes = bare_figure(WIDTH, HEIGHT)
-    return figure, draw_lines(axes, emotions, duration, dots=False)
+    return figure, draw_lines(axes, emotions, duration, dots=False, near=near)
 
 
 def plane_panel(across: Array, up: Array) -> tuple[Figure, tuple[float, float], tuple[float, float]]:

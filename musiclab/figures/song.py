@@ -18,6 +18,9 @@ NAMED = 6
 LOWER = 0.8
 """Height of a panel of answers, relative to that of a mel spectrogram."""
 
+LEAST_HIGH = 0.05
+"""A range of probabilities reaches so far at least."""
+
 OTHERS = "#e0e0e0"
 BESIDE: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.005, 1.02), "frameon": False, "fontsize": 9}
 """A legend to the right of its panel."""
@@ -100,8 +103,16 @@ def draw_shares(panel: Axes, genres: Answers, duration: float) -> None:
     panel.set(xlim=(0, duration), ylim=(0, 1))
 
 
-def draw_lines(panel: Axes, emotions: Answers, duration: float, dots: bool) -> tuple[float, float]:
-    """Draw a line for each axis, where wanted with a dot where a window has its middle; return the panel's range."""
+def draw_lines(panel: Axes, emotions: Answers, duration: float, dots: bool, near: bool = False) -> tuple[float, float]:
+    """Draw a line for each axis or tag; return the panel's range.
+
+    Args:
+        panel: Where to draw.
+        emotions: Values on each axis, or the probability of each tag.
+        duration: Length of the song in s.
+        dots: Whether to draw a dot where a window has its middle.
+        near: Whether the range ends at the highest value, from 0 on, as of tags that are all improbable.
+    """
     seconds, values = _to_the_ends(emotions, duration)
     for index, name in enumerate(emotions.names):
         colour, style = look(index, LINES)
@@ -109,6 +120,8 @@ def draw_lines(panel: Axes, emotions: Answers, duration: float, dots: bool) -> t
         if dots:
             panel.plot(emotions.seconds, emotions.values[:, index], "o", color=colour, markersize=3.5)
     low, high = value_range(emotions.values)
+    if near:
+        low, high = 0.0, max(LEAST_HIGH, float(np.nanmax(emotions.values)))
     low, high = low - 0.02 * (high - low), high + 0.02 * (high - low)
     panel.set(xlim=(0, duration), ylim=(low, high))
     return low, high

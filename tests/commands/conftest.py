@@ -36,6 +36,12 @@ def emotion_cnn(fit, emotion_root):
 
 
 @pytest.fixture(scope="session")
+def tag_cnn(fit, tag_root):
+    """A CNN of three tags."""
+    return fit("tags_cnn.yaml", tag_root)
+
+
+@pytest.fixture(scope="session")
 def energy_cnn(fit, emotion_root):
     """A CNN of one axis, on chroma."""
     return fit("emotion_cnn.yaml", emotion_root, "--data.axes=energy", "--data.features=chroma")

@@ -161,3 +161,9 @@ def test_genres_are_no_tags(tmp_path, capfd):
 def test_values_on_axes_are_no_tags(tmp_path, capfd):
     root = make_emotion_folder(tmp_path / "emotions", train=20, test=3)
     assert "tags are 0 or 1, but there is 0." in error_of(capfd, fit_args(root, tmp_path, data="EmotionDataModule"))
+
+
+def test_the_config_asks_for_a_data_set(tmp_path, capfd):
+    error = error_of(capfd, ["fit", "-c", "tags_cnn.yaml", f"--trainer.default_root_dir={tmp_path}"])
+    assert "the demo corpus has nothing for TagDataModule; give a data set folder: --data.root ROOT" in error
+    assert not list(tmp_path.iterdir())

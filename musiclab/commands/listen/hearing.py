@@ -86,11 +86,6 @@ def load_listeners(paths: Sequence[str]) -> list[Listener]:
     """
     recipes = [audio_recipe(read_checkpoint(Path(path).expanduser()), path) for path in paths]
     models = [load(path) for path in paths]
-    for model in models:
-        if model.kind == "tags":
-            raise UserError(
-                f"{model.path}: a model of tags, and listen shows genres and emotions; ask musiclab predict"
-            )
     resolved = [model.path.resolve() for model in models]
     for number, path in enumerate(resolved):
         if path in resolved[:number]:

@@ -29,14 +29,15 @@ def listen(
     """Make a page of each song that plays it and shows what models say along it: OUT/SONG.html.
 
     On one axis of time, with a cursor that follows the player: mel spectrogram, chromagram and beats; the probability
-    of each genre, or the value on each emotional axis; and the path in the plane of valence and energy. The answer
-    about the whole song is that of `predict`. A page holds all that it shows and plays, and opens without a network.
-    Of several songs, OUT/index.html lists all, to be sorted. What cannot be used is named, and the exit code is then 1.
+    of each genre, the value on each emotional axis, or the strongest tags; and the path in the plane of valence and
+    energy. The answer about the whole song is that of `predict`. A page holds all that it shows and plays, and opens
+    without a network. Of several songs, OUT/index.html lists all, to be sorted. What cannot be used is named, and the
+    exit code is then 1.
 
     Args:
         songs: Audio files, folders, which are searched with all folders below them, or text files (.txt) with a path a
             line.
-        ckpt_path: Checkpoint of a model of genre or emotion; several may be given.
+        ckpt_path: Checkpoint of a model of genre, emotion or tags; several may be given.
         library: File that `musiclab embed` wrote, of one of the models: the page names the nearest tracks in it.
         hop: Distance of the windows that are asked about, in s; they are as long as the tracks of the training.
         out: Folder for the pages, made if need be.

@@ -21,6 +21,15 @@ PLANE = ("valence", "energy")
 COLUMNS = 1600
 """At most so many columns of a spectrogram are drawn, each the mean of some frames."""
 
+STRONGEST = 8
+"""So many tags are shown, those that are strongest for the whole song."""
+
+LISTED = 3
+"""So many of them stand in a list of songs."""
+
+KINDS = {"classes": "Genre", "values": "Emotion", "tags": "Tags"}
+"""What models answer, in a sentence."""
+
 COLOURS = 64
 DASHES: dict[str, Literal["solid", "dashed", "dotted"]] = {"-": "solid", "--": "dashed", ":": "dotted", "-.": "dashed"}
 
@@ -41,7 +50,7 @@ def song_page(heard: Heard, title: str, index: str | None) -> SongPage:
     planes = [
         _plane(key, said)
         for key, said in zip(keys, heard.said, strict=True)
-        if said.listener.model.kind != "classes" and set(PLANE) <= set(said.listener.model.target_names)
+        if said.listener.model.kind == "values" and set(PLANE) <= set(said.listener.model.target_names)
     ]
     values = {key: _values(said) for key, said in zip(keys, heard.said, strict=True)}
     faults = [f"Parts of the song are left out: {fault.reason}." for fault in heard.frames.faults[:1]]
@@ -55,18 +64,22 @@ def list_header(heard: Heard) -> list[str]:
     header = ["length"]
     for said in heard.said:
         model, name = said.listener.model, f" ({said.listener.name})" if _several(heard, said) else ""
-        names = ["genre", "probability"] if model.kind == "classes" else model.target_names
+        columns = {"classes": ["genre", "probability"], "values": model.target_names, "tags": ["strongest tags"]}
+        names = columns[model.kind]
         header += [f"{column}{name}" for column in names]
     return header
 
 
 def list_row(heard: Heard) -> list[str]:
-    """Return what stands in them: the most likely genre, or the value on each axis."""
+    """Return what stands in them: the most likely genre, the value on each axis, or the strongest tags."""
     cells = [clock(heard.frames.duration)]
     for said in heard.said:
         if said.listener.model.kind == "classes":
             genre = max(said.whole, key=lambda name: said.whole[name])
             cells += [genre, f"{said.whole[genre]:.2f}"]
+        elif said.listener.model.kind == "tags":
+            best = sorted(said.whole, key=lambda name: -said.whole[name])[:LISTED]
+            cells.append(", ".join(f"{name} {said.whole[name]:.2f}" for name in best))
         else:
             cells += [f"{value:.2f}" for value in said.whole.values()]
     return cells
@@ -79,7 +92,7 @@ def _several(heard: Heard, said: Said) -> bool:
 
 def _fact(said: Said, duration: float) -> str:
     model, seconds = said.listener.model, said.over_time.seconds
-    what = "Genre" if model.kind == "classes" else "Emotion"
+    what = KINDS[model.kind]
     if len(seconds) == 1:
         return f"{what} by {said.listener.name}, in one window of {min(model.window, duration):.3g} s."
     return (
@@ -131,6 +144,8 @@ def _answer_panel(key: str, said: Said, duration: float, several: bool) -> Panel
         genre = max(said.whole, key=lambda name: said.whole[name])
         note = f"{names}{genre}, {said.whole[genre]:.2f}, for the whole song"
         return Panel("Genre", picture, alt, 170, value_marks(0.0, 1.0), key, "genre", lines[::-1], note)
+    if model.kind == "tags":
+        return _tags_panel(key, said, duration, names.rstrip(": "))
     figure, limits = lines_panel(answers, duration)
     lines = []
     for index, name in enumerate(model.target_names):
@@ -139,6 +154,30 @@ def _answer_panel(key: str, said: Said, duration: float, several: bool) -> Panel
     title = _listed(model.target_names).capitalize()
     alt = f"{title} over time, as lines"
     return Panel(title, svg_bytes(figure), alt, 150, value_marks(*limits), key, "axis", lines, names.rstrip(": "))
+
+
+def _tags_panel(key: str, said: Said, duration: float, model: str) -> Panel:
+    """Return the panel of the strongest tags: lines over time, and a table beside them."""
+    order = _strongest(said)
+    names = [said.listener.model.target_names[column] for column in order]
+    answers = Answers(said.over_time.seconds, said.over_time.values[:, order], names)
+    figure, limits = lines_panel(answers, duration, near=True)
+    lines = []
+    for index, name in enumerate(names):
+        colour, style = look(index, LINES)
+        share = said.whole[name]
+        lines.append(Line(name, colour, f"{share:.2f}", share, DASHES[style]))
+    alt = f"Probability of the tags {_listed(names)} over time, as lines"
+    count = len(said.listener.model.target_names)
+    which = f"the {len(names)} strongest of {count}" if count > len(names) else ""
+    note = ": ".join(filter(None, [model, which]))
+    return Panel("Tags", svg_bytes(figure), alt, 190, value_marks(*limits), key, "tag", lines, note)
+
+
+def _strongest(said: Said) -> list[int]:
+    """Return the columns of the tags that are shown, the strongest for the whole song first."""
+    whole = [said.whole[name] for name in said.listener.model.target_names]
+    return sorted(range(len(whole)), key=lambda column: -whole[column])[:STRONGEST]
 
 
 def _plane(key: str, said: Said) -> Plane:
@@ -153,6 +192,10 @@ def _values(said: Said) -> dict[str, Any]:
     """Return what the cursor tells of a model's answers; lines are those of the table beside the panel."""
     names = said.listener.model.target_names
     over_time = said.over_time
+    if said.listener.model.kind == "tags":
+        columns = _strongest(said)  # of a long song, all would take more room than its pictures
+        names = [names[column] for column in columns]
+        over_time = over_time._replace(values=over_time.values[:, columns])
     lines = [[column] for column in range(len(names))]
     if said.listener.model.kind == "classes":
         lines = [layer.columns for layer in genre_layers(Answers(*over_time, names))][::-1]

@@ -115,10 +115,28 @@ def test_bad_requests(genre_cnn, songs, tmp_path, capfd):
     assert error(song, f"--ckpt_path={genre_cnn}").startswith(f"{tmp_path / 'out'}: a file; give the folder")
 
 
-def test_models_of_tags_are_refused(genre_cnn, songs, monkeypatch, capfd):
-    monkeypatch.setattr("musiclab.inference.model.output_kind", lambda checkpoint: "tags")
-    error = error_of(capfd, ["listen", str(songs / "short.flac"), f"--ckpt_path={genre_cnn}"])
-    assert f"{genre_cnn}: a model of tags" in error
+def test_the_strongest_tags_are_shown(tag_cnn, genre_cnn, songs, tmp_path, monkeypatch):
+    monkeypatch.setattr("musiclab.commands.listen.page.STRONGEST", 2)
+    args = ["listen", str(songs), f"--ckpt_path={genre_cnn}", f"--ckpt_path={tag_cnn}", f"--out={tmp_path}"]
+    main([*args, "--hop=2"])
+    model, song = musiclab.load(tag_cnn), songs / "long.flac"
+    whole = model.predict(song)
+    best = sorted(whole, key=lambda tag: -whole[tag])
+    html = (tmp_path / "long.html").read_text(encoding="utf-8")
+    page = Outline(html)
+    assert page.texts["h2"][-2:] == ["Genre", "Tags"]
+    assert "the 2 strongest of 3" in page.texts["small"]
+    *_, (_, header, rows) = Tables(html).all
+    assert header == ["tag", "song", "here"]
+    assert [row[:2] for row in rows] == [[tag, f"{whole[tag]:.2f}"] for tag in best[:2]]
+    data = data_of(tmp_path / "long.html")["model1"]
+    assert data["names"] == best[:2]
+    columns = [model.target_names.index(tag) for tag in best[:2]]
+    np.testing.assert_allclose(data["values"], model.over_time(song, hop=2).values[:, columns], atol=1e-6)
+    assert data["lines"] == [[0], [1]]
+    ((_, header, rows),) = Tables((tmp_path / "index.html").read_text(encoding="utf-8")).all
+    assert header[-1] == "strongest tags"
+    assert rows[1][-1] == ", ".join(f"{tag} {whole[tag]:.2f}" for tag in best)
 
 
 def test_beats_that_are_not_there(genre_root, tmp_path, capfd):
