@@ -20,6 +20,8 @@ from conftest import make_emotion_folder, make_genre_folder
 from musiclab.cli import main
 from musiclab.cli.dispatch import COMMANDS, TRAINING
 from musiclab.cli.training import TrainingCLI
+from musiclab.data.artists import read_artists
+from musiclab.data.targets import TagTargets
 
 EXAMPLES = REPOSITORY / "examples"
 
@@ -86,7 +88,30 @@ def place(tmp_path: Path, checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> 
     np.savez(tmp_path / "library.npz", embedding=np.zeros((3, 8), np.float32), id=["a", "b", "c"])
     for example in EXAMPLES.glob("own_*"):
         shutil.copy(example, tmp_path)
+    give_tag_lists(tmp_path)
     return tmp_path
+
+
+def give_tag_lists(folder: Path) -> None:
+    """Write lists as MagnaTagATune and MTG-Jamendo publish them, and arrays of some of their songs."""
+    clips = [
+        '"clip_id"\t"no voice"\t"rock"\t"mp3_path"',
+        '"2"\t"1"\t"0"\t"f/ada_x-suite-01-air-30-59.mp3"',
+        '"6"\t"1"\t"1"\t"c/bob-live-02-song-0-29.mp3"',
+        '"1"\t"0"\t"1"\t"c/bob-live-02-song-30-59.mp3"',
+    ]
+    (folder / "annotations_final.csv").write_text("\n".join(clips) + "\n")
+    tracks = [
+        "TRACK_ID\tARTIST_ID\tALBUM_ID\tPATH\tDURATION\tTAGS",
+        "track_0000214\tartist_000014\talbum_000031\t14/214.mp3\t124.6\tgenre---rock\tinstrument---piano",
+        "track_0000215\tartist_000014\talbum_000031\t15/215.mp3\t151.4\tgenre---rock",
+    ]
+    (folder / "autotagging.tsv").write_text("\n".join(tracks) + "\n")
+    songs = {"MTT": ["ada_x-suite-01-air-30-59", "bob-live-02-song-0-29"], "JAMENDO": ["214", "215"]}
+    for root, names in songs.items():
+        (folder / root / "train").mkdir(parents=True)
+        for name in names:
+            np.save(folder / root / "train" / f"{name}.fused.full.npy", np.zeros((140, 5), np.float32))
 
 
 @pytest.fixture
@@ -152,6 +177,22 @@ def test_python_of_a_page_runs(page: Path, place: Path, capsys: pytest.CaptureFi
     names: dict[str, object] = {"__name__": "docs"}
     for block in blocks(page, "python"):
         exec(compile(block, page.name, "exec"), names)
+
+
+def test_published_lists_of_tags_become_label_files(place: Path) -> None:
+    names: dict[str, object] = {}
+    for block in blocks(REPOSITORY / "docs" / "data.md", "python"):
+        exec(compile(block, "data.md", "exec"), names)
+    found = TagTargets(place / "MTT" / "train_labels.txt", None)
+    assert found.names == ["no voice", "rock"]
+    labelled = found.read(place / "MTT" / "train_labels.txt")
+    assert labelled.ids == ["ada_x-suite-01-air-30-59", "bob-live-02-song-0-29"]
+    assert labelled.targets.tolist() == [[1, 0], [1, 1]]
+    assert list(read_artists(place / "MTT").values()) == ["ada_x", "bob"]
+    found = TagTargets(place / "JAMENDO" / "train_labels.txt", None)
+    assert found.names == ["genre---rock", "instrument---piano"]
+    assert found.read(place / "JAMENDO" / "train_labels.txt").targets.tolist() == [[1, 1], [1, 0]]
+    assert set(read_artists(place / "JAMENDO").values()) == {"artist_000014"}
 
 
 def test_each_command_is_shown() -> None:
