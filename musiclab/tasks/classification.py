@@ -73,10 +73,20 @@ class ClassificationTask(SpectrogramTask):
         super().setup(stage)
 
     def fit_to(self, data: TrainingData) -> None:
-        """Fit the normalisation and balanced class weights on the training part."""
+        """Fit the normalisation and balanced class weights on the training part.
+
+        Raises:
+            UserError: If targets are no genres.
+        """
         super().fit_to(data)
+        targets = data.train_targets()
+        if targets.ndim > 1:
+            raise UserError(
+                "a ClassificationTask learns a genre for each track, but the data gives values; use a RegressionTask "
+                "for those on axes, a TaggingTask for tags"
+            )
         if self.balanced:
-            counts = torch.bincount(data.train_targets(), minlength=len(self.target_names)).clamp(min=1)
+            counts = torch.bincount(targets, minlength=len(self.target_names)).clamp(min=1)
             self.class_weights.copy_(counts.sum() / (len(counts) * counts))
 
     def loss(self, logits: Tensor, targets: Tensor) -> Tensor:

@@ -194,7 +194,8 @@ class TestFittedOnTheTrainingPart:
     def test_a_constant_feature_becomes_zero(self):
         statistics = torch.tensor([-80.0, 1.0]), torch.tensor([1e-6, 2.0])
         task = make_task(features=2)
-        task.fit_to(SimpleNamespace(feature_statistics=lambda: statistics, track_frames=lambda: 1))
+        data = {"feature_statistics": statistics, "track_frames": 1, "train_targets": torch.tensor([0, 1])}
+        task.fit_to(SimpleNamespace(**{name: lambda value=value: value for name, value in data.items()}))
         normalised = task.normalise(torch.tensor([[-80.0, 5.0], [-79.9375, -3.0]]))
         np.testing.assert_allclose(normalised, [[0, 2], [0.0625, -2]], atol=1e-6)
 

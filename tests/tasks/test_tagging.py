@@ -167,3 +167,9 @@ def test_the_config_asks_for_a_data_set(tmp_path, capfd):
     error = error_of(capfd, ["fit", "-c", "tags_cnn.yaml", f"--trainer.default_root_dir={tmp_path}"])
     assert "the demo corpus has nothing for TagDataModule; give a data set folder: --data.root ROOT" in error
     assert not list(tmp_path.iterdir())
+
+
+def test_tags_are_no_genres(tag_root, tmp_path, capfd):
+    args = ["fit", "-c", "genre_cnn.yaml", "--data=TagDataModule", f"--data.root={tag_root}", *TRAINER]
+    error = error_of(capfd, [*args, f"--trainer.default_root_dir={tmp_path}"])
+    assert "a ClassificationTask learns a genre for each track, but the data gives values" in error

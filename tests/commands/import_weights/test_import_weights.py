@@ -70,7 +70,7 @@ def test_a_song_gets_tags_and_an_embedding(checkpoint, song, tmp_path, capsys):
     assert model.embed(song).shape == (5,)
     main(evaluate_args("predict", checkpoint, tmp_path, f"--data.paths={song}"))
     (row,) = read_rows(run_folder(tmp_path) / "predictions.csv")
-    assert list(row) == ["id", *(f"{kind}_{tag}" for tag in TAGS for kind in ("truth", "prediction"))]
+    assert list(row) == ["id", *(f"{kind}_{tag}" for tag in TAGS for kind in ("truth", "probability"))]
     for tag, value in answer.items():
         assert float(row[f"probability_{tag}"]) == pytest.approx(value, abs=1e-5)
         assert row[f"truth_{tag}"] == ""
