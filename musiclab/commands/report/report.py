@@ -40,6 +40,9 @@ from musiclab.runs.run import Run, read_run
 OPEN = 16
 """With up to so many models, their pictures are shown at first."""
 
+LONG = 20
+"""A table of tags of more rows is shown when it is asked for."""
+
 KINDS = {"classes": "Genre", "values": "Emotion", "tags": "Tags"}
 """Kinds of outputs, and the title of their part of the report."""
 
@@ -125,8 +128,15 @@ def _data_blocks(
         models_table(groups, rankings),
         *published_blocks(data, published, tracks),
         runs_table(groups, names),
-        *([] if scores is None else [scores]),
+        *([] if scores is None else [_folded(scores) if data.kind == "tags" else scores]),
     ]
+
+
+def _folded(table: Table) -> Block:
+    """Return a table of tags, to be opened by a click if they are many."""
+    if len(table.rows) <= LONG:
+        return table
+    return Details(f"{table.caption}: {len(table.rows)} rows", [table])
 
 
 def _picture_blocks(groups: Sequence[Group], names: dict[Path, str]) -> list[Block]:

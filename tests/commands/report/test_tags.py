@@ -68,6 +68,9 @@ def test_the_page_has_tables_and_pictures(folders, tmp_path):
 
 def test_of_many_tags_the_strongest_and_the_weakest_are_drawn(tmp_path):
     folder = make_run(tmp_path / "many", "tags", names=MANY)
+    main(["report", str(folder), "--out", str(tmp_path / "out")])
+    page = Outline((tmp_path / "out" / "report.html").read_text(encoding="utf-8"))
+    assert "Area under the ROC curve of each tag: 30 rows" in page.texts["summary"]
     (group,) = groups_of(folder)
     (picture,) = drawing.tag_drawings(group)
     assert picture.caption == "Area under the ROC curve of each tag: the 10 strongest and the 10 weakest of 30"
