@@ -5,5 +5,6 @@ from musiclab.models.cnn import CNN
 from musiclab.models.lstm import LSTM
 from musiclab.models.mean import MeanOverTime
 from musiclab.models.musicnn import MusiCNN
+from musiclab.models.residual import ResidualCNN
 
-__all__ = ["CNN", "LSTM", "Backbone", "MeanOverTime", "MusiCNN"]
+__all__ = ["CNN", "LSTM", "Backbone", "MeanOverTime", "MusiCNN", "ResidualCNN"]

@@ -64,23 +64,26 @@ class CNN(Backbone):
         parts = zip(torch.split(spectrograms, tracks), torch.split(lengths, tracks), strict=True)
         return torch.cat([self._embed(*part) for part in parts])
 
+    def images(self, spectrograms: Tensor) -> Tensor:
+        """Return what the first block sees of ``(batch, time, features)``: ``(batch, maps, time, features)``."""
+        return spectrograms[:, None].contiguous(memory_format=torch.channels_last)
+
     def _embed(self, spectrograms: Tensor, lengths: Tensor) -> Tensor:
-        images = spectrograms[:, None].contiguous(memory_format=torch.channels_last)
         lengths = lengths.cpu()  # the one time that a GPU is waited for
-        padding = find_padding(lengths, images.shape[2], images.device)
+        padding = find_padding(lengths, spectrograms.shape[1], spectrograms.device)
+        images = self.images(spectrograms)
         if padding is not None:
             tracks, times = padding
-            images = images.index_put((tracks, torch.zeros_like(tracks), times), images.new_zeros(()))
+            images = images.transpose(1, 2).index_put((tracks, times), images.new_zeros(())).transpose(1, 2)
         for block in self.blocks:
             images, lengths, padding = block(images, lengths, padding)
         return self._pooled(images, lengths.to(images.device))
 
     def masked(self, spectrograms: Tensor, lengths: Tensor) -> Tensor:
         """Return the embeddings in evaluation, by operations whose shapes and course depend on no value."""
-        images = _zeroed(spectrograms[:, None], lengths)
+        images = zeroed(self.images(spectrograms), lengths)
         for block in self.blocks:
-            assert isinstance(block, Block)
-            images, lengths = block.masked(images, lengths)
+            images, lengths = block.masked(images, lengths)  # type: ignore[operator]
         return self._pooled(images, lengths)
 
     def _pooled(self, images: Tensor, lengths: Tensor) -> Tensor:
@@ -96,13 +99,21 @@ class Block(nn.Module):
 
     Hooks on ``convolution`` see nothing where maps are pooled first: its weights are used, with flipped signs, but it
     is not called.
+
+    Args:
+        inputs: Maps that it gets.
+        maps: Maps that it gives.
+        kernel_size: Height and width of the convolution; odd.
+        pool: Side of the windows whose maximum is taken; 1 for no pooling.
+        rectified: Whether there is a ReLU.
     """
 
-    def __init__(self, inputs: int, maps: int, kernel_size: int, pool: int) -> None:
+    def __init__(self, inputs: int, maps: int, kernel_size: int, pool: int, rectified: bool = True) -> None:
         super().__init__()
         self.convolution = nn.Conv2d(inputs, maps, kernel_size, padding=kernel_size // 2, bias=False)
         self.norm = PooledBatchNorm2d(maps, pool)
         self.pool_size = pool
+        self.rectified = rectified
 
     def forward(self, images: Tensor, lengths: Tensor, padding: Tensor | None) -> tuple[Tensor, Tensor, Tensor | None]:
         """Return the pooled maps, the lengths of their tracks and where their padding is.
@@ -113,7 +124,7 @@ class Block(nn.Module):
             padding: Track and time of the frames of padding, ``(2, frames)``; None for none.
         """
         lengths = -(-lengths // self.pool_size)
-        if padding is None and images.device.type == "cuda":
+        if padding is None and (images.device.type == "cuda" or self.pool_size == 1):
             return self.normalise_first(images), lengths, None
         frames = -(-images.shape[2] // self.pool_size)
         pooled_padding = None if padding is None else find_padding(lengths, frames, images.device)
@@ -121,26 +132,34 @@ class Block(nn.Module):
 
     def masked(self, images: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Return the pooled maps and the lengths of their tracks, zero in padding, by PyTorch's own layers."""
-        maps = F.relu(nn.BatchNorm2d.forward(self.norm, self.convolution(images)))
+        maps = self._rectify(nn.BatchNorm2d.forward(self.norm, self.convolution(images)))
         # After a ReLU, zero is neutral for the maximum.
-        pooled = F.max_pool2d(_zeroed(maps, lengths), self.pool_size, ceil_mode=True)
+        pooled = self._pool(zeroed(maps, lengths))
         lengths = (lengths + self.pool_size - 1) // self.pool_size
-        return _zeroed(pooled, lengths), lengths
+        return zeroed(pooled, lengths), lengths
 
     def pool_first(self, images: Tensor, padding: Tensor | None, pooled_padding: Tensor | None) -> Tensor:
         """Return the pooled maps, by far the faster way on a CPU, and the one that is blind to padding."""
         weight = self.convolution.weight * self.norm.flips()[:, None, None, None]
         maps = F.conv2d(images, weight, padding=self.convolution.padding)
         # ReLU and maximum may change places: same values, same gradients, on a fraction of the memory.
-        return F.relu(self.norm(maps, padding, pooled_padding))
+        return self._rectify(self.norm(maps, padding, pooled_padding))
 
     def normalise_first(self, images: Tensor) -> Tensor:
-        """Return the pooled maps of images without padding by PyTorch's own layers, the faster way on a GPU."""
-        maps = nn.BatchNorm2d.forward(self.norm, self.convolution(images))
-        return F.relu(F.max_pool2d(maps, self.pool_size, ceil_mode=True))
+        """Return the pooled maps of images without padding by PyTorch's own layers, the faster way on a GPU.
+
+        And where nothing is pooled.
+        """
+        return self._rectify(self._pool(nn.BatchNorm2d.forward(self.norm, self.convolution(images))))
+
+    def _pool(self, maps: Tensor) -> Tensor:
+        return maps if self.pool_size == 1 else F.max_pool2d(maps, self.pool_size, ceil_mode=True)
+
+    def _rectify(self, maps: Tensor) -> Tensor:
+        return F.relu(maps) if self.rectified else maps
 
 
-def _zeroed(images: Tensor, lengths: Tensor) -> Tensor:
+def zeroed(images: Tensor, lengths: Tensor) -> Tensor:
     """Return images ``(batch, maps, time, frequency)`` with zeros in padding."""
     return images.masked_fill(~frame_mask(lengths, images.shape[2])[:, None, :, None], 0.0)
 

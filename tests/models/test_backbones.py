@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from musiclab.errors import UserError
-from musiclab.models import CNN, LSTM, MeanOverTime, MusiCNN
+from musiclab.models import CNN, LSTM, MeanOverTime, MusiCNN, ResidualCNN
 from musiclab.models.backbone import frame_mask, masked_max, masked_mean
 from musiclab.models.cnn import Block, find_padding
 
@@ -20,6 +20,7 @@ CPU = torch.device("cpu")
 
 lstm = partial(LSTM, hidden_size=5)
 cnn = partial(CNN, channels=(3, 4, 5, 6))
+residual = partial(ResidualCNN, channels=(6, 7, 8), units=(0, 1, 2), kernels=(3, 3, 1), pools=(2, 2, 2), squeeze=2)
 
 BACKBONES = {
     **{
@@ -33,6 +34,8 @@ BACKBONES = {
     "cnn-3-blocks": partial(cnn, channels=(3, 4, 5), pools=(3, 1, 5)),
     "cnn-kernel-1": partial(cnn, kernel_size=1),
     "cnn-kernel-7": partial(cnn, kernel_size=7, pools=(2, 2, 4, 4)),
+    "residual-cnn": residual,
+    "residual-cnn-plain": partial(residual, squeeze=0, coordinate=False, pools=(1, 2, 3)),
     "musicnn": partial(MusiCNN, timbral=3, temporal=2, layer=4, embedding_size=5),
     "mean": MeanOverTime,
 }
@@ -118,6 +121,7 @@ def test_any_size_gives_an_embedding_of_the_stated_size(name, features, frames):
         (MusiCNN(12), 200),
         (MeanOverTime(12), 12),
         (CNN(12, channels=(4, 6), pools=(2, 2)), 12),
+        (residual(12), 16),
     ],
 )
 def test_embedding_size(backbone, size):
@@ -138,6 +142,13 @@ def test_embedding_size(backbone, size):
         partial(CNN, 12, kernel_size=4),
         partial(CNN, 12, kernel_size=-1),
         partial(CNN, 12, dropout=-0.1),
+        partial(residual, 12, channels=(3, 4)),
+        partial(residual, 12, units=(0, 1)),
+        partial(residual, 12, units=(0, 1, -1)),
+        partial(residual, 12, kernels=(3, 3)),
+        partial(residual, 12, kernels=(3, 3, 2)),
+        partial(residual, 12, squeeze=-1),
+        partial(residual, 12, dropout=1),
         partial(MusiCNN, 12, timbral=0),
         partial(MusiCNN, 12, embedding_size=0),
         partial(MusiCNN, 12, dropout=1),
