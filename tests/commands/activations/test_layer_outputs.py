@@ -7,7 +7,7 @@ from torch import nn
 from musiclab.batch import Batch
 from musiclab.commands.activations.layer_outputs import FeatureMaps, observe, strongest
 from musiclab.errors import UserError
-from musiclab.models import CNN, LSTM, Backbone
+from musiclab.models import CNN, LSTM, Backbone, ResidualCNN
 from musiclab.tasks import ClassificationTask, RegressionTask
 
 
@@ -36,6 +36,18 @@ def test_feature_maps_are_those_of_a_forward_pass_by_hand():
         torch.testing.assert_close(torch.tensor(seen.values), images[0].detach())
     assert [seen.values.shape for seen in observation.blocks] == [(3, 11, 6), (5, 4, 2)]
     assert observation.attention is None
+
+
+def test_feature_maps_of_a_residual_cnn_are_those_behind_its_units():
+    task = make_task(lambda features: ResidualCNN(features, (3, 5), (0, 1), (3, 3), pools=(2, 3)))
+    batch = make_batch()
+    observation = observe(task, batch)
+    assert [(seen.values.shape, seen.pooled) for seen in observation.blocks] == [((3, 11, 6), 2), ((5, 4, 2), 6)]
+    images, lengths = task.backbone.images(batch.spectrograms - 0.5), batch.lengths
+    with torch.inference_mode():
+        for block, seen in zip(task.backbone.blocks, observation.blocks, strict=True):
+            images, lengths = block.masked(images, lengths)
+            torch.testing.assert_close(torch.tensor(seen.values), images[0])
 
 
 @pytest.mark.parametrize("bidirectional", [False, True])
