@@ -8,13 +8,13 @@ from collections.abc import Iterator, Sequence
 from musiclab.cli.default_callbacks import CALLBACKS
 from musiclab.data.datamodules import AudioDataModule, EmotionDataModule, GenreDataModule
 from musiclab.errors import did_you_mean
-from musiclab.models import CNN, LSTM, MusiCNN
+from musiclab.models import CNN, LSTM, FlatCNN, MusiCNN
 from musiclab.runs.trainer import Trainer
 from musiclab.tasks import ClassificationTask, MultitaskRegressionTask, RegressionTask, TaggingTask
 
 DATA = [GenreDataModule, EmotionDataModule, AudioDataModule]
 TASKS = [ClassificationTask, RegressionTask, MultitaskRegressionTask, TaggingTask]
-BACKBONES = [CNN, LSTM, MusiCNN]
+BACKBONES = [CNN, LSTM, FlatCNN, MusiCNN]
 
 CLASSES: dict[str, Sequence[type]] = {
     "data": DATA, "model": TASKS, "model.backbone": BACKBONES, "trainer": [Trainer],

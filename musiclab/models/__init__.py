@@ -2,7 +2,8 @@
 
 from musiclab.models.backbone import Backbone
 from musiclab.models.cnn import CNN
+from musiclab.models.flat_cnn import FlatCNN
 from musiclab.models.lstm import LSTM
 from musiclab.models.musicnn import MusiCNN
 
-__all__ = ["CNN", "LSTM", "Backbone", "MusiCNN"]
+__all__ = ["CNN", "LSTM", "Backbone", "FlatCNN", "MusiCNN"]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from musiclab.errors import UserError
-from musiclab.models import CNN, LSTM, MusiCNN
+from musiclab.models import CNN, LSTM, FlatCNN, MusiCNN
 from musiclab.models.backbone import frame_mask, masked_max, masked_mean
 from musiclab.models.cnn import Block, find_padding
 
@@ -33,6 +33,7 @@ BACKBONES = {
     "cnn-3-blocks": partial(cnn, channels=(3, 4, 5), pools=(3, 1, 5)),
     "cnn-kernel-1": partial(cnn, kernel_size=1),
     "cnn-kernel-7": partial(cnn, kernel_size=7, pools=(2, 2, 4, 4)),
+    "flat-cnn": partial(FlatCNN, frames=70, channels=(3, 4, 5, 6)),
     "musicnn": partial(MusiCNN, timbral=3, temporal=2, layer=4, embedding_size=5),
 }
 
