@@ -10,7 +10,7 @@ from torch import nn
 from musiclab.batch import Batch
 from musiclab.errors import UserError
 from musiclab.inference.export import write_onnx
-from musiclab.models import CNN, LSTM, Backbone
+from musiclab.models import CNN, LSTM, Backbone, FlatCNN
 from musiclab.tasks import ClassificationTask, MultitaskRegressionTask, RegressionTask
 
 onnxruntime = pytest.importorskip("onnxruntime", reason="there is no onnxruntime")
@@ -40,10 +40,11 @@ lstm, cnn = partial(LSTM, hidden_size=4, num_layers=1), partial(CNN, channels=(3
     [
         (partial(cnn, pools=(2, 3)), ClassificationTask, {}),
         (partial(cnn, pools=(1, 4), kernel_size=5), MultitaskRegressionTask, {"head_size": 5}),
+        (partial(FlatCNN, frames=40, channels=(3, 4), pools=(2, 3)), ClassificationTask, {}),
         (partial(lstm, bidirectional=True), RegressionTask, {}),
         (partial(lstm, pooling="attention"), ClassificationTask, {}),
     ],
-    ids=["cnn", "cnn-multitask", "lstm-both", "lstm-attention"],
+    ids=["cnn", "cnn-multitask", "flat-cnn", "lstm-both", "lstm-attention"],
 )
 def test_answers_are_those_of_pytorch_whatever_the_padding(backbone, kind, arguments, tmp_path):
     task = make_task(backbone, kind, **arguments)
