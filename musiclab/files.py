@@ -149,13 +149,16 @@ def cache_folder(argument: str | Path | None = None) -> Path:
 def own_configs(kind: str = "configs") -> dict[str, Path]:
     """Return the configs that come along, by name: those in the installed package, or, in a clone, beside it.
 
+    The name of one in a folder has that in front, as in ``published/genre_cnn.yaml``.
+
     Args:
         kind: ``configs``, or ``studies`` for the files of studies.
     """
     package = Path(__file__).parent
     folder = package / kind
-    found = (folder if folder.is_dir() else package.parent / kind).glob("*.yaml")
-    return {path.name: path for path in sorted(found)}
+    folder = folder if folder.is_dir() else package.parent / kind
+    found = [*sorted(folder.glob("*.yaml")), *sorted(folder.glob("*/*.yaml"))]
+    return {path.relative_to(folder).as_posix(): path for path in found}
 
 
 def find_config(name: str, kind: str = "configs") -> Path:
@@ -171,9 +174,10 @@ def find_config(name: str, kind: str = "configs") -> Path:
     path, own = Path(name).expanduser(), own_configs(kind)
     if stands_there(path):
         return path
-    if path.parent in (Path(), Path(kind)) and path.name in own:
-        return own[path.name]
-    near = did_you_mean(path.name, own)
+    known = path.as_posix().removeprefix(f"{kind}/")
+    if known in own:
+        return own[known]
+    near = did_you_mean(path.name if path.name in own else known, own)
     what = "config" if kind == "configs" else "study"
     raise UserError(f"{name}: no such {what}, neither here nor among those that come along{near or HOW_TO_LIST}")
 

@@ -16,6 +16,7 @@ TIMEOUT = 240
 REPOSITORY = Path(__file__).resolve().parents[1]
 CONFIGS = REPOSITORY / "configs"
 GENRE_CONFIGS = ["genre_cnn.yaml", "genre_lstm.yaml"]
+PUBLISHED_CONFIGS = ["published/genre_cnn.yaml", "published/genre_lstm.yaml"]
 SMALL_CNN = ["--model.backbone.init_args.channels=[8,8,16,16]"]
 SMALL_LSTM = ["--model.backbone.init_args.hidden_size=16"]
 TRAINER = [

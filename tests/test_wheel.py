@@ -84,7 +84,7 @@ def test_the_source_package_holds_the_configs_too(tmp_path):
 def test_installed_it_finds_its_own_files(installed, tmp_path):
     listed = run(installed, ["configs"], tmp_path)
     assert listed.returncode == 0, listed.stderr
-    there = [path for name in ("configs", "studies") for path in (REPOSITORY / name).glob("*.yaml")]
+    there = [path for name in ("configs", "studies") for path in (REPOSITORY / name).rglob("*.yaml")]
     assert listed.stdout.count(".yaml ") == len(there)
     where = run([installed[0], "-c"], ["import musiclab; print(musiclab.__file__)"], tmp_path)
     assert Path(where.stdout).is_relative_to(Path(installed[0]).parents[1])

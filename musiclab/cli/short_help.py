@@ -65,6 +65,7 @@ TRAINED_ON = """\
   --data.root ROOT          data set folder: train/, test/, and label files [that of the training]
   --data.batch_size N       tracks per batch [as in the training]
   --data.limit N            use at most N tracks
+  --data.validate_on train  validate on the tracks of the training [validation]
   --data.any_scale true     take arrays of another scale than those of the training, which are refused otherwise [false]
 """
 
@@ -72,7 +73,8 @@ TRAINED = """\
   --data.val_fraction F     share of the training tracks held out for validation [0.1; emotion_*.yaml: 0.2]
   --data.folds K            cross-validation; --data.fold N says which fold, from 0, is held out
   --data.groups FILE        who made which track: an artist stays in one part; null ignores it [artists.txt]
-  --data.leave_out FILE     tracks, and artists, to be neither trained nor validated on
+  --data.leave_out FILE     tracks, and artists, to be neither trained nor validated on; CKPT: what it was tested on
+  --data.train_limit N      train on at most N tracks; those to validate and to test on stay the same
   --data.class_map MAP      of genres: which become which; auto, lab or null (see --data.help) [auto]
   --data.axes A B           of emotions: columns of train_labels.txt [all]; of tags: --data.tags A B
   --data.test_fraction F    share of the labelled tracks held out for the test [0.2; of genres: null, see --data.help]

@@ -52,6 +52,7 @@ class Draw(NamedTuple):
         limit: At most so many tracks of each folder.
         seed: Of all that is drawn.
         artists: Who made which track: tracks of one artist are on one side; None to draw each track by itself.
+        train_limit: At most so many tracks to train on, of those that are left once all else is drawn.
     """
 
     val_fraction: float
@@ -60,6 +61,7 @@ class Draw(NamedTuple):
     limit: int | None
     seed: int
     artists: Artists | None = None
+    train_limit: int | None = None
 
     def limited_both(self, train: Part, validation: Part) -> tuple[Part, Part]:
         """Return at most ``limit`` tracks of two parts together, in the proportion of their sizes, and some of each.

@@ -8,6 +8,9 @@ from musiclab.data.artists import Artists
 from musiclab.data.ids import track_id
 from musiclab.data.tables import read_rows
 from musiclab.errors import UserError, raise_first
+from musiclab.files import stands_there
+
+CHECKPOINT = ".ckpt"
 
 FORMS = "give an id a line, or a table with a column Id or Artist, such as predictions.csv"
 
@@ -25,7 +28,7 @@ class LeftOut(NamedTuple):
 
 
 def read_left_out(path: Path) -> LeftOut:
-    """Read which tracks and artists a file names.
+    """Read which tracks and artists a file names; of a checkpoint, those that its run was tested on.
 
     It is a list with an id a line, or a table with a column ``Id`` or ``Artist``, or both, capitalised or not.
     Names of tracks may have endings, as in label files, and stand there several times; artists may be missing.
@@ -33,6 +36,7 @@ def read_left_out(path: Path) -> LeftOut:
     Raises:
         UserError: If it cannot be read, or is neither.
     """
+    path = tested_by(path) if path.suffix == CHECKPOINT else path
     columns, rows, problems = read_rows(path)
     raise_first(problems, listed="")
     if not any(columns):
@@ -52,3 +56,18 @@ def read_left_out(path: Path) -> LeftOut:
             except UserError as error:
                 raise UserError(f"{path}: line {number}: {error}") from None
     return LeftOut(ids, artists)
+
+
+def tested_by(checkpoint: Path) -> Path:
+    """Return the file that names the tracks that the run of a checkpoint, ``RUN/checkpoints/best.ckpt``, was tested on.
+
+    Raises:
+        UserError: If it is not there.
+    """
+    path = checkpoint.parent.parent / "predictions.csv"
+    if not stands_there(path):
+        raise UserError(
+            f"{checkpoint}: {path}, which would name what its run was tested on, is not there; give that of another "
+            "run, or a list of tracks"
+        )
+    return path

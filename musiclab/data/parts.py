@@ -89,13 +89,14 @@ class Parts:
             path = self.labels_path("validation")
             part, given = self._left_in(part, self.labelled("validation"))
             rank_zero_info(f"Validation: the {len(given.ids)} tracks of {path}, instead of val_fraction")
-            return self.draw.limited_both(part, given)
+            train, validation = self.draw.limited_both(part, given)
+            return train.limit(self.draw.train_limit, self.draw.seed), validation
         folds = None if self._draws_test() else self.draw.folds
         (part,) = self._left_in(part)
         limited = part.limit(self.draw.limit, self.draw.seed)
         train, validation = self.draw.hold_out(limited, self.draw.val_fraction, folds, "val")
         self._tell("Validation", validation, limited, folds)
-        return train, validation
+        return train.limit(self.draw.train_limit, self.draw.seed), validation
 
     def test(self) -> Part:
         """Return the labelled tracks to test on, all of them: those given, else those held out."""

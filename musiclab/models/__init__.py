@@ -2,9 +2,10 @@
 
 from musiclab.models.backbone import Backbone
 from musiclab.models.cnn import CNN
+from musiclab.models.flat_cnn import FlatCNN
 from musiclab.models.lstm import LSTM
 from musiclab.models.mean import MeanOverTime
 from musiclab.models.musicnn import MusiCNN
 from musiclab.models.residual import ResidualCNN
 
-__all__ = ["CNN", "LSTM", "Backbone", "MeanOverTime", "MusiCNN", "ResidualCNN"]
+__all__ = ["CNN", "LSTM", "Backbone", "FlatCNN", "MeanOverTime", "MusiCNN", "ResidualCNN"]

@@ -41,6 +41,9 @@ class MusiCNN(Backbone):
         layer: Maps of each of the three layers.
         embedding_size: Units of the dense layer.
         dropout: Probability of dropping a value before the dense layer, and in the embedding.
+        patch: Frames of the patches that a track is cut into, whose embeddings are averaged, each by how many of its
+            frames are the track's; null to embed the track as a whole. The original's answer about a song is the mean
+            over patches of 187 frames.
 
     Source:
         Pons and Serra 2019, "musicnn: Pre-trained convolutional neural networks for music audio tagging", arXiv
@@ -56,6 +59,7 @@ class MusiCNN(Backbone):
         layer: int = 64,
         embedding_size: int = 200,
         dropout: float = 0.5,
+        patch: int | None = None,
     ) -> None:
         super().__init__()
         heights = [max(1, int(share * num_features)) for share in HEIGHTS]
@@ -64,6 +68,7 @@ class MusiCNN(Backbone):
             ("temporal", temporal),
             ("layer", layer),
             ("embedding_size", embedding_size),
+            ("patch", patch or (1 if patch is None else 0)),
         ):
             if size < 1:
                 raise UserError(f"{name} is {size}; it must be at least 1")
@@ -80,6 +85,7 @@ class MusiCNN(Backbone):
         self.dense_norm = TrackNorm(embedding_size)
         self.dropout = nn.Dropout(dropout)
         self.embedding_size = embedding_size
+        self.patch = patch
 
     def forward(self, spectrograms: Tensor, lengths: Tensor) -> Tensor:
         """Return the embeddings ``(batch, embedding)``."""
@@ -92,10 +98,23 @@ class MusiCNN(Backbone):
 
     def masked(self, spectrograms: Tensor, lengths: Tensor) -> Tensor:
         """Return the embeddings in evaluation, by operations whose shapes and course depend on no value."""
-        mask = frame_mask(lengths, spectrograms.shape[1])
-        return self._by_masks(spectrograms, mask, mask)
+        if self.patch is None:
+            mask = frame_mask(lengths, spectrograms.shape[1])
+            return self._by_masks(spectrograms, mask, mask)
+        patches, own = _patches(spectrograms, lengths, self.patch)
+        mask = frame_mask(own.flatten().clamp(min=1), self.patch)  # a patch of padding alone has no weight
+        return _mean_of_patches(self._by_masks(patches.flatten(0, 1), mask, mask).unflatten(0, own.shape), own)
 
     def _embed(self, spectrograms: Tensor, lengths: Tensor) -> Tensor:
+        if self.patch is None:
+            return self._whole(spectrograms, lengths)
+        patches, own = _patches(spectrograms, lengths, self.patch)
+        with_frames = own > 0
+        found = self._whole(patches[with_frames], own[with_frames])
+        embeddings = found.new_zeros(*own.shape, found.shape[1])
+        return _mean_of_patches(embeddings.index_put((with_frames,), found), own)
+
+    def _whole(self, spectrograms: Tensor, lengths: Tensor) -> Tensor:
         mask = frame_mask(lengths, spectrograms.shape[1])
         return self._by_masks(spectrograms, mask, None if bool(mask.all()) else mask)
 
@@ -115,6 +134,20 @@ class MusiCNN(Backbone):
         dense = F.relu(self.dense(self.dropout(self.pooled_norm(pooled))))
         embedding: Tensor = self.dropout(self.dense_norm(dense))
         return embedding
+
+
+def _patches(spectrograms: Tensor, lengths: Tensor, patch: int) -> tuple[Tensor, Tensor]:
+    """Return patches ``(batch, patches, patch, features)``, and how many frames of each are the track's."""
+    count = (spectrograms.shape[1] + patch - 1) // patch
+    padded = F.pad(spectrograms, (0, 0, 0, count * patch - spectrograms.shape[1]))
+    begins = patch * torch.arange(count, device=lengths.device)
+    return padded.unflatten(1, (count, patch)), (lengths[:, None] - begins).clamp(min=0, max=patch)
+
+
+def _mean_of_patches(embeddings: Tensor, own: Tensor) -> Tensor:
+    """Return the mean of embeddings ``(batch, patches, embedding)`` over a track's patches, by their own frames."""
+    shares = own / own.sum(dim=1, keepdim=True)
+    return (embeddings * shares[:, :, None]).sum(dim=1)
 
 
 class Filters(nn.Module):

@@ -38,7 +38,7 @@ def describe_data(datamodule: Any) -> dict[str, Any]:
     return {
         "data_root": None if root is None else str(root),
         "demo": root is not None and (root.parent / DESCRIPTION).is_file(),
-        "limit": data.draw.limit if isinstance(data, FolderDataModule) else None,
+        "limit": data.draw.limit or data.draw.train_limit if isinstance(data, FolderDataModule) else None,
         "tracks": data.track_counts(),
         "checksums": data.checksums() if isinstance(data, FolderDataModule) else {},
     }

@@ -27,6 +27,10 @@ class TestConfigsByName:
         found = [word.format(CONFIGS / "genre_cnn.yaml") for word in form]
         assert complete("fit", ["fit", *words]) == ["fit", *found]
 
+    @pytest.mark.parametrize("name", ["published/genre_cnn.yaml", "configs/published/genre_cnn.yaml"])
+    def test_one_of_a_folder_is_found_by_both(self, name, empty):
+        assert complete("fit", ["fit", "-c", name])[-1] == str(CONFIGS / "published" / "genre_cnn.yaml")
+
     def test_a_file_of_that_path_goes_first(self, empty):
         Path("genre_cnn.yaml").write_text("trainer: {max_epochs: 1}\n")
         assert complete("fit", ["fit", "-c", "genre_cnn.yaml"]) == ["fit", "-c", "genre_cnn.yaml"]
@@ -48,6 +52,7 @@ class TestConfigsByName:
         [
             ("genre_cn.yaml", "did you mean genre_cnn.yaml?"),
             ("genre_cnn", "did you mean genre_cnn.yaml?"),
+            ("published/genre_cn.yaml", "did you mean published/genre_cnn.yaml?"),
             ("xyz.yaml", "`musiclab configs` lists them"),
             (".", "a folder"),
         ],

@@ -10,7 +10,16 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from command_line import CONFIGS, GENRE_CONFIGS, error_of, evaluate_args, fit_args, read_rows, run_folder
+from command_line import (
+    CONFIGS,
+    GENRE_CONFIGS,
+    PUBLISHED_CONFIGS,
+    error_of,
+    evaluate_args,
+    fit_args,
+    read_rows,
+    run_folder,
+)
 from conftest import GENRES, SHARED, make_genre_folder
 from forked import forked
 
@@ -27,7 +36,7 @@ def trained(genre_root, tmp_path_factory):
     return run_folder(folder)
 
 
-@pytest.mark.parametrize("config", [*GENRE_CONFIGS, "genre_resnet.yaml"])
+@pytest.mark.parametrize("config", [*GENRE_CONFIGS, "genre_resnet.yaml", *PUBLISHED_CONFIGS])
 def test_fit_trains_tests_and_leaves_its_results(config, genre_root, tmp_path):
     main(fit_args(config, genre_root, tmp_path))
     run = run_folder(tmp_path)

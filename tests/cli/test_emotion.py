@@ -40,7 +40,7 @@ def metrics_of(run: Path) -> dict[str, float]:
     return json.loads((run / "test_metrics.json").read_text())
 
 
-@pytest.mark.parametrize("config", EMOTION_CONFIGS)
+@pytest.mark.parametrize("config", [*EMOTION_CONFIGS, "published/emotion_multitask.yaml"])
 def test_fit_trains_tests_and_leaves_its_results(config, emotion_root, tmp_path):
     main(fit_args(config, emotion_root, tmp_path))
     run = run_folder(tmp_path)

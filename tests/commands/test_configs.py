@@ -19,7 +19,9 @@ def empty(tmp_path, monkeypatch):
 def test_all_are_listed_with_what_they_are_for(capsys):
     main(["configs"])
     lines = capsys.readouterr().out.splitlines()
-    names = [sorted(path.name for path in folder.glob("*.yaml")) for folder in (CONFIGS, REPOSITORY / "studies")]
+    published = CONFIGS / "published"
+    names = [sorted(path.name for path in one.glob("*.yaml")) for one in (CONFIGS, published, REPOSITORY / "studies")]
+    names[1] = [f"published/{name}" for name in names[1]]
     assert [line.split()[0] for line in lines] == [name for folder in names for name in folder]
     assert all(len(line.split()) > 4 and "#" not in line for line in lines)
     assert next(line for line in lines if line.startswith("genre_cnn")).endswith("image (the lab's step 7).")
@@ -35,6 +37,12 @@ def test_a_study_is_copied(capsys):
     main(["configs", "studies/lab.yaml"])
     assert Path("lab.yaml").read_bytes() == (REPOSITORY / "studies" / "lab.yaml").read_bytes()
     assert "musiclab study lab.yaml" in capsys.readouterr().out
+
+
+def test_one_of_a_folder_is_copied_to_such_a_folder(capsys):
+    main(["configs", "published/genre_cnn.yaml"])
+    assert Path("published/genre_cnn.yaml").read_bytes() == (CONFIGS / "published" / "genre_cnn.yaml").read_bytes()
+    assert "musiclab fit -c published/genre_cnn.yaml" in capsys.readouterr().out
 
 
 def test_several_are_copied_to_a_folder():
@@ -56,7 +64,12 @@ def test_nothing_is_overwritten_and_nothing_half_done(capfd):
 
 
 @pytest.mark.parametrize(
-    ("name", "said"), [("genre_cmn.yaml", "did you mean genre_cnn.yaml?"), ("xyz", "`musiclab configs` lists them")]
+    ("name", "said"),
+    [
+        ("genre_cmn.yaml", "did you mean genre_cnn.yaml?"),
+        ("published/genre_cmn.yaml", "did you mean published/genre_cnn.yaml?"),
+        ("xyz", "`musiclab configs` lists them"),
+    ],
 )
 def test_a_wrong_name(name, said, capfd):
     assert said in error_of(capfd, ["configs", name])

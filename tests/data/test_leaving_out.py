@@ -53,3 +53,15 @@ def test_all_tracks_by_a_named_artist_are_meant():
     left_out = LeftOut({"1", "9"}, {"Can"})
     assert left_out.of(["1", "2", "3"], None) == {"1"}
     assert left_out.of(["1", "2", "3"], Artists(Path("artists.txt"), {"2": "Can", "3": "Neu!"})) == {"1", "2"}
+
+
+def test_a_checkpoint_names_what_its_run_was_tested_on(tmp_path):
+    (tmp_path / "predictions.csv").write_text("id,artist,truth_energy,prediction_energy\n7,Can,0.5,0.4\n8,,0.1,0.2\n")
+    assert read_left_out(tmp_path / "checkpoints" / "best.ckpt") == ({"7", "8"}, {"Can"})
+
+
+def test_a_checkpoint_whose_run_was_not_tested(tmp_path):
+    checkpoint = tmp_path / "checkpoints" / "best.ckpt"
+    with pytest.raises(UserError, match=r"predictions\.csv, which would name what its run was tested on") as error:
+        read_left_out(checkpoint)
+    assert str(error.value).startswith(f"{checkpoint}: ")

@@ -10,7 +10,7 @@ from torch import nn
 from musiclab.batch import Batch
 from musiclab.errors import UserError
 from musiclab.inference.export import write_onnx
-from musiclab.models import CNN, LSTM, Backbone, ResidualCNN
+from musiclab.models import CNN, LSTM, Backbone, FlatCNN, ResidualCNN
 from musiclab.tasks import ClassificationTask, MultitaskRegressionTask, RegressionTask
 
 onnxruntime = pytest.importorskip("onnxruntime", reason="there is no onnxruntime")
@@ -42,10 +42,11 @@ residual = partial(ResidualCNN, channels=(3, 4), units=(0, 1), kernels=(3, 3))
         (partial(cnn, pools=(2, 3)), ClassificationTask, {}),
         (partial(cnn, pools=(1, 4), kernel_size=5), MultitaskRegressionTask, {"head_size": 5}),
         (partial(residual, pools=(2, 3)), ClassificationTask, {}),
+        (partial(FlatCNN, frames=40, channels=(3, 4), pools=(2, 3)), ClassificationTask, {}),
         (partial(lstm, bidirectional=True), RegressionTask, {}),
         (partial(lstm, pooling="attention"), ClassificationTask, {}),
     ],
-    ids=["cnn", "cnn-multitask", "residual", "lstm-both", "lstm-attention"],
+    ids=["cnn", "cnn-multitask", "residual", "flat-cnn", "lstm-both", "lstm-attention"],
 )
 def test_answers_are_those_of_pytorch_whatever_the_padding(backbone, kind, arguments, tmp_path):
     task = make_task(backbone, kind, **arguments)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from musiclab.errors import UserError
-from musiclab.models import CNN, LSTM, MeanOverTime, MusiCNN, ResidualCNN
+from musiclab.models import CNN, LSTM, FlatCNN, MeanOverTime, MusiCNN, ResidualCNN
 from musiclab.models.backbone import frame_mask, masked_max, masked_mean
 from musiclab.models.cnn import Block, find_padding
 
@@ -36,7 +36,9 @@ BACKBONES = {
     "cnn-kernel-7": partial(cnn, kernel_size=7, pools=(2, 2, 4, 4)),
     "residual-cnn": residual,
     "residual-cnn-plain": partial(residual, squeeze=0, coordinate=False, pools=(1, 2, 3)),
+    "flat-cnn": partial(FlatCNN, frames=70, channels=(3, 4, 5, 6)),
     "musicnn": partial(MusiCNN, timbral=3, temporal=2, layer=4, embedding_size=5),
+    "musicnn-patches": partial(MusiCNN, timbral=3, temporal=2, layer=4, embedding_size=5, patch=11),
     "mean": MeanOverTime,
 }
 
@@ -151,6 +153,7 @@ def test_embedding_size(backbone, size):
         partial(residual, 12, dropout=1),
         partial(MusiCNN, 12, timbral=0),
         partial(MusiCNN, 12, embedding_size=0),
+        partial(MusiCNN, 12, patch=0),
         partial(MusiCNN, 12, dropout=1),
         partial(MeanOverTime, 12, dropout=1),
     ],

@@ -107,3 +107,13 @@ def test_many_frames_are_evaluated_in_parts(monkeypatch):
     with torch.no_grad():
         torch.testing.assert_close(backbone(tracks, lengths), expected)
     assert seen == [2, 2, 1]
+
+
+def test_the_mean_over_patches_weighs_each_by_its_frames():
+    backbone = small(patch=10).eval()
+    whole = small().eval()
+    whole.load_state_dict(backbone.state_dict())
+    track = torch.randn(1, 25, 12)
+    parts = [whole(part, torch.tensor([part.shape[1]])) for part in track.split(10, dim=1)]
+    expected = (10 * parts[0] + 10 * parts[1] + 5 * parts[2]) / 25
+    torch.testing.assert_close(backbone(track, torch.tensor([25])), expected)

@@ -60,7 +60,7 @@ def test_fused_or_not_makes_no_difference(device, precision, tmp_path):
     torch.testing.assert_close(fused_weights, weights, atol=1e-4, rtol=1e-3)
 
 
-@pytest.mark.parametrize("config", sorted(CONFIGS.glob("*_*.yaml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("config", sorted(CONFIGS.rglob("*_*.yaml")), ids=lambda path: path.stem)
 def test_configs_run_fused(config):
     optimizer = yaml.safe_load(config.read_text())["model"]["init_args"].get("optimizer")
     assert optimizer is None or optimizer["init_args"]["fused"] is True

@@ -13,6 +13,9 @@ from musiclab.runs.files import read_yaml
 BEST_CONFIG = "best.yaml"
 """What a search leaves: the options of its best trial."""
 
+UNDIVIDED = "null"
+"""Value of ``data.folds`` by which a run that has folds keeps its own data whole: its folds are another run's."""
+
 UNTESTED = ("--trainer.limit_test_batches", "0")
 """Options of trials: the test part stays apart from training, but must not be looked at where models are chosen."""
 
@@ -131,7 +134,7 @@ class Plan:
             arguments += UNTESTED
         if fit.seed is not None:
             arguments += ["--seed_everything", str(fit.seed)]
-        if fit.fold is not None:
+        if fit.fold is not None and fit.entry.options.get("data.folds") != UNDIVIDED:
             arguments += ["--data.folds", str(fit.entry.folds), "--data.fold", str(fit.fold)]
         return [*arguments, "--trainer.default_root_dir", str(self.out / (name or fit.name))]
 

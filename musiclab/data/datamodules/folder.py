@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
@@ -51,10 +51,14 @@ class FolderDataModule(SpectrogramDataModule, TrainingData, KnownParts, ScaledDa
         groups: File of the data set folder that says which tracks belong together, as ``artists.txt`` does; null to
             draw each track by itself.
         leave_out: File of tracks to be neither trained nor validated on, as those that another model is tested on: an
-            id a line, or a table with a column ``Id`` or ``Artist``, which stands for all tracks by these artists.
+            id a line, or a table with a column ``Id`` or ``Artist``, which stands for all tracks by these artists; or
+            the checkpoint of a run, for what that was tested on.
         limit: At most so many tracks of ``train/`` and of ``test/``, for quick runs; parts that are given keep their
             proportion.
-        seed: Seed of the split and of ``limit``; the order of training comes from ``seed_everything``.
+        train_limit: At most so many tracks to train on, while those to validate and to test on stay what they are: a
+            larger number adds tracks to those of a smaller one, an equal number per genre as far as there are.
+        validate_on: ``train`` has ``validate`` say how well a model knows its training part.
+        seed: Seed of the split and of the limits; the order of training comes from ``seed_everything``.
         shuffle: Train in a new order each epoch; else in the same one, drawn once.
         by_length: Put tracks of similar length into a batch; null: for beat-synced tracks.
         store_dtype: Precision of the packed store; null: float16, and float32 for ``all``, whose values may be any.
@@ -87,6 +91,8 @@ class FolderDataModule(SpectrogramDataModule, TrainingData, KnownParts, ScaledDa
         groups: str | None = "artists.txt",
         leave_out: str | Path | None = None,
         limit: int | None = None,
+        train_limit: int | None = None,
+        validate_on: Literal["validation", "train"] = "validation",
         seed: int = 0,
         shuffle: bool = True,
         by_length: bool | None = None,
@@ -111,12 +117,18 @@ class FolderDataModule(SpectrogramDataModule, TrainingData, KnownParts, ScaledDa
         self.root = Path(root).expanduser()
         if not self.root.is_dir():
             raise UserError(f"{self.root}: no such folder; give the path of a data set with --data.root")
-        for name, value, least in (("batch_size", batch_size, 1), ("seed", seed, 0), ("num_workers", num_workers, 0)):
+        for name, value, least in (
+            ("batch_size", batch_size, 1),
+            ("seed", seed, 0),
+            ("num_workers", num_workers, 0),
+            ("train_limit", train_limit, 1),
+        ):
             if value is not None and value < least:
                 raise UserError(f"{name} is {value}; it must be at least {least}")
         words = {
             "features": (features, get_args(Features)),
             "store_dtype": (store_dtype, (*get_args(StoreDtype), None)),
+            "validate_on": (validate_on, ("validation", "train")),
         }
         for name, (word, known) in words.items():
             if word not in known:
@@ -124,7 +136,8 @@ class FolderDataModule(SpectrogramDataModule, TrainingData, KnownParts, ScaledDa
         self._groups_file = groups
         self.groups = {} if groups is None else read_artists(self.root, groups)
         artists = Artists(self.root / groups, self.groups) if groups and self.groups else None
-        self.draw = Draw(val_fraction, folds, fold, limit, seed, artists)
+        self.draw = Draw(val_fraction, folds, fold, limit, seed, artists, train_limit)
+        self._validate_on = validate_on
         self._leave_out = None if leave_out is None else Path(leave_out).expanduser().absolute()
         self.loading = Loading(
             self.root,
@@ -166,7 +179,12 @@ class FolderDataModule(SpectrogramDataModule, TrainingData, KnownParts, ScaledDa
 
         The test part is among those of ``fit``: what is wrong with it would otherwise come to light after hours of
         training, and a checkpoint keeps which tracks are in it.
+
+        Raises:
+            UserError: If a training is to be validated on its own tracks.
         """
+        if stage == "fit" and self._validate_on == "train":
+            raise UserError("validate_on is train, which is for `musiclab validate`; a training needs other tracks")
         if stage in ("fit", "validate") and "train" not in self.loading.datasets:
             for name, part in zip(("train", "validation"), self.parts.train_and_validation(), strict=True):
                 self.loading.open(name, part)
@@ -264,8 +282,8 @@ class FolderDataModule(SpectrogramDataModule, TrainingData, KnownParts, ScaledDa
         return self.loading.train_loader(self.trainer, self._next_epoch)
 
     def val_dataloader(self) -> DataLoader[Batch]:
-        """Return the loader of the validation part."""
-        return self.loading.loader("validation", self.trainer)
+        """Return the loader of the part that is validated on."""
+        return self.loading.loader(self._validate_on, self.trainer)
 
     def test_dataloader(self) -> DataLoader[Batch]:
         """Return the loader of the labelled test tracks."""

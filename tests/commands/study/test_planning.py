@@ -58,6 +58,29 @@ def test_a_training_is_what_a_person_could_have_typed(plan):
     ]
 
 
+def test_folds_of_another_run_leave_the_data_whole(plan):
+    plan = plan(
+        """
+        runs:
+          tested: {configs: [emotion_multitask.yaml], folds: 2}
+          genre:
+            configs: [genre_cnn.yaml]
+            after: tested
+            options: {data.folds: null, data.leave_out: "{tested}"}
+            folds: 2
+          next: {configs: [emotion_transfer.yaml], after: genre, options: {model.pretrained: "{genre}"}, folds: 2}
+        """
+    )
+    _, genre, after = plan.entries
+    best = [Path("out", run, "fold_1/lightning_logs/version_0/checkpoints/best.ckpt") for run in ("tested", "genre")]
+    assert plan.arguments(Fit(genre, None, 1)) == [
+        *("fit", "-c", "genre_cnn.yaml", "--data.folds", "null", "--data.leave_out", str(best[0])),
+        *("--trainer.default_root_dir", str(Path("out/genre/fold_1"))),
+    ]
+    arguments = plan.arguments(Fit(after, None, 1))
+    assert arguments[3:9] == ["--model.pretrained", str(best[1]), "--data.folds", "2", "--data.fold", "1"]
+
+
 @pytest.mark.parametrize(("seed", "of"), [(1, "seed_1"), (5, "seed_0")])
 def test_it_waits_for_the_same_seed_or_else_the_first(seed, of, plan):
     plan = plan(TWO)

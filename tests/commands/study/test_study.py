@@ -191,7 +191,8 @@ class TestShown:
         monkeypatch.chdir(tmp_path)
         for data in ("fma_genre_spectrograms", "fma_genre_spectrograms_beat"):
             make_genre_folder(tmp_path / "data" / data, train=3, test=3)
-        make_emotion_folder(tmp_path / "data" / "multitask_dataset", train=3, test=2)
+        emotions = make_emotion_folder(tmp_path / "data" / "multitask_dataset", train=3, test=2)
+        (emotions / "artists.txt").write_text("Id\tArtist\n100\tCan\n")
         main(["study", name, "--root=data", "--out=out", "--show=true"])
         lines = [shlex.split(line) for line in capsys.readouterr().out.splitlines()]
         forms = {tuple(word for word in line if word.startswith("-") or word.endswith("yaml")): line for line in lines}
