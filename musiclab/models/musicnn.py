@@ -101,9 +101,11 @@ class MusiCNN(Backbone):
         if self.patch is None:
             mask = frame_mask(lengths, spectrograms.shape[1])
             return self._by_masks(spectrograms, mask, mask)
-        patches, own = _patches(spectrograms, lengths, self.patch)
-        mask = frame_mask(own.flatten().clamp(min=1), self.patch)  # a patch of padding alone has no weight
-        return _mean_of_patches(self._by_masks(patches.flatten(0, 1), mask, mask).unflatten(0, own.shape), own)
+        # A patch of padding alone has no weight, but must be something.
+        own_frames = frame_mask(lengths, spectrograms.shape[1])
+        patches, own = _patches(spectrograms.masked_fill(~own_frames[:, :, None], 0.0), lengths, self.patch)
+        mask = frame_mask(own.flatten().clamp(min=1), self.patch)
+        return _mean_of_patches(self._by_masks(patches.flatten(0, 1), mask, mask).view(*own.shape, -1), own)
 
     def _embed(self, spectrograms: Tensor, lengths: Tensor) -> Tensor:
         if self.patch is None:
@@ -141,7 +143,7 @@ def _patches(spectrograms: Tensor, lengths: Tensor, patch: int) -> tuple[Tensor,
     count = (spectrograms.shape[1] + patch - 1) // patch
     padded = F.pad(spectrograms, (0, 0, 0, count * patch - spectrograms.shape[1]))
     begins = patch * torch.arange(count, device=lengths.device)
-    return padded.unflatten(1, (count, patch)), (lengths[:, None] - begins).clamp(min=0, max=patch)
+    return padded.view(len(padded), count, patch, -1), (lengths[:, None] - begins).clamp(min=0, max=patch)
 
 
 def _mean_of_patches(embeddings: Tensor, own: Tensor) -> Tensor:
