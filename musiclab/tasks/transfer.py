@@ -82,7 +82,7 @@ class FrozenBackbone(BaseFinetuning):
 
     def freeze_before_training(self, pl_module: pl.LightningModule) -> None:
         """Freeze the backbone."""
-        if self.epochs == "all" or pl_module.trainer.world_size == 1:
+        if self.epochs == "all" or (self.epochs and pl_module.trainer.world_size == 1):
             self.freeze(pl_module.backbone, train_bn=False)
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
