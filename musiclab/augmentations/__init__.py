@@ -5,8 +5,17 @@ Each takes a batch of normalised spectrograms, so that zero is the mean of the t
 """
 
 from musiclab.augmentations.augmentation import Augmentation
-from musiclab.augmentations.frequency import MaskFeatures
+from musiclab.augmentations.frequency import FilterAugment, MaskFeatures, ShiftFeatures
 from musiclab.augmentations.mixing import Mixup
 from musiclab.augmentations.time import CropTime, MaskTime, RollTime
 
-__all__ = ["Augmentation", "CropTime", "MaskFeatures", "MaskTime", "Mixup", "RollTime"]
+__all__ = [
+    "Augmentation",
+    "CropTime",
+    "FilterAugment",
+    "MaskFeatures",
+    "MaskTime",
+    "Mixup",
+    "RollTime",
+    "ShiftFeatures",
+]

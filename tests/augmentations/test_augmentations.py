@@ -6,11 +6,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from musiclab.augmentations import CropTime, MaskFeatures, MaskTime, Mixup, RollTime
+from musiclab.augmentations import CropTime, FilterAugment, MaskFeatures, MaskTime, Mixup, RollTime, ShiftFeatures
 from musiclab.batch import Batch
 from musiclab.errors import UserError
 
-AUGMENTATIONS = [RollTime(), CropTime(6), MaskTime(), MaskFeatures(2, 0.5), Mixup()]
+MEL = [ShiftFeatures(1, mels=4), FilterAugment(mels=4)]
+AUGMENTATIONS = [RollTime(), CropTime(6), MaskTime(), MaskFeatures(2, 0.5), Mixup(), *MEL]
 
 several_lengths = st.lists(st.integers(1, 30), min_size=1, max_size=5)
 seeds = st.integers(0, 2**32)

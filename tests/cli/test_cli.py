@@ -134,6 +134,17 @@ def test_overfit_drives_the_training_loss_to_nearly_zero(config, genre_root, tmp
     assert not (run_folder(tmp_path) / "test_metrics.json").exists()
 
 
+def test_an_overlay_adds_shifts_and_filters_to_a_recipe_which_chroma_alone_has_no_bands_for(
+    genre_root, tmp_path, capfd
+):
+    args = fit_args("genre_cnn.yaml", genre_root, tmp_path, "--trainer.limit_test_batches=0")
+    args = [*args[:2], f"-c={CONFIGS / 'shift_filter.yaml'}", *args[2:]]
+    error = error_of(capfd, [*args, "--data.features=chroma"])
+    assert "ShiftFeatures changes 128 mel bands, but a frame has 12 features" in error
+    augmentations = run_training([*args, "--data.features=fused"]).model.augmentations
+    assert [type(one).__name__ for one in augmentations][-3:] == ["Mixup", "ShiftFeatures", "FilterAugment"]
+
+
 def test_the_same_seed_gives_the_same_run(genre_root, tmp_path):
     weights = []
     for name in ("a", "b"):
