@@ -4,6 +4,7 @@ import csv
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -17,8 +18,12 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 CONFIGS = REPOSITORY / "configs"
 GENRE_CONFIGS = ["genre_cnn.yaml", "genre_lstm.yaml"]
 PUBLISHED_CONFIGS = ["published/genre_cnn.yaml", "published/genre_lstm.yaml"]
+MORE_GENRE_CONFIGS = ["genre_crnn.yaml", *(["genre_ast.yaml"] if find_spec("transformers") else [])]
 SMALL_CNN = ["--model.backbone.init_args.channels=[8,8,16,16]"]
 SMALL_LSTM = ["--model.backbone.init_args.hidden_size=16"]
+SMALL_AST = [*SMALL_LSTM, "--model.backbone.init_args.num_heads=2", "--model.backbone.init_args.num_layers=1"]
+SMALL = {"probe": [], "lstm": SMALL_LSTM, "ast": SMALL_AST}
+"""What makes the networks of configs small, by a word in their names; of all others, ``SMALL_CNN``."""
 TRAINER = [
     "--trainer.accelerator=cpu",
     "--trainer.enable_progress_bar=false",
@@ -35,7 +40,7 @@ def fit_args(config: str, root: Path, folder: Path, *more: str, epochs: int = 1)
         f"--trainer.max_epochs={epochs}",
         f"--trainer.default_root_dir={folder}",
         *TRAINER,
-        *([] if "probe" in config else SMALL_LSTM if "lstm" in config else SMALL_CNN),
+        *next((options for word, options in SMALL.items() if word in config), SMALL_CNN),
         *more,
     ]
 

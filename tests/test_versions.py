@@ -11,7 +11,7 @@ def test_the_lowest_versions_tested_are_the_lowest_allowed():
     extras = project["optional-dependencies"]
     allowed = dict(
         re.split(r"(?:\[.*\])?>=", line)
-        for line in project["dependencies"] + extras["fma"] + extras["search"] + extras["test"][1:]
+        for line in project["dependencies"] + extras["ast"] + extras["fma"] + extras["search"] + extras["test"][1:]
     )
     lines = (REPOSITORY / "constraints-lowest.txt").read_text(encoding="utf-8").splitlines()
     tested = dict(line.split("==") for line in lines if not line.startswith("#"))

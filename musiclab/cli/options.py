@@ -8,13 +8,13 @@ from collections.abc import Iterator, Sequence
 from musiclab.cli.default_callbacks import CALLBACKS
 from musiclab.data.datamodules import AudioDataModule, EmotionDataModule, GenreDataModule, TagDataModule
 from musiclab.errors import did_you_mean
-from musiclab.models import CNN, LSTM, FlatCNN, MusiCNN, ResidualCNN
+from musiclab.models import AST, CNN, CRNN, LSTM, FlatCNN, MusiCNN, ResidualCNN
 from musiclab.runs.trainer import Trainer
 from musiclab.tasks import ClassificationTask, MultitaskRegressionTask, RegressionTask, TaggingTask
 
 DATA = [GenreDataModule, EmotionDataModule, TagDataModule, AudioDataModule]
 TASKS = [ClassificationTask, RegressionTask, MultitaskRegressionTask, TaggingTask]
-BACKBONES = [CNN, LSTM, MusiCNN, ResidualCNN, FlatCNN]
+BACKBONES = [AST, CNN, CRNN, LSTM, MusiCNN, ResidualCNN, FlatCNN]
 
 CLASSES: dict[str, Sequence[type]] = {
     "data": DATA, "model": TASKS, "model.backbone": BACKBONES, "trainer": [Trainer],

@@ -60,7 +60,7 @@ def clip_figure(clip: Clip, title: str) -> Figure:
     return figure
 
 
-def feature_maps_figure(clip: Clip, maps: Array, numbers: Sequence[int], pooled: int, title: str) -> Figure:
+def feature_maps_figure(clip: Clip, maps: Array, numbers: Sequence[int], pooled: tuple[int, int], title: str) -> Figure:
     """Draw feature maps on the axes of time and frequency of the spectrogram, all in the same colours.
 
     Args:
@@ -76,7 +76,7 @@ def feature_maps_figure(clip: Clip, maps: Array, numbers: Sequence[int], pooled:
     figure.suptitle(title, fontsize=TITLE)
     panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     brightest = float(np.percentile(maps, BRIGHTEST)) or float(maps.max()) or 1.0
-    extent = (0, maps.shape[1] * pooled * (clip.seconds or 1), 0, maps.shape[2] * pooled)
+    extent = (0, maps.shape[1] * pooled[0] * (clip.seconds or 1), 0, maps.shape[2] * pooled[1])
     for panel, values, number in zip(panels.flat, maps, numbers, strict=False):
         image = panel.imshow(values.T, **IMAGE, extent=extent, cmap=VALUES, vmin=0, vmax=brightest)
         panel.set_title(f"map {number}", fontsize=9, pad=2)

@@ -94,7 +94,9 @@ def export_onnx(trained: TrainedModel, path: Path) -> float:
         trained: The checkpoint.
         path: The file.
     """
-    return write_onnx(trained.task(), path, OUTPUTS[output_kind(trained.checkpoint)], describe(trained))
+    task = trained.task()
+    about = {**describe(trained), "min_frames": str(task.backbone.min_frames)}
+    return write_onnx(task, path, OUTPUTS[output_kind(trained.checkpoint)], about)
 
 
 def write_onnx(task: SpectrogramTask, path: Path, output: str, about: Mapping[str, str]) -> float:
@@ -176,10 +178,13 @@ def describe(trained: TrainedModel) -> dict[str, str]:
 def _trials(task: SpectrogramTask) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield batches of several lengths, and tracks alone, of values as in training; what pads them is nonsense.
 
-    The first is what an export is traced by, which takes the longer, the more frames it has.
+    The first is what an export is traced by, which takes the longer, the more frames it has. It has several frames, or
+    patches of such, since an export takes what is one for always one.
     """
     generator = torch.Generator().manual_seed(0)
-    for lengths in ([5, 7, 2], [LONG // 3, LONG, 7], [LONG], [1], [31, 2, 1, 31, 16]):
+    least = task.backbone.min_frames
+    trials = [[5 * least, 7 * least, 2 * least], [LONG // 3, LONG, 7], [LONG], [1], [31, 2, 1, 31, 16]]
+    for lengths in ([max(length, least) for length in trial] for trial in trials):
         frames = torch.randn(len(lengths), max(lengths), len(task.feature_mean), generator=generator)
         frames = task.feature_mean + task.feature_std * frames
         for row, length in zip(frames, lengths, strict=True):

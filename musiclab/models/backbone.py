@@ -13,9 +13,11 @@ class Backbone(nn.Module, ABC):
 
     Attributes:
         embedding_size: Size of the embedding.
+        min_frames: Fewest frames of a track that it takes.
     """
 
     embedding_size: int
+    min_frames: int = 1
 
     @abstractmethod
     def forward(self, spectrograms: Tensor, lengths: Tensor) -> Tensor:
@@ -29,6 +31,13 @@ class Backbone(nn.Module, ABC):
         """
         embedding: Tensor = self(spectrograms, lengths)
         return embedding
+
+    def load_weights(self) -> None:
+        """Load the weights that a training starts from, if it was made with such.
+
+        It is called when a training begins, unless that starts from a checkpoint: what is read here is in all
+        checkpoints afterwards.
+        """
 
 
 def frame_mask(lengths: Tensor, frames: int) -> Tensor:

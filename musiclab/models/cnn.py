@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from musiclab.errors import UserError
 from musiclab.models.backbone import Backbone, frame_mask, masked_max, masked_mean
-from musiclab.models.pooled_norm import PooledBatchNorm2d
+from musiclab.models.pooled_norm import Pool, PooledBatchNorm2d, both
 
 FRAMES_AT_A_TIME = 8192
 """Frames that are evaluated together on a CPU: 32 maps of so many, of 128 features, take 134 MB in float32."""
@@ -26,7 +26,8 @@ class CNN(Backbone):
         num_features: Values per frame. Any number fits: the network does not depend on it.
         channels: Maps of each block.
         kernel_size: Height and width of the convolutions; odd.
-        pools: Pooling of each block, over time and frequency alike. Incomplete windows at the edges count.
+        pools: Pooling of each block, over time and frequency alike, or a pair, over time and over frequency. Incomplete
+            windows at the edges count.
         dropout: Probability of dropping a value of the embedding.
     """
 
@@ -35,7 +36,7 @@ class CNN(Backbone):
         num_features: int,
         channels: Sequence[int] = (32, 64, 128, 256),
         kernel_size: int = 3,
-        pools: Sequence[int] = (2, 2, 2, 2),
+        pools: Sequence[Pool] = (2, 2, 2, 2),
         dropout: float = 0.3,
     ) -> None:
         super().__init__()
@@ -43,7 +44,7 @@ class CNN(Backbone):
             raise UserError(f"dropout is {dropout}; it must be 0 or more and below 1")
         if len(channels) != len(pools) or not channels:
             raise UserError(f"{len(channels)} channels and {len(pools)} pools; give one of each per block")
-        if min(*channels, *pools) < 1:
+        if min(*channels, *(min(both(pool)) for pool in pools)) < 1:
             raise UserError(f"channels are {channels} and pools {pools}; they must be at least 1")
         if kernel_size < 1 or kernel_size % 2 == 0:
             raise UserError(f"kernel_size is {kernel_size}; it must be odd, so that a frame stays where it is")
@@ -108,12 +109,13 @@ class Block(nn.Module):
         rectified: Whether there is a ReLU.
     """
 
-    def __init__(self, inputs: int, maps: int, kernel_size: int, pool: int, rectified: bool = True) -> None:
+    def __init__(self, inputs: int, maps: int, kernel_size: int, pool: Pool, rectified: bool = True) -> None:
         super().__init__()
         self.convolution = nn.Conv2d(inputs, maps, kernel_size, padding=kernel_size // 2, bias=False)
         self.norm = PooledBatchNorm2d(maps, pool)
         self.pool_size = pool
         self.rectified = rectified
+        self.time_pool, _ = both(pool)
 
     def forward(self, images: Tensor, lengths: Tensor, padding: Tensor | None) -> tuple[Tensor, Tensor, Tensor | None]:
         """Return the pooled maps, the lengths of their tracks and where their padding is.
@@ -123,10 +125,10 @@ class Block(nn.Module):
             lengths: Frames of each track, ``(batch,)``, on the CPU.
             padding: Track and time of the frames of padding, ``(2, frames)``; None for none.
         """
-        lengths = -(-lengths // self.pool_size)
+        lengths = -(-lengths // self.time_pool)
         if padding is None and (images.device.type == "cuda" or self.pool_size == 1):
             return self.normalise_first(images), lengths, None
-        frames = -(-images.shape[2] // self.pool_size)
+        frames = -(-images.shape[2] // self.time_pool)
         pooled_padding = None if padding is None else find_padding(lengths, frames, images.device)
         return self.pool_first(images, padding, pooled_padding), lengths, pooled_padding
 
@@ -135,7 +137,7 @@ class Block(nn.Module):
         maps = self._rectify(nn.BatchNorm2d.forward(self.norm, self.convolution(images)))
         # After a ReLU, zero is neutral for the maximum.
         pooled = self._pool(zeroed(maps, lengths))
-        lengths = (lengths + self.pool_size - 1) // self.pool_size
+        lengths = (lengths + self.time_pool - 1) // self.time_pool
         return zeroed(pooled, lengths), lengths
 
     def pool_first(self, images: Tensor, padding: Tensor | None, pooled_padding: Tensor | None) -> Tensor:

@@ -7,6 +7,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+Pool = int | tuple[int, int]
+"""Windows that maxima are taken over: the side of square ones, or their length in time and in frequency."""
+
+
+def both(pool: Pool) -> tuple[int, int]:
+    """Return the length of windows in time and in frequency."""
+    return (pool, pool) if isinstance(pool, int) else pool
+
 
 class PooledBatchNorm2d(nn.BatchNorm2d):
     """Batch norm that counts a track's own frames only, and max pooling of what it gives.
@@ -18,10 +26,10 @@ class PooledBatchNorm2d(nn.BatchNorm2d):
 
     Args:
         maps: Number of maps.
-        pool: Side of the square windows. Incomplete ones at the edges count.
+        pool: The windows. Incomplete ones at the edges count.
     """
 
-    def __init__(self, maps: int, pool: int) -> None:
+    def __init__(self, maps: int, pool: Pool) -> None:
         super().__init__(maps)
         self.pool_size = pool
 
@@ -89,7 +97,7 @@ class _PooledBatchNorm(torch.autograd.Function):
         bias: Tensor,
         padding: Tensor | None,
         pooled_padding: Tensor | None,
-        pool: int,
+        pool: Pool,
         eps: float,
     ) -> tuple[Tensor, Tensor, Tensor]:
         mean, variance = _own_moments(maps, padding)
@@ -171,7 +179,7 @@ def _frames(maps: Tensor, chosen: Tensor) -> Tensor:
     return maps.permute(0, 2, 3, 1)[tracks, times]
 
 
-def _pool(maps: Tensor, size: int) -> Tensor:
+def _pool(maps: Tensor, size: Pool) -> Tensor:
     return F.max_pool2d(maps, size, ceil_mode=True)
 
 

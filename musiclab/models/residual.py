@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from musiclab.errors import UserError
 from musiclab.models.cnn import CNN, Block
+from musiclab.models.pooled_norm import Pool
 
 
 class ResidualCNN(CNN):
@@ -91,8 +92,8 @@ class Stage(nn.Module):
         self.units = nn.ModuleList(units)
 
     @property
-    def pool_size(self) -> int:
-        """Side of the block's pooling."""
+    def pool_size(self) -> Pool:
+        """The block's pooling."""
         return self.block.pool_size
 
     def forward(self, images: Tensor, lengths: Tensor, padding: Tensor | None) -> tuple[Tensor, Tensor, Tensor | None]:

@@ -190,14 +190,18 @@ class SpectrogramTask(LightningModule):
     def on_fit_start(self) -> None:
         """Take backbone and normalisation from the pretrained checkpoint; a resumed run has its own by now.
 
+        Without such, a backbone may have weights of its own to start from.
+
         Raises:
-            UserError: If the checkpoint does not fit, its training had data of another scale, or the backbone cannot
-                be compiled.
+            UserError: If the checkpoint or the weights do not fit, its training had data of another scale, or the
+                backbone cannot be compiled.
         """
         self._world_size = self.trainer.world_size
         self._precision = str(self.trainer.precision)
         if self.pretrained is not None and not self.restored:
             load_backbone(self, self.pretrained, (*INPUT_HPARAMS, "num_features"))
+        elif not self.restored:
+            self.backbone.load_weights()
         if self.pretrained is not None or self.restored:
             source = self.trainer.ckpt_path or self.pretrained or "the model"
             check_part(self, self.trainer.datamodule, "train", source)  # type: ignore[attr-defined]

@@ -13,6 +13,7 @@ import yaml
 from command_line import (
     CONFIGS,
     GENRE_CONFIGS,
+    MORE_GENRE_CONFIGS,
     PUBLISHED_CONFIGS,
     error_of,
     evaluate_args,
@@ -36,7 +37,7 @@ def trained(genre_root, tmp_path_factory):
     return run_folder(folder)
 
 
-@pytest.mark.parametrize("config", [*GENRE_CONFIGS, "genre_resnet.yaml", *PUBLISHED_CONFIGS])
+@pytest.mark.parametrize("config", [*GENRE_CONFIGS, "genre_resnet.yaml", *MORE_GENRE_CONFIGS, *PUBLISHED_CONFIGS])
 def test_fit_trains_tests_and_leaves_its_results(config, genre_root, tmp_path):
     main(fit_args(config, genre_root, tmp_path))
     run = run_folder(tmp_path)
@@ -402,7 +403,7 @@ def test_a_command_that_needs_no_torch(command, genre_root):
 
 def test_configs_name_only_what_they_need():
     """A config of a genre runs on the demo corpus as it is: it names no path."""
-    for name in [*GENRE_CONFIGS, "genre_resnet.yaml"]:
+    for name in [path.name for path in CONFIGS.glob("genre_*.yaml")]:
         assert "root" not in yaml.safe_load((CONFIGS / name).read_text())["data"]["init_args"]
 
 

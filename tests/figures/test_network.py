@@ -22,7 +22,7 @@ def panels_of(figure, start):
 def test_maps_are_drawn_with_time_to_the_right_and_frequency_upwards():
     clip = make_clip()
     maps = RNG.uniform(size=(6, 13, 32))
-    figure = feature_maps_figure(clip, maps, [9, 3, 5, 0, 1, 2], 4, "title")
+    figure = feature_maps_figure(clip, maps, [9, 3, 5, 0, 1, 2], (4, 4), "title")
     panels = panels_of(figure, "map")
     assert [panel.get_title() for panel in panels] == ["map 9", "map 3", "map 5", "map 0", "map 1", "map 2"]
     for panel, values in zip(panels, maps, strict=True):
@@ -70,7 +70,7 @@ def test_nothing_is_clipped(features, seconds):
     figures = [
         attention_figure(clip, np.full(7, 1 / 7), "CNN a/version_0, track 1043"),
         clip_figure(clip, "CNN a/version_0, track 1043"),
-        feature_maps_figure(clip, np.zeros((3, 4, -(-SIZES[features] // 2))), range(3), 2, "CNN a, track 1: block 4"),
+        feature_maps_figure(clip, np.zeros((3, 4, -(-SIZES[features] // 2))), range(3), (2, 2), "CNN a: block 4"),
     ]
     for figure in figures:
         png_bytes(figure)
@@ -90,7 +90,7 @@ def test_a_fused_clip_shows_chroma_above_the_spectrogram():
 
 
 def test_feature_maps_do_not_show_the_spectrogram_again():
-    figure = feature_maps_figure(make_clip(), RNG.uniform(size=(3, 13, 32)), range(3), 4, "block 2")
+    figure = feature_maps_figure(make_clip(), RNG.uniform(size=(3, 13, 32)), range(3), (4, 4), "block 2")
     assert figure.get_suptitle() == "block 2"
     assert [axes.get_title() for axes in figure.axes if axes.images] == ["map 0", "map 1", "map 2"]
 

@@ -6,7 +6,7 @@ import torch
 from musiclab.batch import Batch
 from musiclab.errors import UserError
 from musiclab.inference.embeddings import embed_tracks
-from musiclab.models import CNN, LSTM
+from musiclab.models import CNN, CRNN, LSTM
 from musiclab.tasks import ClassificationTask, MultitaskRegressionTask
 
 LENGTHS = [9, 3, 14, 6, 11]
@@ -36,7 +36,7 @@ def make_batches(size, padding=0):
     return batches
 
 
-@pytest.mark.parametrize("backbone", [CNN, LSTM])
+@pytest.mark.parametrize("backbone", [CNN, CRNN, LSTM])
 def test_batching_and_padding_do_not_change_embeddings(backbone):
     task = make_task(backbone)
     alone = embed_tracks(task, make_batches(1), "model")

@@ -10,7 +10,7 @@ from torch import nn
 from musiclab.batch import Batch
 from musiclab.errors import UserError
 from musiclab.inference.export import write_onnx
-from musiclab.models import CNN, LSTM, Backbone, FlatCNN, ResidualCNN
+from musiclab.models import AST, CNN, CRNN, LSTM, Backbone, FlatCNN, ResidualCNN
 from musiclab.tasks import ClassificationTask, MultitaskRegressionTask, RegressionTask
 
 onnxruntime = pytest.importorskip("onnxruntime", reason="there is no onnxruntime")
@@ -45,15 +45,21 @@ residual = partial(ResidualCNN, channels=(3, 4), units=(0, 1), kernels=(3, 3))
         (partial(FlatCNN, frames=40, channels=(3, 4), pools=(2, 3)), ClassificationTask, {}),
         (partial(lstm, bidirectional=True), RegressionTask, {}),
         (partial(lstm, pooling="attention"), ClassificationTask, {}),
+        (partial(CRNN, channels=(3, 4), time_pools=(1, 3), frequency_pools=(3, 2), hidden_size=4), RegressionTask, {}),
+        (partial(AST, hidden_size=6, num_layers=2, patch_size=8, time_stride=5, frames=60), ClassificationTask, {}),
     ],
-    ids=["cnn", "cnn-multitask", "residual", "flat-cnn", "lstm-both", "lstm-attention"],
+    ids=["cnn", "cnn-multitask", "residual", "flat-cnn", "lstm-both", "lstm-attention", "crnn", "ast"],
 )
 def test_answers_are_those_of_pytorch_whatever_the_padding(backbone, kind, arguments, tmp_path):
+    if backbone.func is AST:
+        pytest.importorskip("transformers", reason="there is no transformers")
     task = make_task(backbone, kind, **arguments)
+    least = task.backbone.min_frames
     path = tmp_path / "model.onnx"
     generator = torch.Generator().manual_seed(1)
     batches = []
     for lengths, padding in [([1, 50, 13, 6], 0), ([9], 0), ([9], 5), ([4, 4], 0), ([300, 2], 0)]:
+        lengths = [max(length, least) for length in lengths]
         frames = torch.randn(len(lengths), max(lengths) + padding, 12, generator=generator)
         batches.append((frames, torch.tensor(lengths)))
     with torch.inference_mode():

@@ -1,6 +1,7 @@
 """A track's embedding is its own, whatever it is padded to or batched with."""
 
 from functools import partial
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from musiclab.errors import UserError
-from musiclab.models import CNN, LSTM, FlatCNN, MeanOverTime, MusiCNN, ResidualCNN
+from musiclab.models import AST, CNN, CRNN, LSTM, FlatCNN, MeanOverTime, MusiCNN, ResidualCNN
 from musiclab.models.backbone import frame_mask, masked_max, masked_mean
 from musiclab.models.cnn import Block, find_padding
 
@@ -21,6 +22,9 @@ CPU = torch.device("cpu")
 lstm = partial(LSTM, hidden_size=5)
 cnn = partial(CNN, channels=(3, 4, 5, 6))
 residual = partial(ResidualCNN, channels=(6, 7, 8), units=(0, 1, 2), kernels=(3, 3, 1), pools=(2, 2, 2), squeeze=2)
+crnn = partial(CRNN, channels=(3, 4, 5), time_pools=(1, 2, 3), frequency_pools=(2, 3, 4), hidden_size=5)
+
+ast = partial(AST, hidden_size=6, num_layers=2, patch_size=3, time_stride=2, frequency_stride=3, frames=20)
 
 BACKBONES = {
     **{
@@ -32,15 +36,23 @@ BACKBONES = {
     "cnn": cnn,
     "cnn-2244": partial(cnn, pools=(2, 2, 4, 4)),
     "cnn-3-blocks": partial(cnn, channels=(3, 4, 5), pools=(3, 1, 5)),
+    "cnn-pairs": partial(cnn, pools=((1, 3), 2, (3, 2), (2, 1))),
     "cnn-kernel-1": partial(cnn, kernel_size=1),
     "cnn-kernel-7": partial(cnn, kernel_size=7, pools=(2, 2, 4, 4)),
     "residual-cnn": residual,
     "residual-cnn-plain": partial(residual, squeeze=0, coordinate=False, pools=(1, 2, 3)),
     "flat-cnn": partial(FlatCNN, frames=70, channels=(3, 4, 5, 6)),
+    "crnn": crnn,
+    "crnn-2-layers-last": partial(crnn, num_layers=2, pooling="last"),
+    "crnn-one-way": partial(crnn, bidirectional=False, pooling="mean", kernel_size=5),
     "musicnn": partial(MusiCNN, timbral=3, temporal=2, layer=4, embedding_size=5),
     "musicnn-patches": partial(MusiCNN, timbral=3, temporal=2, layer=4, embedding_size=5, patch=11),
     "mean": MeanOverTime,
 }
+
+if find_spec("transformers"):
+    BACKBONES["ast"] = ast
+    BACKBONES["ast-overlapping"] = partial(ast, patch_size=7, frequency_stride=5, num_layers=1)
 
 every_backbone = pytest.mark.parametrize("name", BACKBONES)
 
@@ -77,6 +89,7 @@ def pad(tracks, frames, content=GARBAGE):
 @torch.inference_mode()
 def test_a_track_alone_is_mapped_as_in_any_batch(name, lengths, features, extra, content):
     backbone = build(name, features)
+    lengths = [max(length, backbone.min_frames) for length in lengths]
     tracks = [torch.randn(length, features) for length in lengths]
     batched = backbone(*pad(tracks, max(lengths) + extra, content))
     alone = torch.cat([backbone(*pad([track], len(track))) for track in tracks])
@@ -85,18 +98,19 @@ def test_a_track_alone_is_mapped_as_in_any_batch(name, lengths, features, extra,
 
 @every_backbone
 def test_padding_has_no_gradient(name):
-    spectrograms, lengths = pad([torch.randn(length, 12) for length in (1, 17, 30)], 40)
+    backbone = build(name, 12)
+    spectrograms, lengths = pad([torch.randn(length, 12) for length in (backbone.min_frames, 17, 30)], 40)
     spectrograms.requires_grad_()
-    build(name, 12)(spectrograms, lengths).square().sum().backward()
+    backbone(spectrograms, lengths).square().sum().backward()
     own = frame_mask(lengths, 40)
     assert torch.all(spectrograms.grad[~own] == 0)
-    assert torch.all(spectrograms.grad.abs().sum(dim=2)[own] > 0) or "cnn" in name
+    assert torch.all(spectrograms.grad.abs().sum(dim=2)[own] > 0) or not name.startswith("lstm")
     assert torch.all(spectrograms.grad.abs().sum(dim=(1, 2)) > 0)
 
 
 @every_backbone
 def test_training_ignores_what_the_padding_holds(name):
-    tracks = [torch.randn(length, 12) for length in (3, 17, 30)]
+    tracks = [torch.randn(length, 12) for length in (7, 17, 30)]
     outputs = []
     for content in (0.0, GARBAGE):
         torch.manual_seed(1)
@@ -109,7 +123,9 @@ def test_training_ignores_what_the_padding_holds(name):
 @pytest.mark.parametrize("frames", [1, 2, 17])
 def test_any_size_gives_an_embedding_of_the_stated_size(name, features, frames):
     backbone = build(name, features)
-    embedding = backbone(torch.randn(2, frames, features), torch.tensor([frames, 1]))
+    least = backbone.min_frames
+    frames = max(frames, least)
+    embedding = backbone(torch.randn(2, frames, features), torch.tensor([frames, least]))
     assert embedding.shape == (2, backbone.embedding_size)
     assert torch.isfinite(embedding).all()
 
@@ -122,6 +138,8 @@ def test_any_size_gives_an_embedding_of_the_stated_size(name, features, frames):
         (CNN(12), 512),
         (MusiCNN(12), 200),
         (MeanOverTime(12), 12),
+        (CRNN(12, hidden_size=7), 14),
+        (CRNN(12, hidden_size=7, bidirectional=False), 7),
         (CNN(12, channels=(4, 6), pools=(2, 2)), 12),
         (residual(12), 16),
     ],
@@ -151,6 +169,13 @@ def test_embedding_size(backbone, size):
         partial(residual, 12, kernels=(3, 3, 2)),
         partial(residual, 12, squeeze=-1),
         partial(residual, 12, dropout=1),
+        partial(CRNN, 12, channels=(4, 4)),
+        partial(CRNN, 12, channels=(4,), time_pools=(2,)),
+        partial(CRNN, 12, time_pools=(1, 2, 2, 0)),
+        partial(CRNN, 12, kernel_size=4),
+        partial(CRNN, 12, hidden_size=0),
+        partial(CRNN, 12, dropout=1),
+        partial(CRNN, 12, pooling="max"),
         partial(MusiCNN, 12, timbral=0),
         partial(MusiCNN, 12, embedding_size=0),
         partial(MusiCNN, 12, patch=0),
@@ -173,8 +198,9 @@ def test_last_pooling_is_the_state_after_the_last_own_frame(bidirectional):
     torch.testing.assert_close(embedding, torch.cat(expected))
 
 
-def test_many_frames_are_evaluated_in_parts(monkeypatch):
-    backbone = build("cnn", 12)
+@pytest.mark.parametrize("name", ["cnn", "crnn"])
+def test_many_frames_are_evaluated_in_parts(name, monkeypatch):
+    backbone = build(name, 12)
     tracks, lengths = pad([torch.randn(length, 12) for length in (40, 3, 27, 40, 11)], 40)
     expected = backbone(tracks, lengths)
     seen = []
@@ -222,14 +248,15 @@ def test_blocks_have_the_given_channels_kernels_and_pools():
     assert [block.pool_size for block in blocks] == [2, 3, 1]
 
 
-@pytest.mark.parametrize("pool", [1, 2, 3, 4])
+@pytest.mark.parametrize("pool", [1, 2, 3, 4, (3, 5), (4, 1)])
 @pytest.mark.parametrize("frames", [1, 2, 16, 17])
 def test_pooling_keeps_incomplete_windows(pool, frames):
     lengths = torch.tensor([frames, 1])
     block = Block(1, 2, kernel_size=3, pool=pool).eval()
     maps, lengths, padding = block(torch.randn(2, 1, frames, 12), lengths, find_padding(lengths, frames, CPU))
-    assert maps.shape == (2, 2, np.ceil(frames / pool), np.ceil(12 / pool))
-    assert lengths.tolist() == [np.ceil(frames / pool), 1]
+    over_time, over_frequency = np.broadcast_to(pool, 2)
+    assert maps.shape == (2, 2, np.ceil(frames / over_time), np.ceil(12 / over_frequency))
+    assert lengths.tolist() == [np.ceil(frames / over_time), 1]
     assert (padding is None) == (len(set(lengths.tolist())) == 1)
     if padding is not None:
         assert padding[0].bincount(minlength=2).tolist() == (lengths.max() - lengths).tolist()
@@ -247,10 +274,11 @@ def test_masked_reductions():
 
 @pytest.mark.parametrize("training", [False, True])
 @pytest.mark.parametrize("content", ["random", "ties"])
+@pytest.mark.parametrize("pool", [4, (4, 2)])
 @pytest.mark.parametrize("lengths", [[17, 17], [5, 17]], ids=["whole", "padded"])
-def test_pooling_before_relu_changes_nothing(lengths, content, training):
+def test_pooling_before_relu_changes_nothing(lengths, pool, content, training):
     lengths = torch.tensor(lengths)
-    block = Block(2, 3, kernel_size=3, pool=4).double().train(training)
+    block = Block(2, 3, kernel_size=3, pool=pool).double().train(training)
     nn.init.normal_(block.norm.bias)
     block.norm.weight.data[1] = -0.5
     plain = nn.BatchNorm2d(3).double().train(training)
@@ -262,7 +290,7 @@ def test_pooling_before_relu_changes_nothing(lengths, content, training):
         maps = block.convolution(images)
         tracks = torch.cat([track[:, :length] for track, length in zip(maps, lengths, strict=True)], dim=1)
         normalised = F.relu(plain(tracks[None]))[0].split(lengths.tolist(), dim=1)
-        pooled = [F.max_pool2d(track, 4, ceil_mode=True) for track in normalised]
+        pooled = [F.max_pool2d(track, pool, ceil_mode=True) for track in normalised]
         return torch.stack([F.pad(track, (0, 0, 0, 5 - track.shape[1])) for track in pooled])
 
     def values_and_gradients(function, norm):
@@ -280,9 +308,28 @@ def test_pooling_before_relu_changes_nothing(lengths, content, training):
 @every_backbone
 def test_the_way_by_masks_alone_gives_the_same(name):
     backbone = build(name, 12)
-    for lengths in ([9, 3, 40, 1, 17], [40, 40], [1], [23]):
+    least = backbone.min_frames
+    for lengths in ([9, 3 + least, 40, least, 17], [40, 40], [least], [23]):
         tracks = torch.randn(len(lengths), 40 if len(lengths) > 1 else lengths[0], 12)
         tracks[~frame_mask(torch.tensor(lengths), tracks.shape[1])] = GARBAGE
         with torch.inference_mode():
             usual, masked = (way(tracks.clone(), torch.tensor(lengths)) for way in (backbone, backbone.masked))
         torch.testing.assert_close(masked, usual, atol=1e-5, rtol=1e-5)
+
+
+def test_a_crnn_is_the_blocks_of_a_cnn_and_an_lstm_over_what_they_leave():
+    backbone = build("crnn", 128)
+    assert backbone.lstm.recurrence.input_size == 5 * 6  # 128 features are pooled to 64, 22 and 6
+    track = torch.randn(1, 20, 128)
+    images = track[:, None]
+    for block, pool in zip(backbone.blocks, [(1, 2), (2, 3), (3, 4)], strict=True):
+        maps = F.relu(nn.BatchNorm2d.forward(block.norm, block.convolution(images)))
+        images = F.max_pool2d(maps, pool, ceil_mode=True)
+    frames = torch.stack([images[0, :, time].flatten() for time in range(4)])
+    expected = backbone.lstm(frames[None], torch.tensor([4]))
+    torch.testing.assert_close(backbone(track, torch.tensor([20])), expected, atol=1e-5, rtol=1e-5)
+
+
+def test_dropout_of_a_crnn_is_before_between_and_behind_the_layers_of_its_recurrence():
+    backbone = CRNN(12, channels=(4,), time_pools=(1,), frequency_pools=(1,), num_layers=2, dropout=0.4)
+    assert [backbone.dropout.p, backbone.lstm.recurrence.dropout, backbone.lstm.dropout.p] == [0.4, 0.4, 0.4]

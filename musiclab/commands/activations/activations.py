@@ -48,9 +48,9 @@ def activations(
 ) -> None:
     """Show what a network sees of one track.
 
-    What it answers beside what the label says, and the spectrogram. Then, for a CNN: the feature maps after each block,
-    those with the highest mean activation. For an LSTM with attention: the attention over time, under the spectrogram.
-    DIR/index.html shows all.
+    What it answers beside what the label says, and the spectrogram. For an LSTM or CRNN with attention, under it: the
+    attention over time. Then, for a CNN or CRNN: the feature maps after each block, those with the highest mean
+    activation. DIR/index.html shows all.
 
     Args:
         ckpt_path: Checkpoint of the model.
@@ -139,24 +139,27 @@ def _answer(task: SpectrogramTask, observation: Observation, truth: Tensor) -> l
 
 
 def _explanation(observation: Observation) -> Text:
+    said = []
     if observation.attention is not None:
-        return Text(
-            "The embedding is a mean over the frames, weighted by attention. It is drawn relative to a plain mean, in "
-            "which each frame would have 1: where it is above, the model listens more closely."
+        said.append(
+            "The embedding is a mean over time, weighted by attention. It is drawn relative to a plain mean, in which "
+            "each frame would have 1: where it is above, the model listens more closely."
         )
-    return Text(
-        "Each block is a convolution, batch norm, ReLU and max pooling. Its maps lie on the axes of the spectrogram, "
-        "of which they keep less and less detail; the maps of a picture share their colours. Where a map is bright, "
-        "the network found what the map stands for."
-    )
+    if observation.blocks:
+        said.append(
+            "Each block is a convolution, batch norm, ReLU and max pooling. Its maps lie on the axes of the "
+            "spectrogram, of which they keep less and less detail; the maps of a picture share their colours. Where a "
+            "map is bright, the network found what the map stands for."
+        )
+    return Text(" ".join(said))
 
 
 def _pictures(observation: Observation, clip: Clip, title: str, count: int) -> Iterator[Picture]:
     if observation.attention is not None:
         figure = attention_figure(clip, observation.attention, title)
         yield Picture("attention.png", png_bytes(figure), f"Attention over time: {title}")
-        return
-    yield Picture("track.png", png_bytes(clip_figure(clip, title)), f"What it hears: {title}")
+    else:
+        yield Picture("track.png", png_bytes(clip_figure(clip, title)), f"What it hears: {title}")
     for number, maps in enumerate(observation.blocks, 1):
         chosen = strongest(maps, count)
         figure = feature_maps_figure(clip, maps.values[chosen], chosen.tolist(), maps.pooled, f"block {number}")
@@ -165,6 +168,6 @@ def _pictures(observation: Observation, clip: Clip, title: str, count: int) -> I
         yield Picture(
             f"block_{number}.png",
             png_bytes(figure),
-            f"Block {number}: {choice}; {frames} by {bands} values each, one for {maps.pooled} frames by {maps.pooled} "
-            f"{ROWS.get(clip.features, 'mel bands')}",
+            f"Block {number}: {choice}; {frames} by {bands} values each, one for {maps.pooled[0]} frames by "
+            f"{maps.pooled[1]} {ROWS.get(clip.features, 'mel bands')}",
         )

@@ -11,18 +11,17 @@ from torch import Tensor, nn
 
 from musiclab.batch import Batch
 from musiclab.errors import UserError
-from musiclab.models import CNN, LSTM
-from musiclab.models.backbone import frame_mask
+from musiclab.models import CNN, CRNN, LSTM
 from musiclab.tasks import SpectrogramTask
 
 Array = npt.NDArray[np.float32]
 
 
 class FeatureMaps(NamedTuple):
-    """What a block gives: ``(maps, time, frequency)``, each value from ``pooled`` by ``pooled`` of the input."""
+    """What a block gives: ``(maps, time, frequency)``, each value from ``pooled`` of the input's time and frequency."""
 
     values: Array
-    pooled: int
+    pooled: tuple[int, int]
 
 
 class Observation(NamedTuple):
@@ -30,8 +29,8 @@ class Observation(NamedTuple):
 
     Attributes:
         outputs: Probability of each genre or value on each axis, ``(targets,)``.
-        blocks: Feature maps of each block of a CNN.
-        attention: Share of each frame in the embedding of an LSTM, ``(time,)``; None for a CNN.
+        blocks: Feature maps of each block of a CNN or CRNN.
+        attention: Share of each frame in the embedding of an LSTM or CRNN, ``(time,)``; None where there is none.
     """
 
     outputs: Array
@@ -43,7 +42,7 @@ def observe(task: SpectrogramTask, batch: Batch) -> Observation:
     """Let a task hear one track, in evaluation mode, and return what goes on in its backbone.
 
     Args:
-        task: A task whose backbone is a CNN, or an LSTM with attention.
+        task: A task whose backbone is a CNN, a CRNN, or an LSTM with attention.
         batch: One track, with the features that the task was trained on.
 
     Raises:
@@ -57,18 +56,23 @@ def observe(task: SpectrogramTask, batch: Batch) -> Observation:
         )
     if not isinstance(backbone, CNN | LSTM):
         raise UserError(
-            f"the model's backbone is {type(backbone).__name__}; what can be shown are the feature maps of a CNN and "
-            "the attention of an LSTM"
+            f"the model's backbone is {type(backbone).__name__}; what can be shown are the feature maps of a CNN "
+            "or CRNN and the attention of an LSTM"
         )
     task.eval()
-    watched: list[nn.Module] = list(backbone.blocks) if isinstance(backbone, CNN) else [backbone.recurrence]
+    blocks: list[nn.Module] = [] if isinstance(backbone, LSTM) else list(backbone.blocks)
+    lstm = backbone.lstm if isinstance(backbone, CRNN) else backbone if isinstance(backbone, LSTM) else None
+    attentive = lstm is not None and lstm.pooling == "attention"
+    watched = [*blocks, lstm.recurrence] if lstm is not None and attentive else blocks
     with torch.inference_mode(), _outputs_of(watched) as seen:
         outputs = task.predict_step(batch, 0)["predictions"][0].numpy()
-        if isinstance(backbone, CNN):
-            return Observation(outputs, _feature_maps(watched, seen), None)
-        states = seen[0]
-        weights = backbone.attention_weights(states, frame_mask(batch.lengths, states.shape[1]))
-        return Observation(outputs, [], weights[0].numpy())
+        maps = _feature_maps(blocks, seen[: len(blocks)])
+        if lstm is None or not attentive:
+            return Observation(outputs, maps, None)
+        states: Tensor = seen[-1]
+        own = states.new_ones(states.shape[:2], dtype=torch.bool)
+        weights = lstm.attention_weights(states, own)[0].numpy()
+    return Observation(outputs, maps, _spread(weights, maps[-1].pooled[0] if maps else 1, int(batch.lengths)))
 
 
 def strongest(maps: FeatureMaps, count: int) -> npt.NDArray[np.int64]:
@@ -78,8 +82,17 @@ def strongest(maps: FeatureMaps, count: int) -> npt.NDArray[np.int64]:
 
 
 def _feature_maps(blocks: list[nn.Module], seen: list[Any]) -> list[FeatureMaps]:
-    pools = np.cumprod([block.pool_size for block in blocks])
-    return [FeatureMaps(images[0].numpy(), int(pool)) for (images, _, _), pool in zip(seen, pools, strict=True)]
+    sizes: list[Any] = [block.pool_size for block in blocks]
+    pools = np.cumprod([np.broadcast_to(size, 2) for size in sizes], axis=0).tolist()
+    return [
+        FeatureMaps(images[0].numpy(), (time, bands)) for (images, _, _), (time, bands) in zip(seen, pools, strict=True)
+    ]
+
+
+def _spread(shares: Array, pooled: int, frames: int) -> Array:
+    """Return the share of each frame, given that of windows of ``pooled`` frames, of which the last may be shorter."""
+    sizes = np.diff(np.append(np.arange(0, frames, pooled), frames))
+    return np.repeat(shares / sizes, sizes).astype(np.float32)
 
 
 @contextmanager

@@ -51,6 +51,16 @@ def test_an_lstm_shows_its_attention_to_a_training_track(genre_lstm, tmp_path):
     assert (tmp_path / "attention.png").is_file()
 
 
+def test_a_crnn_shows_both(fit, genre_root, tmp_path):
+    checkpoint = fit("genre_crnn.yaml", genre_root)
+    main(["activations", f"--ckpt_path={checkpoint}", "--track=101", f"--out={tmp_path}", "--maps=2"])
+    page = page_of(tmp_path)
+    blocks = [f"block_{number}.png" for number in (1, 2, 3, 4)]
+    assert [image["src"] for image in page.all("img")] == ["attention.png", *blocks]
+    assert page.all("img")[4]["alt"].endswith("one for 4 frames by 64 mel bands")
+    assert any("weighted by attention" in text and "Each block is" in text for text in page.texts["p"])
+
+
 def test_emotion_models_say_values(energy_cnn, tmp_path):
     main(
         ["activations", f"--ckpt_path={energy_cnn}", "--track=141", "--maps=1", f"--out={tmp_path}"]

@@ -7,7 +7,7 @@ from torch import nn
 from musiclab.batch import Batch
 from musiclab.commands.activations.layer_outputs import FeatureMaps, observe, strongest
 from musiclab.errors import UserError
-from musiclab.models import CNN, LSTM, Backbone, ResidualCNN
+from musiclab.models import CNN, CRNN, LSTM, Backbone, ResidualCNN
 from musiclab.tasks import ClassificationTask, RegressionTask
 
 
@@ -28,11 +28,12 @@ def test_feature_maps_are_those_of_a_forward_pass_by_hand():
     batch = make_batch()
     observation = observe(task, batch)
     images = (batch.spectrograms - 0.5)[:, None]
-    for block, pool, pooled, seen in zip(task.backbone.blocks, (2, 3), (2, 6), observation.blocks, strict=True):
+    pools = (2, 3)
+    for block, pool, pooled, seen in zip(task.backbone.blocks, pools, (2, 6), observation.blocks, strict=True):
         images = block.convolution(images) / (1 + block.norm.eps) ** 0.5  # running statistics, weight and bias are new
         images = nn.functional.relu(images)
         images = nn.functional.max_pool2d(images, pool, ceil_mode=True)
-        assert seen.pooled == pooled
+        assert seen.pooled == (pooled, pooled)
         torch.testing.assert_close(torch.tensor(seen.values), images[0].detach())
     assert [seen.values.shape for seen in observation.blocks] == [(3, 11, 6), (5, 4, 2)]
     assert observation.attention is None
@@ -62,6 +63,35 @@ def test_attention_is_a_softmax_over_time_and_gives_the_embedding(bidirectional)
         torch.testing.assert_close(attention, task.backbone.attention(states)[:, 0].softmax(dim=0))
     assert attention.sum().item() == pytest.approx(1, abs=1e-6)
     torch.testing.assert_close(attention @ states, embedding)
+
+
+def test_a_crnn_shows_feature_maps_and_attention():
+    def backbone(features):
+        return CRNN(features, channels=(3, 4), time_pools=(2, 3), frequency_pools=(3, 2), hidden_size=4)
+
+    task = make_task(backbone)
+    batch = make_batch(21)
+    observation = observe(task, batch)
+    assert [seen.values.shape for seen in observation.blocks] == [(3, 11, 4), (4, 4, 2)]
+    assert [seen.pooled for seen in observation.blocks] == [(2, 3), (6, 6)]
+    with torch.inference_mode():
+        images, lengths = task.normalise(batch.spectrograms)[:, None], batch.lengths
+        for block in task.backbone.blocks:
+            images, lengths, _ = block(images, lengths, None)
+        states = task.backbone.lstm.recurrence(images.permute(0, 2, 1, 3).flatten(2), lengths)
+        shares = task.backbone.lstm.attention(states)[0, :, 0].softmax(dim=0)
+    torch.testing.assert_close(torch.tensor(observation.blocks[1].values), images[0])
+    attention = torch.tensor(observation.attention)
+    assert attention.shape == (21,)  # windows of 6, 6, 6 and 3 frames
+    torch.testing.assert_close(torch.stack([part.sum() for part in attention.split(6)]), shares)
+    torch.testing.assert_close(attention[6:12], shares[1].expand(6) / 6)
+    torch.testing.assert_close(attention[18:], shares[3].expand(3) / 3)
+
+
+def test_a_crnn_without_attention_shows_feature_maps():
+    observation = observe(make_task(lambda features: CRNN(features, hidden_size=4, pooling="mean")), make_batch())
+    assert len(observation.blocks) == 4
+    assert observation.attention is None
 
 
 @pytest.mark.parametrize("kind", [ClassificationTask, RegressionTask])
@@ -97,5 +127,5 @@ def test_nor_has_a_backbone_of_another_kind():
 
 def test_the_strongest_maps_come_first():
     values = torch.tensor([1.0, 5, 5, 0, 9])[:, None, None].expand(5, 2, 3).numpy()
-    assert strongest(FeatureMaps(values, 2), 3).tolist() == [4, 1, 2]
-    assert strongest(FeatureMaps(values, 2), 99).tolist() == [4, 1, 2, 0, 3]
+    assert strongest(FeatureMaps(values, (2, 2)), 3).tolist() == [4, 1, 2]
+    assert strongest(FeatureMaps(values, (2, 2)), 99).tolist() == [4, 1, 2, 0, 3]
