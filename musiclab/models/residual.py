@@ -45,7 +45,7 @@ class ResidualCNN(CNN):
     def __init__(
         self,
         num_features: int,
-        channels: Sequence[int] = (32, 64, 128, 256),
+        channels: Sequence[int] = (32, 48, 96, 192),
         units: Sequence[int] = (0, 1, 1, 1),
         kernels: Sequence[int] = (3, 3, 3, 3),
         kernel_size: int = 3,
