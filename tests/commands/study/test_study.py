@@ -193,6 +193,11 @@ class TestShown:
             make_genre_folder(tmp_path / "data" / data, train=3, test=3)
         emotions = make_emotion_folder(tmp_path / "data" / "multitask_dataset", train=3, test=2)
         (emotions / "artists.txt").write_text("Id\tArtist\n100\tCan\n")
+        for made in ("lab", "coarse", "musicnn", "embedded"):
+            make_genre_folder(tmp_path / "data" / made / "genres", train=3, test=3)
+            make_emotion_folder(tmp_path / "data" / made / "emotions", train=3, test=2)
+        for model in ("fma", "musicnn"):
+            (tmp_path / "data" / f"{model}.ckpt").touch()
         main(["study", name, "--root=data", "--out=out", "--show=true"])
         lines = [shlex.split(line) for line in capsys.readouterr().out.splitlines()]
         forms = {tuple(word for word in line if word.startswith("-") or word.endswith("yaml")): line for line in lines}
