@@ -35,6 +35,9 @@ DECIBELS = "dB"
 COMPRESSED = "log10(10000 x + 1)"
 """The scale of mel bands of power ``x`` by itself, relative to nothing: 0 is silence."""
 
+EMBEDDING = "embedding of"
+"""How the scale of another model's embeddings begins; that model follows, as those of two models do not compare."""
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -124,6 +127,11 @@ class Recipe:
         if self.chroma:
             return all(self.numbers) and self.scale == DECIBELS and not LAB.differences(self)
         return all(self.numbers) and self.scale in (DECIBELS, COMPRESSED)
+
+    @property
+    def is_embedding(self) -> bool:
+        """Whether another model made them, which the scale names."""
+        return self.scale is not None and self.scale.startswith(EMBEDDING)
 
     def plain(self) -> dict[str, Any]:
         """Return what is known, as plain values."""

@@ -255,6 +255,11 @@ def audio_recipe(checkpoint: Mapping[str, Any], path: str) -> Recipe:
     trained = checkpoint["hyper_parameters"]
     features, seconds, beat_synced = (trained[name] for name in ("features", "seconds", "beat_synced"))
     recipe = LAB if rows_of_lab(trained) else Recipe.of(trained.get("recipe") or {})
+    if recipe.is_embedding:
+        raise UserError(
+            f"{path}: cannot be asked about audio files: it was trained on the {recipe.scale}; make arrays of the "
+            "songs (`musiclab build-genres`), embed these by that model (`musiclab embed`) and ask about them"
+        )
     if not recipe.is_complete or (beat_synced and LAB.differences(recipe)):
         raise UserError(
             f"{path}: cannot be asked about audio files: it was trained on features {features}, and no features.json "
