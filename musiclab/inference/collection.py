@@ -122,11 +122,13 @@ class Embedder:
             windows: Whether to give a row for each window.
             cores: How many processes are of use.
         """
+        of_audio = []
         for start in range(0, len(paths), SONGS_AT_A_TIME):
             cut = {}
             for path in paths[start : start + SONGS_AT_A_TIME]:
                 try:
                     cut[str(path)] = data.cut(path)
+                    of_audio.append(path)
                 except AudioError as error:
                     yield path, error
             rows: list[npt.NDArray[np.float32]] = []
@@ -145,6 +147,7 @@ class Embedder:
                 batches.tell(left_out, len(cut[name]))
                 yield Path(name), _joined(rows, starts, windows) if rows else left_out[0][1]
                 rows, starts, left_out = [], [], []
+        data.tell_missing(of_audio)
 
 
 def _cut(frames: int, window: int | None) -> list[int]:

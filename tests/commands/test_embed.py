@@ -217,6 +217,17 @@ def test_a_model_of_beats_on_a_song_without_any(fit, genre_root, tmp_path, capfd
     assert [path.name for path in tmp_path.iterdir()] == ["swell.wav"]
 
 
+def test_of_songs_that_were_sampled_less_often_what_is_missing_is_said(genre_cnn, songs, tmp_path, capsys):
+    folder = shutil.copytree(songs, tmp_path / "songs")
+    for name in ("dull", "too"):
+        write(folder / f"{name}.wav", clicks(1.2, seed=5)[::2], 11025)
+    embed(genre_cnn, tmp_path / "library.npz", folder)
+    said = [line for line in capsys.readouterr().out.splitlines() if "sampled at" in line]
+    assert len(said) == 1
+    assert "dull.wav: sampled at 11025 Hz, so that all from 5512 to 11025 Hz is missing" in said[0]
+    assert said[0].endswith("(and 1 more file)")
+
+
 def test_what_has_changed_and_cannot_be_read_any_more_is_not_written(genre_cnn, songs, tmp_path, monkeypatch):
     folder = shutil.copytree(songs, tmp_path / "songs")
     with monkeypatch.context() as patch:

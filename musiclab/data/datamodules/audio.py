@@ -123,19 +123,22 @@ class AudioDataModule(SpectrogramDataModule):
             raise UserError(f"audio files have no labels to {stage} with; use `musiclab predict`")
         self.failures.clear()
         self.songs: dict[str, list[Window]] = {}
-        dull: list[str] = []
         for identifier, file in self.files.items():
             try:
                 self.songs[identifier] = self.cut(file.path)
-                if missing := missing_above(file.path, self.making.rate or SAMPLE_RATE):
-                    dull.append(f"{file.path}: {missing} that the model was trained on")
             except AudioError as error:
                 self.failures.append(str(error))
         if not self.songs:
             more = f" (and {len(self.failures) - 1} more files that cannot be used)" if len(self.failures) > 1 else ""
             raise UserError(self.failures[0] + more)
+        self.tell_missing([self.files[identifier].path for identifier in self.songs])
+
+    def tell_missing(self, paths: Sequence[Path]) -> None:
+        """Say what files lack that were sampled less often than what the model was trained on."""
+        found = [(path, missing_above(path, self.making.rate or SAMPLE_RATE)) for path in paths]
+        dull = [f"{path}: {missing} that the model was trained on" for path, missing in found if missing]
         if dull:
-            more = f" (and {len(dull) - 1} more files)" if len(dull) > 1 else ""
+            more = f" (and {len(dull) - 1} more file{'s' if len(dull) > 2 else ''})" if len(dull) > 1 else ""
             print(shown(f"{dull[0]}; its answer may be worth little{more}"))
 
     def predict_dataloader(self) -> DataLoader[Batch]:
