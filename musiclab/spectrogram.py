@@ -35,6 +35,9 @@ DECIBELS = "dB"
 COMPRESSED = "log10(10000 x + 1)"
 """The scale of mel bands of power ``x`` by itself, relative to nothing: 0 is silence."""
 
+EMBEDDING = "embedding of"
+"""How the scale of another model's embeddings begins; that model follows, as those of two models do not compare."""
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -125,6 +128,11 @@ class Recipe:
             return all(self.numbers) and self.scale == DECIBELS and not LAB.differences(self)
         return all(self.numbers) and self.scale in (DECIBELS, COMPRESSED)
 
+    @property
+    def is_embedding(self) -> bool:
+        """Whether another model made them, which the scale names."""
+        return self.scale is not None and self.scale.startswith(EMBEDDING)
+
     def plain(self) -> dict[str, Any]:
         """Return what is known, as plain values."""
         return {name: value for name, value in asdict(self).items() if value is not None}
@@ -162,6 +170,9 @@ LOUDEST = 0.1
 
 NEVER_ABOVE = -20.0
 """Music falls below that somewhere, in dB: the quietest value of a clip is -47 or lower in all sets that we know."""
+
+MOST_COMPRESSED = 15.0
+"""More than log10(10000 x + 1) can be: a tone of full scale has 8.2 in windows of 512 samples, 13 in the longest."""
 
 LEAST_SPREAD = 1e-3
 """By how much the values of an array have to differ, for it not to hold one value throughout."""
@@ -247,6 +258,18 @@ def num_bands(features: str, recipe: Mapping[str, Any] | None = None) -> int | N
     return known.mels if known.scale == DECIBELS else None
 
 
+def compressed_fault(means: npt.NDArray[np.floating[Any]], recipe: Mapping[str, Any] | None = None) -> str | None:
+    """Return in which way the mel bands of a recipe are not log10(10000 x + 1), as far as their means tell.
+
+    Args:
+        means: Of each band over the frames of some tracks, ``(features,)``.
+        recipe: See :func:`num_bands`; of one of another scale, None is returned.
+    """
+    if Recipe.of(recipe or {}).scale != COMPRESSED or (means.min() >= 0 and means.max() <= MOST_COMPRESSED):
+        return None
+    return f"mel bands with means of {means.min():.3g}..{means.max():.3g}, which are not {COMPRESSED} of power x"
+
+
 def features_fault(
     means: npt.NDArray[np.floating[Any]], features: str, recipe: Mapping[str, Any] | None = None
 ) -> str | None:
@@ -259,7 +282,7 @@ def features_fault(
     """
     count = num_bands(features, recipe)
     if count is None:
-        return None
+        return compressed_fault(means, recipe)
     bands, classes = np.split(means, [count])
     if bands.size and (fault := mel_fault(bands, float(bands.min()), float(bands.max()))):
         return f"mel bands with means of {bands.min():.3g}..{bands.max():.3g}, {fault}"

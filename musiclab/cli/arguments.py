@@ -22,8 +22,8 @@ RANGE = "--data.value_range"
 CONFIG_NAME = re.compile(r"[^\s:{]+|.*\.(ya?ml|json)", re.IGNORECASE)
 """What is the name of a config and no config itself, which the parser takes too."""
 
-PLACEHOLDER = "GENRE_CHECKPOINT"
-"""What emotion_transfer.yaml has in place of a checkpoint."""
+PLACEHOLDERS = ("GENRE_CHECKPOINT", "MUSICNN_CHECKPOINT")
+"""What emotion_transfer.yaml, and what the configs of MusiCNN have in place of a checkpoint."""
 
 CLASSES = {
     "--data.help": "GenreDataModule, EmotionDataModule, TagDataModule or AudioDataModule",
@@ -176,8 +176,12 @@ def require_pretrained(model: Mapping[str, Any]) -> None:
     path = (model.get("init_args") or {}).get("pretrained")
     if path and not Path(path).expanduser().exists():
         found = (
-            "--model.pretrained is not given" if path == PLACEHOLDER else f"{path}: no such checkpoint to start from"
+            "--model.pretrained is not given" if path in PLACEHOLDERS else f"{path}: no such checkpoint to start from"
         )
+        if str(model["init_args"].get("backbone", {}).get("class_path", "")).endswith(".MusiCNN"):
+            raise UserError(
+                f"{found}; give that of MusiCNN, as `musiclab import-weights` makes it: --model.pretrained musicnn.ckpt"
+            )
         raise UserError(
             f"{found}; give that of a genre model, as a fit of genre_cnn.yaml leaves it: "
             f"--model.pretrained {_newest_checkpoint() or 'RUN/checkpoints/best.ckpt'}"

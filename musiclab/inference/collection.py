@@ -22,7 +22,7 @@ from musiclab.inference.embeddings import best_device, embed_batch
 from musiclab.inference.questions import Frames, Questions, mean_of
 from musiclab.inference.trained import TrainedModel
 from musiclab.inference.unfinished import Embedded
-from musiclab.spectrogram import Recipe
+from musiclab.spectrogram import EMBEDDING, Recipe
 from musiclab.tasks.scale import require_scale
 
 ARRAYS_AT_A_TIME = 256
@@ -76,8 +76,7 @@ class Embedder:
     def recipe(self, windows: bool) -> Recipe:
         """Return how arrays of embeddings are made, with a column for each window or one in all."""
         seconds = self.window * self._trained.hyperparameters["seconds"] if windows else None
-        what = f"embeddings of {type(self._task.backbone).__name__} {self.model}"
-        return Recipe(seconds, scale="embedding", about=what)
+        return Recipe(seconds, scale=f"{EMBEDDING} {type(self._task.backbone).__name__} {self.model}")
 
     def arrays(self, paths: Sequence[Path], windows: bool = False) -> Iterator[Answer]:
         """Yield the embeddings of arrays, in any order: one row each, or one for each window.
@@ -123,11 +122,13 @@ class Embedder:
             windows: Whether to give a row for each window.
             cores: How many processes are of use.
         """
+        of_audio = []
         for start in range(0, len(paths), SONGS_AT_A_TIME):
             cut = {}
             for path in paths[start : start + SONGS_AT_A_TIME]:
                 try:
                     cut[str(path)] = data.cut(path)
+                    of_audio.append(path)
                 except AudioError as error:
                     yield path, error
             rows: list[npt.NDArray[np.float32]] = []
@@ -146,6 +147,7 @@ class Embedder:
                 batches.tell(left_out, len(cut[name]))
                 yield Path(name), _joined(rows, starts, windows) if rows else left_out[0][1]
                 rows, starts, left_out = [], [], []
+        data.tell_missing(of_audio)
 
 
 def _cut(frames: int, window: int | None) -> list[int]:

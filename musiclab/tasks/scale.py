@@ -11,7 +11,7 @@ from torch import Tensor
 
 from musiclab.batch import ScaledData
 from musiclab.errors import UserError
-from musiclab.spectrogram import Recipe, features_fault, num_bands
+from musiclab.spectrogram import Recipe, compressed_fault, features_fault, num_bands
 
 FAR = 3.0
 """In standard deviations of the training tracks, mean over features. Sets of other music lie at up to 1.1; powers and
@@ -66,7 +66,7 @@ def scale_distance(
 def require_scale(task: pl.LightningModule, found: Tensor, tracks: int, what: str, source: str | Path) -> None:
     """Refuse data on another scale than those that a task was trained on.
 
-    A task that does not normalise, as its training knew nothing of its data, takes any.
+    A task that does not normalise, as its training knew nothing of its data, takes any, but for what its recipe says.
 
     Args:
         task: Has the buffers ``feature_mean`` and ``feature_std``.
@@ -79,9 +79,14 @@ def require_scale(task: pl.LightningModule, found: Tensor, tracks: int, what: st
         UserError: If they lie far outside.
     """
     mean, std = (torch.as_tensor(getattr(task, name)).detach().cpu() for name in ("feature_mean", "feature_std"))
+    features, recipe = task.hparams["features"], task.hparams["recipe"]
+    if fault := compressed_fault(found.cpu().numpy(), recipe):
+        raise UserError(
+            f"{what}: {fault}, as those that {source} was trained on; make them by --recipe musicnn of `musiclab "
+            "extract` or `build-genres`, or give --data.any_scale true"
+        )
     if not mean.any():
         return
-    features, recipe = task.hparams["features"], task.hparams["recipe"]
     distance = scale_distance(mean, std, found.cpu(), features, recipe)
     few = tracks < FEW and features_fault(found.cpu().numpy(), features, recipe) is None
     if not distance <= (FAR_OF_FEW if few else FAR):

@@ -137,6 +137,13 @@ class TestWhatIsForgotten:
         assert error.endswith("as a fit of genre_cnn.yaml leaves it: --model.pretrained RUN/checkpoints/best.ckpt")
         assert not Path("lightning_logs").exists()
 
+    @pytest.mark.parametrize("given", [None, "nowhere.ckpt"])
+    def test_the_weights_of_musicnn(self, given, genre_root, empty, capfd):
+        args = ["fit", "-c", "ear_genre.yaml", f"--data.root={genre_root}"]
+        error = error_of(capfd, [*args, *([f"--model.pretrained={given}"] if given else [])])
+        assert ("nowhere.ckpt: no such checkpoint" if given else "--model.pretrained is not given") in error
+        assert error.endswith("as `musiclab import-weights` makes it: --model.pretrained musicnn.ckpt")
+
 
 class TestQuestions:
     def test_of_a_class_that_is_not_named(self, empty, capfd):

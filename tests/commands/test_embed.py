@@ -90,7 +90,7 @@ def test_arrays_are_cut_as_songs_are(genre_cnn, genre_root, tmp_path):
     np.testing.assert_allclose(library.values[:3], expected, atol=1e-6)
 
 
-def test_a_data_set_of_embeddings_is_trained_on(genre_cnn, genre_root, tmp_path, capsys):
+def test_a_data_set_of_embeddings_is_trained_on(genre_cnn, genre_root, tmp_path, capfd):
     (artists := genre_root / "artists.txt").write_text("Id\tArtist\n100\tsomebody\n")
     try:
         args = ["embed", str(genre_root), f"--ckpt_path={genre_cnn}", "--windows=true"]
@@ -105,12 +105,18 @@ def test_a_data_set_of_embeddings_is_trained_on(genre_cnn, genre_root, tmp_path,
     array = np.load(root / "test" / "144.npy")
     np.testing.assert_allclose(array.T, library.values[library.columns["id"] == "144"], atol=1e-6)
     recipe = json.loads((root / "features.json").read_text())
-    assert recipe["scale"] == "embedding"
-    assert recipe["about"] == f"embeddings of CNN {library.model}"
-    assert f"{len(library.values)} windows, {len(array)} values each: {root}" in capsys.readouterr().out
+    assert recipe["scale"] == f"embedding of CNN {library.model}"
+    assert f"{len(library.values)} windows, {len(array)} values each: {root}" in capfd.readouterr().out
     main(fit_args("probe_genre.yaml", root, tmp_path / "run"))
-    metrics = json.loads((run_folder(tmp_path / "run") / "test_metrics.json").read_text())
-    assert 0 <= metrics["test_accuracy"] <= 1
+    run = run_folder(tmp_path / "run")
+    assert 0 <= json.loads((run / "test_metrics.json").read_text())["test_accuracy"] <= 1
+    checkpoint = run / "checkpoints" / "best.ckpt"
+    # What another model knows of the same tracks looks alike.
+    (root / "features.json").write_text(json.dumps({**recipe, "scale": "embedding of CNN 0123456789abcdef"}))
+    error = error_of(capfd, ["test", f"--ckpt_path={checkpoint}", f"--data.root={root}"])
+    assert f"scale embedding of CNN {library.model} and embedding of CNN 0123456789abcdef in features.json" in error
+    error = error_of(capfd, ["predict", f"--ckpt_path={checkpoint}", f"--data.paths={root / 'song.wav'}"])
+    assert f"it was trained on the embedding of CNN {library.model}; make arrays of the songs" in error
 
 
 def test_what_fails_is_told_and_stops_no_others(genre_cnn, songs, genre_root, tmp_path, capfd):
@@ -209,6 +215,17 @@ def test_a_model_of_beats_on_a_song_without_any(fit, genre_root, tmp_path, capfd
     args = ["embed", str(song), f"--ckpt_path={checkpoint}", f"--out={out}"]
     assert "swell.wav: no beat was found" in error_of(capfd, args)
     assert [path.name for path in tmp_path.iterdir()] == ["swell.wav"]
+
+
+def test_of_songs_that_were_sampled_less_often_what_is_missing_is_said(genre_cnn, songs, tmp_path, capsys):
+    folder = shutil.copytree(songs, tmp_path / "songs")
+    for name in ("dull", "too"):
+        write(folder / f"{name}.wav", clicks(1.2, seed=5)[::2], 11025)
+    embed(genre_cnn, tmp_path / "library.npz", folder)
+    said = [line for line in capsys.readouterr().out.splitlines() if "sampled at" in line]
+    assert len(said) == 1
+    assert "dull.wav: sampled at 11025 Hz, so that all from 5512 to 11025 Hz is missing" in said[0]
+    assert said[0].endswith("(and 1 more file)")
 
 
 def test_what_has_changed_and_cannot_be_read_any_more_is_not_written(genre_cnn, songs, tmp_path, monkeypatch):

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from musiclab.errors import UserError
-from musiclab.tasks import ClassificationTask
+from musiclab.spectrogram import MUSICNN
+from musiclab.tasks import ClassificationTask, TaggingTask
 from musiclab.tasks.scale import require_scale, scale_distance
 
 MEAN, STD = torch.linspace(-30, -70, 128), torch.full((128,), 15.0)
@@ -51,6 +52,18 @@ def test_single_tracks_may_be_all_but_silent(task):
 def test_a_task_that_does_not_normalise_takes_any():
     task = ClassificationTask(num_features=128, target_names=["a", "b"], features="mel")
     require_scale(task, MEAN + 80, 100, "data", "model")
+
+
+@pytest.mark.parametrize(("found", "fine"), [(2.0, True), (0.0, True), (-50.0, False), (30.0, False)])
+def test_what_reads_compressed_power_takes_no_decibels(found, fine):
+    """MusiCNN does not normalise, but its recipe says what values can be."""
+    task = TaggingTask(num_features=96, target_names=["a"], features="all", recipe=MUSICNN.plain())
+    means = torch.full((96,), found)
+    if fine:
+        require_scale(task, means, 20, "data", "model")
+        return
+    with pytest.raises(UserError, match=r"data: mel bands with means of .*, which are not log10\(10000 x \+ 1\)"):
+        require_scale(task, means, 20, "data", "model")
 
 
 def test_means_that_are_not_finite_are_refused(task):

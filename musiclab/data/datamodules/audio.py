@@ -123,19 +123,22 @@ class AudioDataModule(SpectrogramDataModule):
             raise UserError(f"audio files have no labels to {stage} with; use `musiclab predict`")
         self.failures.clear()
         self.songs: dict[str, list[Window]] = {}
-        dull: list[str] = []
         for identifier, file in self.files.items():
             try:
                 self.songs[identifier] = self.cut(file.path)
-                if missing := missing_above(file.path, self.making.rate or SAMPLE_RATE):
-                    dull.append(f"{file.path}: {missing} that the model was trained on")
             except AudioError as error:
                 self.failures.append(str(error))
         if not self.songs:
             more = f" (and {len(self.failures) - 1} more files that cannot be used)" if len(self.failures) > 1 else ""
             raise UserError(self.failures[0] + more)
+        self.tell_missing([self.files[identifier].path for identifier in self.songs])
+
+    def tell_missing(self, paths: Sequence[Path]) -> None:
+        """Say what files lack that were sampled less often than what the model was trained on."""
+        found = [(path, missing_above(path, self.making.rate or SAMPLE_RATE)) for path in paths]
+        dull = [f"{path}: {missing} that the model was trained on" for path, missing in found if missing]
         if dull:
-            more = f" (and {len(dull) - 1} more files)" if len(dull) > 1 else ""
+            more = f" (and {len(dull) - 1} more file{'s' if len(dull) > 2 else ''})" if len(dull) > 1 else ""
             print(shown(f"{dull[0]}; its answer may be worth little{more}"))
 
     def predict_dataloader(self) -> DataLoader[Batch]:
@@ -255,6 +258,11 @@ def audio_recipe(checkpoint: Mapping[str, Any], path: str) -> Recipe:
     trained = checkpoint["hyper_parameters"]
     features, seconds, beat_synced = (trained[name] for name in ("features", "seconds", "beat_synced"))
     recipe = LAB if rows_of_lab(trained) else Recipe.of(trained.get("recipe") or {})
+    if recipe.is_embedding:
+        raise UserError(
+            f"{path}: cannot be asked about audio files: it was trained on the {recipe.scale}; make arrays of the "
+            "songs (`musiclab build-genres`), embed these by that model (`musiclab embed`) and ask about them"
+        )
     if not recipe.is_complete or (beat_synced and LAB.differences(recipe)):
         raise UserError(
             f"{path}: cannot be asked about audio files: it was trained on features {features}, and no features.json "
