@@ -95,7 +95,7 @@ def export_onnx(trained: TrainedModel, path: Path) -> float:
         path: The file.
     """
     task = trained.task()
-    about = {**describe(trained), "min_frames": str(task.backbone.min_frames)}
+    about = {**describe(trained), "min_frames": str(_least(task))}
     return write_onnx(task, path, OUTPUTS[output_kind(trained.checkpoint)], about)
 
 
@@ -182,7 +182,7 @@ def _trials(task: SpectrogramTask) -> Iterator[tuple[Tensor, Tensor]]:
     patches of such, since an export takes what is one for always one.
     """
     generator = torch.Generator().manual_seed(0)
-    least = task.backbone.min_frames
+    least = _least(task)
     trials = [[5 * least, 7 * least, 2 * least], [LONG // 3, LONG, 7], [LONG], [1], [31, 2, 1, 31, 16]]
     for lengths in ([max(length, least) for length in trial] for trial in trials):
         frames = torch.randn(len(lengths), max(lengths), len(task.feature_mean), generator=generator)
@@ -190,6 +190,11 @@ def _trials(task: SpectrogramTask) -> Iterator[tuple[Tensor, Tensor]]:
         for row, length in zip(frames, lengths, strict=True):
             row[length:] = 1000.0
         yield frames, torch.tensor(lengths)
+
+
+def _least(task: SpectrogramTask) -> int:
+    """Return the fewest frames that a network takes; a module that is no ``Backbone`` does not say it."""
+    return int(getattr(task.backbone, "min_frames", 1))
 
 
 def _ask(path: Path, tracks: list[tuple[Tensor, Tensor]]) -> list[npt.NDArray[np.float32]]:

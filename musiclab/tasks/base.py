@@ -200,7 +200,7 @@ class SpectrogramTask(LightningModule):
         self._precision = str(self.trainer.precision)
         if self.pretrained is not None and not self.restored:
             load_backbone(self, self.pretrained, (*INPUT_HPARAMS, "num_features"))
-        elif not self.restored:
+        elif isinstance(self.backbone, Backbone) and not self.restored:  # in Python, any module will do
             self.backbone.load_weights()
         if self.pretrained is not None or self.restored:
             source = self.trainer.ckpt_path or self.pretrained or "the model"
