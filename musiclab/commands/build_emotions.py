@@ -16,7 +16,7 @@ from musiclab.data.ids import id_order
 from musiclab.data.tables import as_list
 from musiclab.errors import UserError
 from musiclab.files import shown
-from musiclab.spectrogram import RecipeName
+from musiclab.spectrogram import MUSICNN, RecipeName
 
 
 def build_emotions(
@@ -110,6 +110,8 @@ def build_emotions(
     tell_unmatched(first, kinds)
     options = [] if value_range == (0.0, 1.0) else [f"--data.value_range [{value_range[0]:g},{value_range[1]:g}]"]
     config = "emotion_multitask.yaml" if len(ratings.axes) > 1 else "emotion_cnn.yaml"
+    if made == MUSICNN:
+        config, options = "ear_emotion.yaml", [*options, "--model.pretrained musicnn.ckpt"]
     for form in folders:
         print(fit_command(config, form, output, *options))
     if outcome.failures:

@@ -16,7 +16,7 @@ from musiclab.data.audio.unmatched import Unmatched, tell_unmatched
 from musiclab.data.ids import id_order
 from musiclab.data.tables import one_form, read_lines
 from musiclab.errors import UserError, raise_first
-from musiclab.spectrogram import RecipeName
+from musiclab.spectrogram import MUSICNN, RecipeName
 
 LISTED = (*PARTS, "validation")
 
@@ -108,7 +108,11 @@ def build_genres(
         print(f"Artists: {len(artists.known(list(parts)))}, of {sum(i in artists.of for i in parts)} tracks")
     tell_unmatched(next(iter(folders.values())), unmatched)
     for form in folders:
-        print(fit_command("genre_cnn.yaml", form, output, "--data.class_map null"))
+        options = ["--data.class_map null"]
+        config = "genre_cnn.yaml"
+        if made == MUSICNN:
+            config, options = "ear_genre.yaml", [*options, "--model.pretrained musicnn.ckpt"]
+        print(fit_command(config, form, output, *options))
     if outcome.failures:
         raise SystemExit(1)
 

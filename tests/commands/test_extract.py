@@ -261,6 +261,15 @@ def test_torch_is_not_imported(tmp_path):
     subprocess.run(command, check=True, capture_output=True)
 
 
+@pytest.mark.parametrize("recipe", [["--recipe=musicnn"], []])
+def test_what_songs_lack_that_a_recipe_by_name_wants(recipe, tmp_path, capsys):
+    write(tmp_path / "dull.wav", clicks(2.0), rate=8000)
+    write(tmp_path / "whole.wav", clicks(2.0))
+    extract(tmp_path, tmp_path / "arrays", "--kind=full", *recipe)
+    told = "dull.wav: sampled at 8000 Hz, so that all from 4000 to 8000 Hz is missing\n" in capsys.readouterr().out
+    assert told == bool(recipe)
+
+
 def test_a_recipe_by_name(tmp_path, capfd):
     """What MusiCNN reads, by librosa and numpy."""
     import librosa

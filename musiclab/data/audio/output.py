@@ -1,18 +1,19 @@
 """Folders that arrays are extracted to: who may write there, and what failed."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from filelock import FileLock, Timeout
 
+from musiclab.data.audio.decoding import missing_above
 from musiclab.data.audio.extraction import ARRAY_ENDING, Failure, Form, Kind, Outcome, Track, writing
 from musiclab.data.recipe import read_recipe, write_recipe
 from musiclab.errors import UserError
 from musiclab.files import shown, write_csv, write_text
-from musiclab.spectrogram import LAB, Recipe
+from musiclab.spectrogram import LAB, SAMPLE_RATE, Recipe
 
 BEAT_SUFFIX = "_beat"
 DESCRIPTION = "extraction.json"
@@ -130,6 +131,19 @@ def report(outcome: Outcome, *outputs: Output) -> None:
         parts.append(f"{len(outcome.failures)} failed, listed in {' and '.join(map(str, listings))}")
     places = [folder for output in outputs for folder in output.folders.values()]
     print(shown(f"{', '.join(parts)}; arrays in {' and '.join(map(str, places))}"))
+    for output in outputs:
+        if output.recipe != LAB:  # as pretrained networks want it
+            failed = {failure.path for failure in outcome.failures}
+            tell_missing([path for path in output.sources.values() if path not in failed], output.recipe.rate)
+
+
+def tell_missing(paths: Sequence[Path], rate: int | None, consequence: str = "") -> None:
+    """Say what the first of some files lacks that were sampled less often than at a rate in Hz, and how many do."""
+    found = [(path, missing_above(path, rate or SAMPLE_RATE)) for path in paths]
+    dull = [f"{path}: {missing}{consequence}" for path, missing in found if missing]
+    if dull:
+        more = f" (and {len(dull) - 1} more file{'s' if len(dull) > 2 else ''})" if len(dull) > 1 else ""
+        print(shown(f"{dull[0]}{more}"))
 
 
 def fit_command(config: str, form: Form, output: Output, *options: str) -> str:

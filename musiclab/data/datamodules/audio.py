@@ -14,9 +14,10 @@ from torch.utils.data import DataLoader, IterableDataset
 from musiclab.batch import Batch
 from musiclab.checkpoint import output_kind, read_checkpoint
 from musiclab.data.arrays import ARRAY_SUFFIXES
-from musiclab.data.audio.decoding import MIN_SECONDS, AudioError, missing_above
+from musiclab.data.audio.decoding import MIN_SECONDS, AudioError
 from musiclab.data.audio.extraction import Form
 from musiclab.data.audio.files import Ids, exists, find_audio, name_tracks
+from musiclab.data.audio.output import tell_missing
 from musiclab.data.audio.windows import Window, cut, window_spectrograms
 from musiclab.data.datamodules.base import SpectrogramDataModule
 from musiclab.data.dataset import Track, collate
@@ -24,7 +25,7 @@ from musiclab.data.tables import as_list
 from musiclab.data.targets import unknown_targets
 from musiclab.errors import UserError
 from musiclab.files import import_librosa, shown
-from musiclab.spectrogram import FEATURE_ROWS, FRAME_SECONDS, LAB, SAMPLE_RATE, Recipe, Spectrogram, features_fault
+from musiclab.spectrogram import FEATURE_ROWS, FRAME_SECONDS, LAB, Recipe, Spectrogram, features_fault
 
 BEAT_WINDOW = 30.0
 """Length in s of windows for beat-synchronised models, as of the tracks in the lab's data."""
@@ -135,11 +136,8 @@ class AudioDataModule(SpectrogramDataModule):
 
     def tell_missing(self, paths: Sequence[Path]) -> None:
         """Say what files lack that were sampled less often than what the model was trained on."""
-        found = [(path, missing_above(path, self.making.rate or SAMPLE_RATE)) for path in paths]
-        dull = [f"{path}: {missing} that the model was trained on" for path, missing in found if missing]
-        if dull:
-            more = f" (and {len(dull) - 1} more file{'s' if len(dull) > 2 else ''})" if len(dull) > 1 else ""
-            print(shown(f"{dull[0]}; its answer may be worth little{more}"))
+        consequence = " that the model was trained on; its answer may be worth little"
+        tell_missing(paths, self.making.rate, consequence)
 
     def predict_dataloader(self) -> DataLoader[Batch]:
         """Return the loader of this process's share of the files."""
