@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from musiclab.commands.study.progress import BEST, done_version, folder_of
+from musiclab.commands.study.progress import BEST, LAST, done_version, folder_of
 from musiclab.commands.study.reading import PLACEHOLDER, Entry
 from musiclab.errors import UserError
 from musiclab.runs.files import read_yaml
@@ -86,7 +86,9 @@ class Plan:
         entry = next((entry for entry in self.entries if entry.name == name), None)
         if entry and entry.search:
             return self.out / name / BEST_CONFIG
-        return (done_version(self.out / name) or folder_of(self.out / name)) / BEST
+        folder = done_version(self.out / name) or folder_of(self.out / name)
+        keeps_last_alone = (folder / LAST).exists() and not (folder / BEST).exists()  # as `checkpoint: null` has it
+        return folder / (LAST if keeps_last_alone else BEST)
 
     def outdated(self, fit: Fit) -> str | None:
         """Return the run before a done training that has another best checkpoint, or has found other values, by now."""

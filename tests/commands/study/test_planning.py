@@ -101,6 +101,10 @@ def test_the_checkpoint_is_that_of_the_run_that_was_done(plan, tmp_path, monkeyp
     assert plan.product("base/seed_1") == Path("out/base/seed_1/lightning_logs/version_1/checkpoints/best.ckpt")
     assert plan.is_there("base/seed_1")
     assert not plan.is_there("base/seed_0")
+    kept = folder / "version_1" / "checkpoints"
+    (kept / "best.ckpt").unlink(missing_ok=True)  # as a config says that keeps no best one
+    (kept / "last.ckpt").touch()
+    assert plan.product("base/seed_1").name == "last.ckpt"
 
 
 def test_without_a_root_it_is_the_demo_corpus(plan):
