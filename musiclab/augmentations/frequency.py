@@ -63,8 +63,9 @@ class ShiftFeatures(MelAugmentation):
     """Move the mel bands of each track up or down, all its frames alike, as if it were played higher or lower.
 
     Each shift from ``-bands`` to ``bands`` is as likely as any other. Where nothing comes in, the band at the edge is
-    repeated: its neighbours, up to 4 bands off, differ from it by 0.3 to 0.9 standard deviations (rms, at both ends, on
-    GTZAN and FMA small), but by 1 from the mean; and a strip at the mean would be one more mask.
+    repeated. Over shifts by 1 to 4 bands, the bands that it replaces differ from it by 0.3 to 0.9 standard deviations
+    (rms, at both ends, on GTZAN and FMA small; by up to 1.1 where 3 or 4 are missing), and by 1 from the mean. A strip
+    at the mean would be one more mask besides.
 
     Args:
         bands: Widest shift, in mel bands.
