@@ -1,6 +1,5 @@
 """Many songs, or all arrays of a data set, embedded one after the other; what cannot be used stops no others."""
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,7 +10,7 @@ import numpy.typing as npt
 from musiclab.checkpoint import fingerprint
 from musiclab.data.arrays import ARRAY_SUFFIXES, find_arrays
 from musiclab.data.audio.decoding import AudioError
-from musiclab.data.audio.windows import LEFTOVER
+from musiclab.data.audio.windows import offsets
 from musiclab.data.datamodules import AudioDataModule
 from musiclab.data.dataset import collate
 from musiclab.data.ids import id_order
@@ -100,7 +99,10 @@ class Embedder:
     def _embedded(self, questions: Questions, tracks: Mapping[Path, Frames], window: int | None) -> Iterator[Answer]:
         """Yield the embeddings of each array as soon as all of its windows have one."""
         seconds = self._trained.hyperparameters["seconds"]
-        begins = {path: _cut(len(frames), window) for path, frames in tracks.items()}
+        begins = {
+            path: [round(begin) for begin in offsets(len(frames), window or len(frames))]
+            for path, frames in tracks.items()
+        }
         pieces = [(path, begin) for path in tracks for begin in begins[path]]
         arrays = {number: tracks[path][begin:][:window] for number, (path, begin) in enumerate(pieces)}
         found: dict[Path, dict[int, npt.NDArray[np.float32]]] = {path: {} for path in tracks}
@@ -148,13 +150,6 @@ class Embedder:
                 yield Path(name), _joined(rows, starts, windows) if rows else left_out[0][1]
                 rows, starts, left_out = [], [], []
         data.tell_missing(of_audio)
-
-
-def _cut(frames: int, window: int | None) -> list[int]:
-    """Return where windows begin of so many frames, as those of songs do (:func:`musiclab.data.audio.windows.cut`)."""
-    count = max(1, math.ceil(frames / window - LEFTOVER)) if window else 1
-    last = max(0, frames - (window or frames))
-    return [round(last * index / (count - 1)) for index in range(count)] if count > 1 else [0]
 
 
 def _joined(rows: Sequence[npt.NDArray[np.float32]], starts: list[float], windows: bool) -> Embedded:

@@ -44,7 +44,8 @@ def write_data_set(
             array.parent.mkdir(exist_ok=True)
             np.save(array, np.ascontiguousarray(one.values.T))
         for text in source.glob("*.txt"):  # labels, artists
-            shutil.copyfile(text, partial / text.name)
+            if text.is_file():
+                shutil.copyfile(text, partial / text.name)
         write_recipe(partial, recipe)
         partial.replace(out)
     finally:

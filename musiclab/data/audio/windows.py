@@ -38,11 +38,14 @@ def cut(path: Path, seconds: float, recipe: Recipe = LAB, every: float | None = 
     Raises:
         AudioError: If the file is not audio, or its length cannot be told.
     """
-    length = duration(path)
-    count = max(1, math.ceil(length / seconds - LEFTOVER))
-    last = max(0.0, length - seconds)
-    offsets = [last * index / (count - 1) for index in range(count)] if count > 1 else [0.0]
-    return [Window(path, Clip(offset, seconds, recipe, every)) for offset in offsets]
+    return [Window(path, Clip(offset, seconds, recipe, every)) for offset in offsets(duration(path), seconds)]
+
+
+def offsets(length: float, window: float) -> list[float]:
+    """Return where windows of one length begin that are evenly spaced over ``length``, in the unit of both."""
+    count = max(1, math.ceil(length / window - LEFTOVER))
+    last = max(0.0, length - window)
+    return [last * index / (count - 1) for index in range(count)] if count > 1 else [0.0]
 
 
 def window_spectrogram(window: Window, form: Form) -> Spectrogram | AudioError:
