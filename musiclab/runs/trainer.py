@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
 from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
 from lightning_fabric.plugins.io.torch_io import TorchCheckpointIO
+from lightning_utilities.core.rank_zero import rank_zero_info
 from pytorch_lightning.callbacks import Callback, Checkpoint, ModelCheckpoint, ModelSummary, ProgressBar
 from pytorch_lightning.loggers import Logger, TensorBoardLogger
 
@@ -101,6 +103,11 @@ class Trainer(pl.Trainer):
                 "precision 64-true needs float64, which Apple's GPUs do not have; use --trainer.accelerator cpu, or "
                 "--trainer.precision 32-true"
             )
+        if self.precision in ("bf16-mixed", "16-mixed") and _in_software(self.strategy.root_device):
+            rank_zero_info(
+                f"Warning: this processor has no half precision: {self.precision} takes several times as long as "
+                "--trainer.precision 32-true"
+            )
         self._checkpoint_connector = OwnCheckpoints(self)
         environment = self._accelerator_connector.cluster_environment
         if isinstance(environment, SLURMEnvironment):
@@ -121,6 +128,11 @@ class Trainer(pl.Trainer):
                 self.callbacks: list[Callback] = [*others, *kept]
             self._keeps_best_and_last = False
         super().fit(model, *args, **kwargs)
+
+
+def _in_software(device: torch.device) -> bool:
+    """Return whether 16-bit numbers are made of 32-bit ones here, as on x86 processors without AVX-512."""
+    return device.type == "cpu" and torch.backends.cpu.get_cpu_capability() in ("AVX2", "NO AVX")
 
 
 def _screen(given: Sequence[Callback], options: dict[str, Any]) -> list[Callback]:

@@ -154,6 +154,25 @@ def test_transfer_from_a_genre_checkpoint(frozen, genre_checkpoint, emotion_root
     assert torch.equal(weights[0]["feature_mean"], weights[1]["feature_mean"])
 
 
+def test_the_residual_network_goes_on_from_genre_to_emotion_on_excerpts_of_coarse_frames(
+    genre_root, emotion_root, tmp_path
+):
+    def args(config: str, root: Path, *options: str) -> list[str]:
+        fit = fit_args(config, root, tmp_path / config, *options)
+        return [*fit[:2], f"-c={CONFIGS / 'coarse_frames.yaml'}", *fit[2:]]
+
+    main(args("genre_resnet.yaml", genre_root))
+    checkpoint = run_folder(tmp_path / "genre_resnet.yaml") / "checkpoints" / "last.ckpt"
+    options = [f"--model.pretrained={checkpoint}", "--model.frozen_epochs=all"]
+    task = run_training(args("emotion_resnet.yaml", emotion_root, *options)).model
+    weights = torch.load(checkpoint, weights_only=True)["state_dict"]
+    named = [name for name, _ in task.named_parameters() if name.startswith("backbone.")]
+    assert named
+    assert all(torch.equal(weights[name], task.state_dict()[name]) for name in named)
+    assert [type(one).__name__ for one in task.augmentations][0] == "CropTime"
+    assert task.augmentations[0].frames == 32
+
+
 def test_without_test_tracks_fit_ends_without_a_test(emotion_root, tmp_path, capfd):
     main(fit_args("emotion_cnn.yaml", emotion_root, tmp_path, "--data.test_fraction=0"))
     assert not (run_folder(tmp_path) / "test_metrics.json").exists()
