@@ -16,7 +16,7 @@ class ResidualCNN(CNN):
 
     Convolutions look for the same shapes at any frequency, but what a shape means depends on where it is: so frequency
     is an input as well, as a map that rises from -1 to 1. Kernels of 1 in the later units limit the receptive field,
-    without which deep networks on music learn the training set by heart.
+    since deep networks on music otherwise learn the training set by heart.
 
     The full resolution, where time goes, is left to a single convolution, and maps are pooled before they are
     normalised, as in the CNN; the units work on what is left.
@@ -45,9 +45,9 @@ class ResidualCNN(CNN):
     def __init__(
         self,
         num_features: int,
-        channels: Sequence[int] = (32, 48, 96, 192),
+        channels: Sequence[int] = (24, 48, 96, 128),
         units: Sequence[int] = (0, 1, 1, 1),
-        kernels: Sequence[int] = (3, 3, 3, 3),
+        kernels: Sequence[int] = (3, 3, 1, 1),
         kernel_size: int = 3,
         pools: Sequence[int] = (2, 2, 2, 2),
         squeeze: int = 8,
