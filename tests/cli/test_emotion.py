@@ -169,7 +169,7 @@ def test_the_residual_network_goes_on_from_genre_to_emotion_on_excerpts_of_coars
     named = [name for name, _ in task.named_parameters() if name.startswith("backbone.")]
     assert named
     assert all(torch.equal(weights[name], task.state_dict()[name]) for name in named)
-    assert [type(one).__name__ for one in task.augmentations][0] == "CropTime"
+    assert type(task.augmentations[0]).__name__ == "CropTime"
     assert task.augmentations[0].frames == 32
 
 
