@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from musiclab.models.backbone import frame_mask
+from musiclab.processor import has_half_precision
 
 
 class TrackLSTM(nn.LSTM):
@@ -51,7 +52,13 @@ class TrackLSTM(nn.LSTM):
         return frames
 
     def _run_layer(self, frames: Tensor, name: str) -> Tensor:
-        """Run one layer in one direction, whose parameters end with ``name``."""
+        """Run one layer in one direction, whose parameters end with ``name``.
+
+        On a processor without half precision, for which PyTorch may have no such LSTM, it stays in float32.
+        """
+        if frames.device.type == "cpu" and torch.is_autocast_enabled("cpu") and not has_half_precision():
+            with torch.autocast("cpu", enabled=False):
+                return self._run_layer(frames.float(), name)
         kinds = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
         weights = [getattr(self, f"{kind}_{name}") for kind in kinds]
         start = frames.new_zeros(1, frames.shape[0], self.hidden_size)

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-import torch
 from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
 from lightning_fabric.plugins.io.torch_io import TorchCheckpointIO
 from lightning_utilities.core.rank_zero import rank_zero_info
@@ -13,6 +12,7 @@ from pytorch_lightning.callbacks import Callback, Checkpoint, ModelCheckpoint, M
 from pytorch_lightning.loggers import Logger, TensorBoardLogger
 
 from musiclab.errors import UserError
+from musiclab.processor import has_half_precision
 from musiclab.runs.allocator import keep_freed_memory
 from musiclab.runs.checkpoint_io import WholeCheckpointIO
 from musiclab.runs.divergence import StopDivergence
@@ -103,7 +103,8 @@ class Trainer(pl.Trainer):
                 "precision 64-true needs float64, which Apple's GPUs do not have; use --trainer.accelerator cpu, or "
                 "--trainer.precision 32-true"
             )
-        if self.precision in ("bf16-mixed", "16-mixed") and _in_software(self.strategy.root_device):
+        on_cpu = self.strategy.root_device.type == "cpu"
+        if self.precision in ("bf16-mixed", "16-mixed") and on_cpu and not has_half_precision():
             rank_zero_info(
                 f"Warning: this processor has no half precision: {self.precision} takes several times as long as "
                 "--trainer.precision 32-true"
@@ -128,11 +129,6 @@ class Trainer(pl.Trainer):
                 self.callbacks: list[Callback] = [*others, *kept]
             self._keeps_best_and_last = False
         super().fit(model, *args, **kwargs)
-
-
-def _in_software(device: torch.device) -> bool:
-    """Return whether 16-bit numbers are made of 32-bit ones here, as on x86 processors without AVX-512."""
-    return device.type == "cpu" and torch.backends.cpu.get_cpu_capability() in ("AVX2", "NO AVX")
 
 
 def _screen(given: Sequence[Callback], options: dict[str, Any]) -> list[Callback]:

@@ -6,6 +6,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from musiclab.models.backbone import frame_mask
 from musiclab.models.recurrence import TrackLSTM
+from musiclab.processor import has_half_precision
 
 
 def packed(lstm, frames, lengths):
@@ -42,6 +43,24 @@ def test_dropout_lies_between_layers_and_ends_with_training():
     torch.testing.assert_close(lstm(torch.randn(2, 6, 5), lengths), lstm(torch.randn(2, 6, 5), lengths))
     lstm.eval()
     assert not torch.equal(lstm(torch.randn(2, 6, 5), lengths), lstm(torch.randn(2, 6, 5), lengths))
+
+
+@pytest.mark.parametrize("in_hardware", [False, True])
+def test_without_half_precision_in_hardware_it_stays_in_float32(in_hardware, monkeypatch):
+    """Before, "could not create a primitive descriptor for the LSTM" on processors without AVX-512."""
+    if in_hardware and not has_half_precision():
+        pytest.skip("this processor has no half precision")
+    monkeypatch.setattr("musiclab.models.recurrence.has_half_precision", lambda: in_hardware)
+    torch.manual_seed(0)
+    lstm = TrackLSTM(5, 4, 2, batch_first=True, bidirectional=True)
+    frames, lengths = torch.randn(3, 7, 5), torch.tensor([7, 1, 4])
+    with torch.autocast("cpu", torch.bfloat16):
+        states = lstm(frames.bfloat16(), lengths)
+    assert states.dtype == (torch.bfloat16 if in_hardware else torch.float32)
+    if not in_hardware:
+        torch.testing.assert_close(states, lstm(frames.bfloat16().float(), lengths), rtol=0, atol=0)
+    states.float().sum().backward()
+    assert all(parameter.grad is not None for parameter in lstm.parameters())
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
