@@ -13,7 +13,7 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "musiclab"
 
-GROUND = {"errors", "files", "batch", "spectrogram", "checkpoint", "processor"}
+GROUND = {"errors", "files", "batch", "spectrogram", "checkpoint"}
 LEARNING = {"models", "losses"}
 BELOW_TASKS = GROUND | LEARNING | {"augmentations"}
 BELOW_RUNS = BELOW_TASKS | {"tasks", "figures", "pages", "data", "demo"}
@@ -40,7 +40,6 @@ GROUND_LIBRARIES = {
     "batch": {"numpy", "torch"},
     "spectrogram": {"numpy"},
     "checkpoint": {"numpy", "torch"},
-    "processor": {"torch"},
 }
 """What the ground imports of other packages than Python's own."""
 

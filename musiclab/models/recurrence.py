@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from musiclab.models.backbone import frame_mask
-from musiclab.processor import has_half_precision
+from musiclab.models.processor import has_half_precision
 
 
 class TrackLSTM(nn.LSTM):

@@ -12,7 +12,7 @@ from pytorch_lightning.callbacks import Callback, Checkpoint, ModelCheckpoint, M
 from pytorch_lightning.loggers import Logger, TensorBoardLogger
 
 from musiclab.errors import UserError
-from musiclab.processor import has_half_precision
+from musiclab.models.processor import has_half_precision
 from musiclab.runs.allocator import keep_freed_memory
 from musiclab.runs.checkpoint_io import WholeCheckpointIO
 from musiclab.runs.divergence import StopDivergence

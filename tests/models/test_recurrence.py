@@ -5,8 +5,8 @@ import torch
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from musiclab.models.backbone import frame_mask
+from musiclab.models.processor import has_half_precision
 from musiclab.models.recurrence import TrackLSTM
-from musiclab.processor import has_half_precision
 
 
 def packed(lstm, frames, lengths):

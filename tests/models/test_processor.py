@@ -1,9 +1,9 @@
-"""What this machine's processor can do, as PyTorch names it."""
+"""What the processor can do, as PyTorch names it."""
 
 import pytest
 import torch
 
-from musiclab.processor import has_half_precision
+from musiclab.models.processor import has_half_precision
 
 
 @pytest.mark.parametrize(

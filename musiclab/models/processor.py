@@ -1,4 +1,4 @@
-"""What this machine's processor can do."""
+"""What the processor that a network runs on can do."""
 
 import torch
 
