@@ -85,6 +85,11 @@ def tracks_of_other_parts(
     return found
 
 
+def count_trained(root: Path, dataset: SpectrogramDataset, kept: Mapping[str, Any]) -> int:
+    """Return how many tracks of a part of today a training was trained on; ``kept`` is from :func:`keep_parts`."""
+    return len(_common(dataset, kept["train"], kept["folder"] == _folder(root)))
+
+
 def folder_checksum(store: SpectrogramStore, labels: Sequence[Path]) -> str:
     """Return a checksum of the arrays of a folder with their ids, and of the rows of its label files, in any order."""
     arrays = sorted(f"{identifier} {number}" for identifier, number in zip(store.ids, store.checksums, strict=True))

@@ -92,9 +92,9 @@ def read_rows(path: Path, name_column: Callable[[list[str]], int] = lambda colum
     """Read a table, separated by tabs if its header has any, else by commas; fields may be quoted.
 
     Also as Excel saves it where the decimal comma is used: separated by semicolons, if the header has any and no comma.
-    Columns of numbers may have decimal commas, which become points. Rows without anything, and columns without anything
-    at the end, are left out. What is wrong is collected, instead of stopping at the first; nothing is read after a
-    quote that is not closed.
+    Columns of numbers may have decimal commas, which become points. Rows without anything, also before the header, and
+    columns without anything at the end, are left out. What is wrong is collected, instead of stopping at the first;
+    nothing is read after a quote that is not closed.
 
     Args:
         path: The table.
@@ -104,7 +104,7 @@ def read_rows(path: Path, name_column: Callable[[list[str]], int] = lambda colum
         UserError: If the file cannot be read.
     """
     text = one_form(read_text(path))
-    header = re.split(r"[\r\n]", text, maxsplit=1)[0]
+    header = next((line for line in re.split(r"[\r\n]+", text) if line.strip()), "")
     separator = "\t" if "\t" in header else ";" if ";" in header and "," not in header else ","
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True, strict=True)
     columns: list[str] = []
@@ -119,7 +119,7 @@ def read_rows(path: Path, name_column: Callable[[list[str]], int] = lambda colum
                 fields = [re.sub(r"\s*[\r\n]\s*", " ", field) for field in fields]
             if unfit := next((field for field in fields if re.search(f"[{CONTROLS}]", field)), None):
                 problems.append(f"{path}: line {number}: {unfit!r} holds control characters; remove them")
-            if number == 1:
+            if not columns:
                 columns = _without_empty_end(fields, 0)
                 continue
             fields = _without_empty_end(fields, len(columns))

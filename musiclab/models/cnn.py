@@ -126,7 +126,8 @@ class Block(nn.Module):
             padding: Track and time of the frames of padding, ``(2, frames)``; None for none.
         """
         lengths = -(-lengths // self.time_pool)
-        if padding is None and (images.device.type == "cuda" or self.pool_size == 1):
+        one_value = images.shape[0] * images.shape[2] * images.shape[3] == 1  # whose statistics PyTorch refuses to take
+        if padding is None and not one_value and (images.device.type == "cuda" or self.pool_size == 1):
             return self.normalise_first(images), lengths, None
         frames = -(-images.shape[2] // self.time_pool)
         pooled_padding = None if padding is None else find_padding(lengths, frames, images.device)

@@ -9,6 +9,7 @@ from torch import Tensor
 from musiclab.errors import UserError
 from musiclab.models.backbone import frame_mask
 from musiclab.models.cnn import CNN
+from musiclab.models.pooled_norm import Pool, both
 
 
 class FlatCNN(CNN):
@@ -24,7 +25,8 @@ class FlatCNN(CNN):
         frames: Frames of a track; 1293 are the lab's 30 s.
         channels: Maps of each block.
         kernel_size: Height and width of the convolutions; odd.
-        pools: Pooling of each block, over time and frequency alike. Incomplete windows at the edges count.
+        pools: Pooling of each block, over time and frequency alike, or a pair: over time, and over frequency.
+            Incomplete windows at the edges count.
         dropout: Probability of dropping a value of the embedding.
 
     Source:
@@ -37,7 +39,7 @@ class FlatCNN(CNN):
         frames: int = 1293,
         channels: Sequence[int] = (32, 64, 128, 256),
         kernel_size: int = 3,
-        pools: Sequence[int] = (2, 2, 4, 4),
+        pools: Sequence[Pool] = (2, 2, 4, 4),
         dropout: float = 0.0,
     ) -> None:
         super().__init__(num_features, channels, kernel_size, pools, dropout)
@@ -45,8 +47,8 @@ class FlatCNN(CNN):
             raise UserError(f"frames is {frames}; it must be at least 1, as 1293 for 30 s of the lab's arrays")
         self.frames = frames
         height, width = frames, num_features
-        for pool in pools:
-            height, width = -(-height // pool), -(-width // pool)
+        for time_pool, frequency_pool in map(both, pools):
+            height, width = -(-height // time_pool), -(-width // frequency_pool)
         self.embedding_size = channels[-1] * height * width
 
     def forward(self, spectrograms: Tensor, lengths: Tensor) -> Tensor:

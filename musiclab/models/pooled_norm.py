@@ -7,13 +7,23 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from musiclab.errors import UserError
+
 Pool = int | tuple[int, int]
 """Windows that maxima are taken over: the side of square ones, or their length in time and in frequency."""
 
 
 def both(pool: Pool) -> tuple[int, int]:
-    """Return the length of windows in time and in frequency."""
-    return (pool, pool) if isinstance(pool, int) else pool
+    """Return the length of windows in time and in frequency.
+
+    Raises:
+        UserError: If it is neither one length nor two.
+    """
+    if isinstance(pool, int):
+        return pool, pool
+    if len(pool) != 2:
+        raise UserError(f"a pool is {pool}; give one length, or two: in time and in frequency")
+    return pool[0], pool[1]
 
 
 class PooledBatchNorm2d(nn.BatchNorm2d):
@@ -139,14 +149,16 @@ def _own_moments(maps: Tensor, padding: Tensor | None) -> tuple[Tensor, Tensor]:
     where maps lie as here, which changed variances by 0.2 %. So each frequency is summed up by itself, and on a CPU
     each track, which takes less memory; these moments are put together.
     """
+    batch, channels, time, frequency = maps.shape
+    precision = torch.promote_types(maps.dtype, torch.float32)
+    if batch * time * frequency == 1:  # which PyTorch's refuses, as it has no variance
+        return maps.flatten().to(precision), torch.zeros(channels, device=maps.device, dtype=precision)
     # Padding takes some own value of its map, so that counting it out loses no precision.
     centre = maps[0, :, 0].mean(dim=1)
     _fill(maps, padding, centre)
-    batch, channels, time, frequency = maps.shape
     parts = batch if maps.device.type == "cpu" and time > 1 else 1
     groups = frequency if batch * time > 1 else 1  # one value has no variance
     values = maps.permute(0, 2, 3, 1).reshape(parts, -1, groups * channels)
-    precision = torch.promote_types(maps.dtype, torch.float32)
     means, variances = torch.zeros(2, parts, groups * channels, device=maps.device, dtype=precision)
     for part in zip(values, means, variances, strict=True):
         F.batch_norm(*part, training=True, momentum=1.0)

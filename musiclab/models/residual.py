@@ -29,7 +29,7 @@ class ResidualCNN(CNN):
         units: Residual units behind each block; 0 for none.
         kernels: Height and width of the convolutions of the units of each block; odd.
         kernel_size: Height and width of the blocks' own convolutions; odd.
-        pools: Pooling of each block, over time and frequency alike.
+        pools: Pooling of each block, over time and frequency alike, or a pair: over time, and over frequency.
         squeeze: By how much fewer values than maps a unit's squeeze-excitation has; 0 for none.
         coordinate: Whether frequency is an input.
         dropout: Probability of dropping a value of the embedding.
@@ -49,7 +49,7 @@ class ResidualCNN(CNN):
         units: Sequence[int] = (0, 1, 1, 1),
         kernels: Sequence[int] = (3, 3, 1, 1),
         kernel_size: int = 3,
-        pools: Sequence[int] = (2, 2, 2, 2),
+        pools: Sequence[Pool] = (2, 2, 2, 2),
         squeeze: int = 8,
         coordinate: bool = True,
         dropout: float = 0.3,

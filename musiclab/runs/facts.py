@@ -38,10 +38,18 @@ def describe_data(datamodule: Any) -> dict[str, Any]:
     return {
         "data_root": None if root is None else str(root),
         "demo": root is not None and (root.parent / DESCRIPTION).is_file(),
-        "limit": data.draw.limit or data.draw.train_limit if isinstance(data, FolderDataModule) else None,
+        "limit": _limit(data) if isinstance(data, FolderDataModule) else None,
         "tracks": data.track_counts(),
         "checksums": data.checksums() if isinstance(data, FolderDataModule) else {},
     }
+
+
+def _limit(data: FolderDataModule) -> int | None:
+    """Return to how many tracks the data is limited; a limit of the training part counts if that is as large."""
+    limits = [data.draw.limit]
+    if data.track_counts().get("train", data.draw.train_limit) == data.draw.train_limit:
+        limits.append(data.draw.train_limit)
+    return min((limit for limit in limits if limit is not None), default=None)
 
 
 def describe_machine(trainer: Trainer) -> dict[str, Any]:

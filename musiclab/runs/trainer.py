@@ -106,8 +106,8 @@ class Trainer(pl.Trainer):
         on_cpu = self.strategy.root_device.type == "cpu"
         if self.precision in ("bf16-mixed", "16-mixed") and on_cpu and not has_half_precision():
             rank_zero_info(
-                f"Warning: this processor has no half precision: {self.precision} takes several times as long as "
-                "--trainer.precision 32-true"
+                f"Warning: this processor has no half precision: {self.precision} takes longer than "
+                "--trainer.precision 32-true, several times as long on one without AVX-512"
             )
         self._checkpoint_connector = OwnCheckpoints(self)
         environment = self._accelerator_connector.cluster_environment

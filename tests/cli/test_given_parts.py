@@ -32,6 +32,16 @@ def test_genres_are_validated_on_the_tracks_given(genres, tmp_path, capfd, caplo
     assert f"{path}: track 100 stands in train_labels.txt too; remove it from one of them" in error
 
 
+def test_a_validation_on_the_training_part_says_what_was_trained_on(genres, tmp_path, caplog):
+    """Before, tracks that a `train_limit` had kept out of the training were taken for its own without a word."""
+    main(fit_args("genre_cnn.yaml", genres, tmp_path / "runs", "--data.train_limit=6"))
+    checkpoint = run_folder(tmp_path / "runs") / "checkpoints" / "best.ckpt"
+    for more, tracks in (([], 6), (["--data.train_limit=null"], 24)):
+        caplog.clear()
+        main([*evaluate_args("validate", checkpoint, tmp_path / "again"), "--data.validate_on=train", *more])
+        assert f"Validation: {tracks} tracks of train/, 6 of which the checkpoint was trained on" in caplog.text
+
+
 def test_emotions_are_tested_on_the_tracks_given_and_predictions_show_their_truth(emotions, tmp_path):
     main(fit_args("emotion_multitask.yaml", emotions, tmp_path))
     run = run_folder(tmp_path)

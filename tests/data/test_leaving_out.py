@@ -14,6 +14,8 @@ from musiclab.errors import UserError
     [
         ("1\n2.fused.full.npy\n2\n", {"1", "2"}, set()),
         ("1\n", {"1"}, set()),
+        ("\n1\n2\n", {"1", "2"}, set()),
+        ("\n \nId\tArtist\n1\tCan\n", {"1"}, {"Can"}),
         ("Id\tGenre\n1.npy\tRock\n", {"1"}, set()),
         ("Id,valence,energy\n1,0.5,0.5\n", {"1"}, set()),
         ("id,artist,truth,prediction,Rock\n1,Can,Rock,Rock,1\n2,,Rock,Rock,1\n", {"1", "2"}, {"Can"}),

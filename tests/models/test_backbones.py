@@ -119,6 +119,23 @@ def test_training_ignores_what_the_padding_holds(name):
 
 
 @every_backbone
+@pytest.mark.parametrize("frames", [2, 16])
+@pytest.mark.parametrize("padding", [0, 1])
+def test_a_batch_of_one_short_track_is_trained_on(name, frames, padding):
+    """As the last of an epoch may be. Before, "Expected more than 1 value per channel" where maps are pooled to one."""
+    backbone = build(name, 12).train()
+    frames = max(frames, backbone.min_frames)
+    assert torch.isfinite(backbone(*pad([torch.randn(frames, 12)], frames + padding))).all()
+
+
+@pytest.mark.parametrize("backbone", [CNN, ResidualCNN])
+def test_a_single_value_is_trained_on(backbone):
+    network = backbone(1).train()
+    network(torch.randn(1, 1, 1), torch.tensor([1])).sum().backward()
+    assert all(torch.isfinite(parameter.grad).all() for parameter in network.parameters())
+
+
+@every_backbone
 @pytest.mark.parametrize("features", [1, 12, 128])
 @pytest.mark.parametrize("frames", [1, 2, 17])
 def test_any_size_gives_an_embedding_of_the_stated_size(name, features, frames):
@@ -158,6 +175,7 @@ def test_embedding_size(backbone, size):
         partial(CNN, 12, channels=(4, 4), pools=(2, 2, 2)),
         partial(CNN, 12, channels=(), pools=()),
         partial(CNN, 12, channels=(4,), pools=(0,)),
+        partial(CNN, 12, channels=(4,), pools=((2, 2, 2),)),
         partial(CNN, 12, channels=(0,), pools=(2,)),
         partial(CNN, 12, kernel_size=4),
         partial(CNN, 12, kernel_size=-1),

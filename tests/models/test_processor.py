@@ -22,8 +22,14 @@ def test_half_precision_is_what_the_processor_has_an_instruction_for(capabilitie
     assert has_half_precision() == has
 
 
-@pytest.mark.parametrize(("processor", "has"), [("DEFAULT", False), ("AVX2", False), ("AVX512", True)])
-def test_an_earlier_pytorch_is_asked_for_its_kernels(processor, has, monkeypatch):
+@pytest.mark.parametrize("has", [False, True])
+def test_an_earlier_pytorch_is_asked_for_avx512(has, monkeypatch):
     monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
-    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: processor)
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: has, raising=False)
     assert has_half_precision() == has
+
+
+def test_one_that_does_not_tell_is_taken_to_have_none(monkeypatch):
+    monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
+    monkeypatch.delattr(torch.cpu, "_is_avx512_bf16_supported", raising=False)
+    assert not has_half_precision()

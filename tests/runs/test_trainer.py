@@ -60,7 +60,7 @@ def test_half_precision_in_software_is_told_of(in_hardware, precision, told, mon
     monkeypatch.setattr("musiclab.runs.trainer.has_half_precision", lambda: in_hardware)
     with caplog.at_level("INFO"):
         musiclab.Trainer(precision=precision, **QUIET)
-    assert ("bf16-mixed takes several times as long as --trainer.precision 32-true" in caplog.text) == told
+    assert ("bf16-mixed takes longer than --trainer.precision 32-true" in caplog.text) == told
 
 
 @pytest.mark.parametrize("output", [None, {"loss": 1.0}, {"ids": ["1"]}])

@@ -22,6 +22,7 @@ from musiclab.commands.report.groups import Group, make_groups, model_name
 from musiclab.commands.report.opening import opening_blocks, tracks_of
 from musiclab.commands.report.published import LAB_SETS, PublishedSet, read_published
 from musiclab.commands.report.questions import question_blocks
+from musiclab.commands.report.settings import data_setting
 from musiclab.commands.report.standings import Ranking, rank
 from musiclab.commands.report.tables import (
     differs_text,
@@ -177,7 +178,8 @@ def _other_blocks(runs: Sequence[Run], names: dict[Path, str]) -> list[Block]:
             logged = metric.replace("test", "val", 1) if run.command == "validate" else metric
             if logged in metrics:
                 results.append(f"{name.removeprefix('test ')} {score_text(metrics[logged])}")
-        what = [names[run.folder], run.command, model_name(run)]
+        heard = run.command == "validate" and data_setting(run, "validate_on") == "train"
+        what = [names[run.folder], run.command + (" on the training part" if heard else ""), model_name(run)]
         rows.append([*what, checkpoint or "", str(tracks), "; ".join(results)])
     header = ["folder", "command", "model", "checkpoint", "tracks", "result"]
     return [Heading("Tests and predictions by themselves"), Table(header, rows)]

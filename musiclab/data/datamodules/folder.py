@@ -16,7 +16,7 @@ from musiclab.data.datamodules.base import Features, SpectrogramDataModule
 from musiclab.data.drawing import Draw, Part
 from musiclab.data.loading import Loading
 from musiclab.data.parts import Parts
-from musiclab.data.provenance import DONE, folder_checksum, keep_parts, tracks_of_other_parts
+from musiclab.data.provenance import DONE, count_trained, folder_checksum, keep_parts, tracks_of_other_parts
 from musiclab.data.recipe import settle_recipe
 from musiclab.data.store import StoreDtype, default_dtype
 from musiclab.data.targets import Targets
@@ -232,6 +232,13 @@ class FolderDataModule(SpectrogramDataModule, TrainingData, KnownParts, ScaledDa
         Raises:
             UserError: Saying how many tracks there are, and what to do.
         """
+        if command == "validate" and self._validate_on == "train" and kept is not None:
+            train = self.loading.datasets["train"]
+            trained = count_trained(self.root, train, kept)
+            rank_zero_info(
+                f"Validation: {len(train)} tracks of train/, {trained} of which the checkpoint was trained on"
+            )
+            return
         names = [name for name in JUDGED[command] if name in self.loading.datasets]
         drawn = [name for name in names if same_draw and self.parts.is_drawn(name)]
         if kept is None:

@@ -176,6 +176,8 @@ def test_what_is_no_whole_run_is_listed_and_stops_nothing(runs, tmp_path, capsys
     (predicted / "solution.txt").write_text("")
     tested = make_evaluation(logs / "version_4", "test")
     make_evaluation(logs / "version_5", "validate", "emotion", metrics={"val_spearman": 0.25, "val_loss": 1.0})
+    heard = make_evaluation(logs / "version_8", "validate", "emotion", metrics={"val_spearman": 0.75})
+    (heard / "config.yaml").write_text("data: {init_args: {validate_on: train}}\n")
     make_run(logs / "version_6", record={"kind": "chords", "task": "ChordTask"})
     damaged = make_run(logs / "version_7", seed=9)
     (damaged / "confusion_matrix.csv").write_text("x")
@@ -197,6 +199,7 @@ def test_what_is_no_whole_run_is_listed_and_stops_nothing(runs, tmp_path, capsys
         ["predict", "multitask CNN, mel", "/runs/a/best.ckpt", "375", ""],
         ["test", "CNN, mel", "/runs/a/best.ckpt", "25", shown],
         ["validate", "multitask CNN, mel", "/runs/a/best.ckpt", "25", "Spearman, mean 0.250"],
+        ["validate on the training part", "multitask CNN, mel", "/runs/a/best.ckpt", "25", "Spearman, mean 0.750"],
     ]
     assert "Ours: solution.txt of " in page
     assert f"{damaged}: confusion_matrix.csv: not a square table" in capsys.readouterr().out
