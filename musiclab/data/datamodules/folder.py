@@ -223,6 +223,8 @@ class FolderDataModule(SpectrogramDataModule, TrainingData, KnownParts, ScaledDa
     def compare_parts(self, kept: Mapping[str, Any] | None, command: str, *, same_draw: bool = True) -> None:
         """Refuse parts that are drawn and hold tracks of other parts of a training; say it of those that are given.
 
+        Where training tracks are validated on, say how many of them the training had.
+
         Args:
             kept: What the training's checkpoint keeps; None if it keeps nothing.
             command: ``fit`` for a training that goes on, ``validate``, ``test``, or ``pretrained`` if no more than the
