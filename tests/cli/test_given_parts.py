@@ -39,7 +39,7 @@ def test_a_validation_on_the_training_part_says_what_was_trained_on(genres, tmp_
     for more, tracks in (([], 6), (["--data.train_limit=null"], 24)):
         caplog.clear()
         main([*evaluate_args("validate", checkpoint, tmp_path / "again"), "--data.validate_on=train", *more])
-        assert f"Validation: {tracks} tracks of train/, 6 of which the checkpoint was trained on" in caplog.text
+        assert f"Validation: {tracks} tracks of train/; of these, the checkpoint was trained on: 6" in caplog.text
 
 
 def test_emotions_are_tested_on_the_tracks_given_and_predictions_show_their_truth(emotions, tmp_path):

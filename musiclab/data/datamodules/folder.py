@@ -234,11 +234,11 @@ class FolderDataModule(SpectrogramDataModule, TrainingData, KnownParts, ScaledDa
         Raises:
             UserError: Saying how many tracks there are, and what to do.
         """
-        if command == "validate" and self._validate_on == "train" and kept is not None:
+        if command == "validate" and self._validate_on == "train":
             train = self.loading.datasets["train"]
-            trained = count_trained(self.root, train, kept)
+            known = "it does not say which" if kept is None else count_trained(self.root, train, kept)
             rank_zero_info(
-                f"Validation: {len(train)} tracks of train/, {trained} of which the checkpoint was trained on"
+                f"Validation: {len(train)} tracks of train/; of these, the checkpoint was trained on: {known}"
             )
             return
         names = [name for name in JUDGED[command] if name in self.loading.datasets]

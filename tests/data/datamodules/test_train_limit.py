@@ -59,6 +59,15 @@ def test_validation_may_be_on_the_training_tracks(genre_root):
     assert heard == parts(GenreDataModule(root=genre_root, train_limit=9))[0]
 
 
+def test_a_checkpoint_of_before_does_not_say_what_it_was_trained_on(genre_root, caplog):
+    """It was refused, for the validation part that nobody had asked for."""
+    module = GenreDataModule(root=genre_root, validate_on="train")
+    module.setup("validate")
+    with caplog.at_level("INFO"):
+        module.compare_parts(None, "validate")
+    assert "the checkpoint was trained on: it does not say which" in caplog.text
+
+
 def test_but_not_that_of_a_training(genre_root):
     with pytest.raises(UserError, match="validate_on is train, which is for `musiclab validate`"):
         GenreDataModule(root=genre_root, validate_on="train").setup("fit")
